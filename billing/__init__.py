@@ -1,0 +1,1 @@
+"""Contarifa: call billing for IP-PBXs."""

@@ -1,0 +1,33 @@
+"""The neutral form of a call record: what every format is read into and where rating begins."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["outbound", "inbound", "internal", ""]
+Result = Literal["answered", "no_answer", "busy", "failed", "cancelled", ""]
+
+
+class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One leg as its sender told it. Times are UTC; durations milliseconds as the sender counted."""
+
+    key: str  # the record key by the recipe of its source (cdr-formats.md section 3)
+    call_id: str = ""  # links the legs of one conversation
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_ms: int = 0
+    billed_ms: int = 0  # talk time
+    caller: str = ""
+    called: str = ""  # as dialled
+    direction: Direction = ""  # "" when the source does not say
+    result: Result = ""
+    cause: str = ""  # the sender's own word: "NORMAL_CLEARING", "486 Busy"
+    caller_name: str = ""
+    source_trunk: str = ""  # the gateway or trunk the call came in by
+    target_trunk: str = ""  # the gateway or trunk it left by
+    pin: str = ""  # account code
+    tenant: str = ""  # context or domain of a hosted device
+    flags: tuple[str, ...] = ()  # "ambiguous_time", "encoding", "repaired", ...
+    problem: str = ""  # why it can't be rated: "bad_time", "bad_duration", "unreadable", "unfinished"

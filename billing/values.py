@@ -1,0 +1,83 @@
+"""The values every part shares: money, phone digits, periods, identifiers. Imports nothing of ours."""
+
+import re
+import secrets
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+MICROS = 1_000_000
+PRICE_DECIMALS = 8
+PRICE_UNITS = 10**PRICE_DECIMALS
+
+
+class Refused(Exception):  # noqa: N818 -- it is the domain's word: a decision refused, not a fault
+    """A decision the domain refuses; `message` is an English msgid, `values` fill its placeholders.
+
+    Pages translate it, the command line prints it as it stands.
+    """
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        super().__init__(message % values if values else message)
+        self.message = message
+        self.values = values
+
+
+class Money(msgspec.Struct, frozen=True):
+    """An amount as integer micro-units (10^-6) of an ISO 4217 currency."""
+
+    micros: int
+    currency: str
+
+
+def parse_micros(text: str) -> int:
+    """Micro-units of a plain decimal such as "12.50" or "-3". Refused beyond 6 decimals."""
+    micros = _scaled(text, 6)
+    if abs(micros) >= 10**18:
+        raise Refused("The amount %(text)s is too large.", text=text)
+    return micros
+
+
+def parse_price(text: str) -> int:
+    """Integer 10^-8 units of a plain decimal price such as "0.01234567". Refused beyond 8 decimals."""
+    return _scaled(text, PRICE_DECIMALS)
+
+
+def _scaled(text: str, decimals: int) -> int:
+    if not re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
+        raise Refused("%(text)s is not a plain decimal number.", text=repr(text))
+    try:
+        scaled = Decimal(text).scaleb(decimals)
+    except InvalidOperation as error:
+        raise Refused("%(text)s is not a plain decimal number.", text=repr(text)) from error
+    if scaled != scaled.to_integral_value():
+        raise Refused(
+            "%(text)s has more than %(decimals)s decimals.", text=repr(text), decimals=decimals
+        )
+    return int(scaled)
+
+
+def decimal_string(micros: int) -> str:
+    """The shortest plain decimal of an amount in micro-units: 1500000 -> "1.5"."""
+    sign, whole, part = "-" if micros < 0 else "", *divmod(abs(micros), MICROS)
+    return f"{sign}{whole}.{part:06}".rstrip("0").rstrip(".")
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Half-open local days [first, last + 1 day) in one zone."""
+
+    first: date
+    last: date
+
+    def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """The UTC instants at which the period begins and has ended."""
+        begin = datetime.combine(self.first, time(), zone)
+        end = datetime.combine(self.last + timedelta(days=1), time(), zone)
+        return begin.astimezone(UTC), end.astimezone(UTC)
+
+
+def new_id() -> str:
+    """A fresh identifier of an account, device, group: 12 hexadecimal digits."""
+    return secrets.token_hex(6)

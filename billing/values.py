@@ -1,4 +1,4 @@
-"""The values every part shares: money, phone digits, periods, identifiers. Imports nothing of ours."""
+"""The values every part shares: money, periods, identifiers. Imports nothing of ours."""
 
 import re
 import secrets
@@ -41,7 +41,7 @@ def parse_micros(text: str) -> int:
 
 
 def parse_price(text: str) -> int:
-    """Integer 10^-8 units of a plain decimal price such as "0.01234567". Refused beyond 8 decimals."""
+    """Units of 10^-8 of a plain decimal price such as "0.01234567"; refused beyond 8 decimals."""
     return _scaled(text, PRICE_DECIMALS)
 
 

@@ -29,7 +29,7 @@ create table call_list (
 create index call_list_company on call_list (company_id, started_at desc, call_id desc);
 create index call_list_number on call_list (number text_pattern_ops, started_at);
 create index call_list_open on call_list (started_at, call_id) where status = 'suspended' or conflicts > 0;
-create table call_list_default partition of call_list default;
+-- Months of calls get their own partition when first needed (projections/calls.py).
 
 create table daily_usage (
   day                date not null,               -- local day of the installation's zone
@@ -88,6 +88,15 @@ create table devices (
   suspended    bigint not null
 );
 create index on devices (company_id, name);
+
+create table device_extensions (
+  device_id text not null,
+  tenant    text not null,
+  extension text not null,
+  account   text not null,                        -- the account it belongs to now; '' = the company
+  name      text not null,
+  primary key (device_id, tenant, extension)
+);
 
 create table rate_groups (
   group_id   text primary key,

@@ -1,0 +1,38 @@
+"""The read models: each a module with NAME, TABLES and `apply`; this is their list."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+
+from billing.projections import (
+    accounts,
+    administrators,
+    balances,
+    calls,
+    devices,
+    rate_groups,
+    usage,
+)
+from billing.store import Recorded
+
+
+class Projection(msgspec.Struct, frozen=True):
+    name: str  # the checkpoint's key: outlives the code
+    tables: tuple[str, ...]  # what a rebuild empties
+    apply: Callable[[Cursor[Any], Sequence[Recorded]], None]
+
+
+def projections(zone: str) -> list[Projection]:
+    """All read models; days are local days of `zone`."""
+    return [
+        Projection(accounts.NAME, accounts.TABLES, accounts.apply),
+        Projection(administrators.NAME, administrators.TABLES, administrators.apply),
+        Projection(balances.NAME, balances.TABLES, balances.apply),
+        Projection(calls.NAME, calls.TABLES, calls.apply),
+        Projection(devices.NAME, devices.TABLES, devices.apply),
+        Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply),
+        Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone)),
+    ]

@@ -1,0 +1,158 @@
+"""A call record's life: rated or suspended when it comes, then recycled, re-rated or voided.
+
+The stream id is `call:<month>:<device>:<record key>`, so a record sent twice is one stream.
+"""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from billing.aggregates.event import Event
+from billing.rating.cdr import Cdr
+from billing.rating.context import Rating
+from billing.values import Refused
+
+
+LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
+
+
+class CallReceived(Event):
+    """What the first event of a call holds: the record as the switch gave it, and what it means."""
+
+    device_id: str
+    filed_at: datetime  # the start, or the receipt of what has none: month and place in lists
+    source: str  # the format it was read as
+    cdr: Cdr
+    rating: Rating
+    digest: str  # of the content, to know a duplicate from a conflict
+    raw: str
+    raw_encoding: str = ""  # "base64" where the bytes were no text
+
+
+class CallRated(CallReceived):
+    """The record was priced (0 for what costs nothing) and posted to its payer."""
+
+
+class CallSuspended(CallReceived):
+    """The record can't be priced yet; `rating.reason` says why."""
+
+
+class ConflictKept(Event):
+    """Another record came under the same key with other content; kept for a person to look at."""
+
+    filed_at: datetime
+    source: str
+    cdr: Cdr
+    digest: str
+    raw: str
+    raw_encoding: str = ""
+
+
+class CallVoided(Event):
+    """The record is no call of its own. What it had posted is taken back."""
+
+    device_id: str
+    filed_at: datetime
+    reason: str
+    cdr: Cdr
+    rating: Rating
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    filed_at: datetime
+    digest: str  # of the record that stands
+    cdr: Cdr
+    rating: Rating
+    conflicts: frozenset[str] = frozenset()  # digests of the records kept aside
+    voided: bool = False
+
+
+def stream_of(device_id: str, filed_at: datetime, key: str) -> str:
+    """The stream of a record: its month, its device, its key."""
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        key = "blake2b-" + hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+    return f"call:{filed_at.year:04}-{filed_at.month:02}:{device_id}:{key}"
+
+
+def content_digest(encoded: bytes) -> str:
+    """What tells a repeat from a conflict: the content as read, however it was transported."""
+    return hashlib.blake2b(encoded, digest_size=12).hexdigest()
+
+
+def evolve(call: Call | None, event: Event) -> Call | None:
+    """The call after `event`."""
+    match event:
+        case CallRated() | CallSuspended():
+            conflicts = call.conflicts if call else frozenset()
+            return Call(
+                device_id=event.device_id,
+                filed_at=event.filed_at,
+                digest=event.digest,
+                cdr=event.cdr,
+                rating=event.rating,
+                conflicts=conflicts,
+            )
+        case ConflictKept(digest=digest) if call:
+            return msgspec.structs.replace(call, conflicts=call.conflicts | {digest})
+        case CallVoided() if call:
+            return msgspec.structs.replace(call, voided=True)
+        case _:
+            return call
+
+
+def receive(
+    *,
+    device_id: str,
+    filed_at: datetime,
+    source: str,
+    cdr: Cdr,
+    rating: Rating,
+    digest: str,
+    raw: str,
+    raw_encoding: str,
+) -> CallReceived:
+    """The first event of a record."""
+    kind = CallRated if rating.status == "rated" else CallSuspended
+    return kind(
+        device_id=device_id,
+        filed_at=filed_at,
+        source=source,
+        cdr=cdr,
+        rating=rating,
+        digest=digest,
+        raw=raw,
+        raw_encoding=raw_encoding,
+    )
+
+
+def receive_again(call: Call, record: CallReceived) -> list[Event]:
+    """A record whose key is known: nothing if its content is too, else it is kept as a conflict."""
+    if record.digest == call.digest or record.digest in call.conflicts:
+        return []
+    return [
+        ConflictKept(
+            filed_at=call.filed_at,
+            source=record.source,
+            cdr=record.cdr,
+            digest=record.digest,
+            raw=record.raw,
+            raw_encoding=record.raw_encoding,
+        )
+    ]
+
+
+def void(call: Call, reason: str) -> list[Event]:
+    """Take the record out of the bill."""
+    if call.voided:
+        raise Refused("This call is already voided.")
+    return [
+        CallVoided(
+            device_id=call.device_id,
+            filed_at=call.filed_at,
+            reason=reason,
+            cdr=call.cdr,
+            rating=call.rating,
+        )
+    ]

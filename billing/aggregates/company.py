@@ -1,0 +1,86 @@
+"""A company: the account that is billed, and the rate groups it is bound to."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import available_timezones
+
+from billing.aggregates.account import Account, evolve_wallet
+from billing.aggregates.event import Event
+from billing.values import Refused
+
+PAYMENTS = ("prepaid", "postpaid")
+
+
+class CompanyOpened(Event):
+    name: str
+    currency: str
+    time_zone: str
+    payment: str
+    credit_limit_micros: int = 0
+
+
+class RateGroupBound(Event):
+    group_id: str
+    valid_from: datetime | None = None  # None: from the beginning
+
+
+class Company(Account, frozen=True, kw_only=True):
+    rate_groups: tuple[tuple[datetime | None, str], ...] = ()
+
+
+def evolve(company: Company | None, event: Event) -> Company | None:
+    """The company after `event`."""
+    match event:
+        case CompanyOpened(currency=currency):
+            return Company(currency=currency)
+        case RateGroupBound(valid_from=valid_from, group_id=group_id) if company:
+            return company.changed(rate_groups=(*company.rate_groups, (valid_from, group_id)))
+        case _:
+            return company and evolve_wallet(company, event)
+
+
+def open_company(
+    company: Company | None,
+    *,
+    name: str,
+    currency: str,
+    time_zone: str,
+    payment: str = "postpaid",
+    credit_limit_micros: int = 0,
+    currencies: Iterable[str],
+) -> list[Event]:
+    """Open a company account. `currencies` are the ISO 4217 codes that exist."""
+    if company:
+        raise Refused("This company is already open.")
+    if not name.strip():
+        raise Refused("A company needs a name.")
+    if currency not in currencies:
+        raise Refused("%(code)s is not a currency code.", code=currency)
+    if time_zone not in available_timezones():
+        raise Refused("%(zone)s is not a time zone.", zone=time_zone)
+    if payment not in PAYMENTS:
+        raise Refused("Payment is prepaid or postpaid.")
+    if credit_limit_micros < 0:
+        raise Refused("A credit limit is not negative.")
+    return [
+        CompanyOpened(
+            name=name.strip(),
+            currency=currency,
+            time_zone=time_zone,
+            payment=payment,
+            credit_limit_micros=credit_limit_micros,
+        )
+    ]
+
+
+def bind_rate_group(
+    company: Company, *, group_id: str, group_currency: str, valid_from: datetime | None
+) -> list[Event]:
+    """Calls that start from `valid_from` on are priced by this group, of the same currency."""
+    if group_currency != company.currency:
+        raise Refused(
+            "The rate group is in %(group)s, the company in %(company)s.",
+            group=group_currency,
+            company=company.currency,
+        )
+    return [RateGroupBound(group_id=group_id, valid_from=valid_from)]

@@ -1,0 +1,20 @@
+"""What every event is: an immutable struct of plain values, and its envelope."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A fact. Fields are str, int, bool, UTC datetime, date and structs of these; no floats."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who said it, from where, when: stands beside the event in the log."""
+
+    recorded_at: datetime
+    actor: str  # 'administrator:…', 'device:…', 'system'
+    address: str = ""
+    request_id: str = ""

@@ -1,0 +1,56 @@
+"""Every event ever published, by its topic. A published topic is never edited and never removed."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from billing.aggregates.account import AccountFrozen, AccountRecharged, AccountUnfrozen
+from billing.aggregates.administrator import AdministratorAdded
+from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.aggregates.company import CompanyOpened, RateGroupBound
+from billing.aggregates.device import (
+    DeviceRegistered,
+    ExtensionAssigned,
+    RoutePrefixesSet,
+    TenantNamed,
+    TrunkAssigned,
+)
+from billing.aggregates.event import Event
+from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.number_plan import NumberPlanReplaced
+from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.user_account import UserAccountOpened
+
+TOPICS: dict[str, type[Event]] = {
+    "AccountFrozen.1": AccountFrozen,
+    "AccountRecharged.1": AccountRecharged,
+    "AccountUnfrozen.1": AccountUnfrozen,
+    "AdministratorAdded.1": AdministratorAdded,
+    "CallRated.1": CallRated,
+    "CallSuspended.1": CallSuspended,
+    "CallVoided.1": CallVoided,
+    "CompanyOpened.1": CompanyOpened,
+    "ConflictKept.1": ConflictKept,
+    "DeviceRegistered.1": DeviceRegistered,
+    "ExtensionAssigned.1": ExtensionAssigned,
+    "GatewayAccountOpened.1": GatewayAccountOpened,
+    "NumberPlanReplaced.1": NumberPlanReplaced,
+    "RateGroupBound.1": RateGroupBound,
+    "RateGroupCreated.1": RateGroupCreated,
+    "RatesChanged.1": RatesChanged,
+    "RoutePrefixesSet.1": RoutePrefixesSet,
+    "TenantNamed.1": TenantNamed,
+    "TrunkAssigned.1": TrunkAssigned,
+    "UserAccountOpened.1": UserAccountOpened,
+}
+
+TOPIC_OF: dict[type[Event], str] = {event: topic for topic, event in TOPICS.items()}
+
+_decode: dict[str, Callable[[bytes], Event]] = {
+    topic: msgspec.json.Decoder(event).decode for topic, event in TOPICS.items()
+}
+
+
+def decode_event(topic: str, state: bytes) -> Event:
+    """The event of a topic. An unknown topic is a KeyError: a newer program wrote the log."""
+    return _decode[topic](state)

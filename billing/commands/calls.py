@@ -1,0 +1,147 @@
+"""Taking in call records: rate each, append what is new, know what was there before."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from billing.aggregates import call
+from billing.aggregates.event import Envelope
+from billing.commands.catalogue import Catalogue
+from billing.commands.deciding import ATTEMPTS, fold
+from billing.rating.cdr import Cdr
+from billing.rating.chain import rate_cdr
+from billing.store import CALLS, Conflict, Pending, Store
+from billing.values import Refused
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as it was read: what it means, and what the switch said."""
+
+    cdr: Cdr
+    raw: str
+    raw_encoding: str = ""  # "base64" where the bytes were no text
+    source: str  # the format it was read as
+
+
+class SubmitCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that one device submitted at once."""
+
+    device_id: str
+    records: Sequence[CallRecord]
+    envelope: Envelope
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one record."""
+
+    status: str  # accepted, duplicate, conflict, suspended
+    key: str
+    cdr_id: str
+    reason: str = ""  # why suspended
+
+
+def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
+    """Rate the records of a submission; the event that each would begin with. No I/O."""
+    device = catalogue.device(command.device_id)
+    envelope, device_id = command.envelope, command.device_id
+    pending = []
+    for record in command.records:
+        cdr, encoded = _without_control_characters(record.cdr)
+        filed_at = cdr.started_at or envelope.recorded_at
+        event = call.receive(
+            device_id=device_id,
+            filed_at=filed_at,
+            source=record.source,
+            cdr=cdr,
+            rating=rate_cdr(cdr, device, catalogue.context),
+            digest=call.content_digest(encoded),
+            raw=record.raw,
+            raw_encoding=record.raw_encoding,
+        )
+        stream = call.stream_of(device_id, filed_at, cdr.key)
+        pending.append(Pending(stream, 1, event, envelope))
+    return pending
+
+
+def commit(store: Store, pending: Sequence[Pending]) -> list[Receipt]:
+    """Append prepared records; a receipt each, in order. What returns is in the log for good."""
+    positions = store.append_new(pending)
+    known = [each for each, position in zip(pending, positions, strict=True) if not position]
+    again = iter(_receive_again(store, known) if known else ())
+    return [
+        _receipt(each, "accepted" if position else next(again))
+        for each, position in zip(pending, positions, strict=True)
+    ]
+
+
+def submit(
+    store: Store, catalogue: Catalogue, commands: Sequence[SubmitCalls]
+) -> list[list[Receipt]]:
+    """Take in the records of several submissions in one append."""
+    catalogue.refresh(store)
+    pending = [prepare(catalogue, command) for command in commands]
+    receipts = iter(commit(store, [each for some in pending for each in some]))
+    return [[next(receipts) for _ in some] for some in pending]
+
+
+_encoder = msgspec.json.Encoder()
+_CONTROL = {code: None for code in range(32)}
+
+
+def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:
+    """The record and its encoding, free of what a text column refuses; `raw` keeps it all."""
+    encoded = _encoder.encode(cdr)
+    if b"\\u00" not in encoded:  # how JSON writes them: nearly every record stops here
+        return cdr, encoded
+    clean = {
+        name: value.translate(_CONTROL)
+        for name, value in msgspec.structs.asdict(cdr).items()
+        if isinstance(value, str)
+    }
+    cdr = msgspec.structs.replace(cdr, **clean)
+    return cdr, _encoder.encode(cdr)
+
+
+def _receipt(pending: Pending, status: str) -> Receipt:
+    event = _record(pending)
+    reason = event.rating.reason
+    return Receipt(
+        status="suspended" if reason and status == "accepted" else status,
+        key=event.cdr.key,
+        cdr_id=pending.stream[len(CALLS) :],
+        reason=reason,
+    )
+
+
+def _record(pending: Pending) -> call.CallReceived:
+    assert isinstance(pending.event, call.CallReceived)  # noqa: S101 -- prepare makes nothing else
+    return pending.event
+
+
+def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
+    """Duplicate or conflict, for each record whose key is there; conflicts are kept."""
+    for _ in range(ATTEMPTS):
+        streams = store.load_many([each.stream for each in known])
+        states = {stream: fold(call.evolve, events) for stream, events in streams.items()}
+        versions = {stream: len(events) for stream, events in streams.items()}
+        statuses, kept = [], []
+        for each in known:
+            record = _record(each)
+            state = states[each.stream]
+            if state is None:
+                raise Conflict
+            events = call.receive_again(state, record)
+            statuses.append("conflict" if record.digest != state.digest else "duplicate")
+            for event in events:
+                versions[each.stream] += 1
+                kept.append(Pending(each.stream, versions[each.stream], event, each.envelope))
+                states[each.stream] = call.evolve(state, event)
+        try:
+            if kept:
+                store.append(kept)
+        except Conflict:
+            continue
+        return statuses
+    raise Refused("Somebody else changed this at the same moment. Please try again.")
+
+

@@ -1,0 +1,62 @@
+"""Commands on companies."""
+
+from datetime import datetime
+
+import msgspec
+from babel.numbers import list_currencies
+
+from billing.aggregates import company, rate_group
+from billing.aggregates.event import Envelope
+from billing.commands.deciding import decide, decide_new, existing
+from billing.store import Store
+
+
+class OpenCompany(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    name: str
+    currency: str
+    time_zone: str
+    payment: str = "postpaid"
+    credit_limit_micros: int = 0
+
+
+class BindRateGroup(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    group_id: str
+    valid_from: datetime | None = None
+
+
+def open_company(store: Store, command: OpenCompany, envelope: Envelope) -> int:
+    """Open a company account; the position of the event."""
+    return decide_new(
+        store,
+        f"company:{command.company_id}",
+        company.evolve,
+        lambda state: company.open_company(
+            state,
+            name=command.name,
+            currency=command.currency,
+            time_zone=command.time_zone,
+            payment=command.payment,
+            credit_limit_micros=command.credit_limit_micros,
+            currencies=list_currencies(),
+        ),
+        envelope,
+    )
+
+
+def bind_rate_group(store: Store, command: BindRateGroup, envelope: Envelope) -> int:
+    """Bind a rate group to a company from a moment on."""
+    group = existing(store, f"rate-group:{command.group_id}", rate_group.evolve)
+    return decide(
+        store,
+        f"company:{command.company_id}",
+        company.evolve,
+        lambda state: company.bind_rate_group(
+            state,
+            group_id=command.group_id,
+            group_currency=group.currency,
+            valid_from=command.valid_from,
+        ),
+        envelope,
+    )

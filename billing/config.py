@@ -1,0 +1,66 @@
+"""The settings, read once from the environment into one frozen struct."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.values import Refused
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can set; README.md explains each."""
+
+    database_url: str = ""  # "" = the embedded PostgreSQL in data_dir
+    data_dir: Path = Path("data")
+    bind_address: str = "127.0.0.1"
+    web_port: int = 8080
+    cdr_port: int = 8081
+    time_zone: str = "Europe/Madrid"  # the days of statistics and of every page
+    cookie_secure: bool = False  # on behind HTTPS
+
+
+SETTINGS = {
+    "database_url": "DATABASE_URL",
+    "data_dir": "BILLING_DATA_DIR",
+    "bind_address": "BILLING_BIND",
+    "web_port": "BILLING_WEB_PORT",
+    "cdr_port": "BILLING_CDR_PORT",
+    "time_zone": "BILLING_TIME_ZONE",
+    "cookie_secure": "BILLING_COOKIE_SECURE",
+}
+
+
+def read_config(environ: Mapping[str, str]) -> Config:
+    """The settings found in `environ`. Refused naming the variable that can't be understood."""
+    given = {field: environ[name] for field, name in SETTINGS.items() if environ.get(name)}
+    values: dict[str, object] = {}
+    for field, text in given.items():
+        try:
+            values[field] = _READ.get(field, str)(text)
+        except (ValueError, KeyError, OSError) as error:
+            raise Refused(
+                "The setting %(name)s can't be %(text)s.", name=SETTINGS[field], text=repr(text)
+            ) from error
+    return msgspec.convert(values, Config)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:  # noqa: PLR2004 -- the range of TCP ports
+        raise ValueError(text)
+    return port
+
+
+def _switch(text: str) -> bool:
+    return {"yes": True, "no": False}[text.lower()]
+
+
+_READ = {
+    "data_dir": Path,
+    "web_port": _port,
+    "cdr_port": _port,
+    "time_zone": lambda text: ZoneInfo(text).key,
+    "cookie_secure": _switch,
+}

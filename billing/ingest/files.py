@@ -1,0 +1,66 @@
+"""`billing ingest FILE`: a whole file of records into the log, batch by batch, and resumable.
+
+A file taken in half and then again is harmless: what was committed is known by its key.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from billing.aggregates.event import Envelope
+from billing.commands.calls import CallRecord, Receipt, SubmitCalls, commit, prepare
+from billing.commands.catalogue import Catalogue
+from billing.ingest.formats import profile_of, read_file
+from billing.store import Store
+
+BATCH = 2_000  # records in one append
+Progress = Callable[[float, Counter[str]], None]  # share of the file read, counts by status
+
+
+def ingest_file(
+    store: Store,
+    path: Path,
+    *,
+    device_id: str,
+    record_format: str,
+    envelope: Envelope,
+    progress: Progress,
+) -> Counter[str]:
+    """Take in a file; the records read and how many were accepted, duplicate, and so on.
+
+    One batch is rated while the one before it is committed.
+    """
+    catalogue = Catalogue()
+    catalogue.refresh(store)
+    profile = profile_of(catalogue.registration(device_id), record_format)
+    counts: Counter[str] = Counter()
+    with path.open("rb") as file, ThreadPoolExecutor(1, "commit") as writer:
+        records = read_file(file, profile=profile, received_at=envelope.recorded_at)
+        size, waiting = path.stat().st_size or 1, None
+        shown = time.monotonic()
+        for batch in _batches(records):
+            command = SubmitCalls(device_id=device_id, records=batch, envelope=envelope)
+            pending = prepare(catalogue, command)
+            _count(counts, waiting)
+            waiting = writer.submit(commit, store, pending)
+            if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second is enough
+                shown = time.monotonic()
+                progress(file.tell() / size, counts)
+        _count(counts, waiting)
+    progress(1.0, counts)
+    return counts
+
+
+def _batches(records: Iterator[CallRecord]) -> Iterator[list[CallRecord]]:
+    while batch := list(islice(records, BATCH)):
+        yield batch
+
+
+def _count(counts: Counter[str], waiting: Future[list[Receipt]] | None) -> None:
+    if waiting:
+        receipts = waiting.result()
+        counts["read"] += len(receipts)
+        counts.update(receipt.status for receipt in receipts)

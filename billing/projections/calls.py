@@ -1,0 +1,134 @@
+"""The call list: one row a call record, as it stands now."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier, Literal
+
+from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.store import CALLS, Recorded
+
+NAME = "calls"
+TABLES = ("call_list",)
+
+TYPES = {
+    "started_at": "timestamptz",
+    "call_id": "text",
+    "company_id": "text",
+    "user_account_id": "text",
+    "gateway_account_id": "text",
+    "device_id": "text",
+    "extension": "text",
+    "caller": "text",
+    "dialled": "text",
+    "number": "text",
+    "area": "text",
+    "class": "text",
+    "direction": "text",
+    "result": "text",
+    "status": "text",
+    "reason": "text",
+    "talk_ms": "int8",
+    "billed_seconds": "int8",
+    "amount_micros": "int8",
+    "currency": "text",
+    "rate_name": "text",
+    "flags": "text[]",
+    "conflicts": "int4",
+}
+COPY = f"copy call_list ({', '.join(TYPES)}) from stdin (format binary)"
+# A call that changed is taken out and written anew: its events carry the whole of it.
+TAKE_OUT = """
+delete from call_list as call using unnest(%s::timestamptz[], %s::text[]) as old (started_at, id)
+where call.started_at = old.started_at and call.call_id = old.id
+returning call.call_id, call.conflicts"""
+ADD_CONFLICTS = """
+update call_list as call set conflicts = call.conflicts + new.conflicts
+from unnest(%s::timestamptz[], %s::text[], %s::int4[]) as new (started_at, id, conflicts)
+where call.started_at = new.started_at and call.call_id = new.id"""
+MISSING = """
+select month from unnest(%s::text[]) as month where to_regclass('call_list_' || month) is null"""
+CREATE_PARTITION = "create table {name} (like call_list including all)"
+ATTACH_PARTITION = "alter table call_list attach partition {name} for values from ({a}) to ({b})"
+
+
+def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    """Write what a batch of events changed."""
+    rows: dict[str, list[Any]] = {}
+    changed: dict[str, datetime] = {}
+    conflicts: dict[str, tuple[datetime, int]] = {}
+    for recorded in batch:
+        event = recorded.event
+        match event:
+            case CallRated() | CallSuspended() | CallVoided():
+                call_id = recorded.stream[len(CALLS) :]
+                if recorded.version > 1:
+                    changed[call_id] = event.filed_at
+                rows[call_id] = _row(call_id, event)
+            case ConflictKept():
+                call_id = recorded.stream[len(CALLS) :]
+                _, count = conflicts.get(call_id, (event.filed_at, 0))
+                conflicts[call_id] = event.filed_at, count + 1
+    if changed:
+        cursor.execute(TAKE_OUT, (list(changed.values()), list(changed)))
+        for call_id, count in cursor.fetchall():
+            rows[call_id][-1] = count
+    if rows:
+        _write(cursor, rows)
+    if conflicts:
+        times, counts = zip(*conflicts.values(), strict=True)
+        cursor.execute(ADD_CONFLICTS, (list(times), list(conflicts), list(counts)))
+
+
+def _row(call_id: str, event: CallRated | CallSuspended | CallVoided) -> list[Any]:
+    cdr, rating = event.cdr, event.rating
+    voided = isinstance(event, CallVoided)
+    return [
+        event.filed_at,
+        call_id,
+        rating.company_id,
+        rating.user_account,
+        rating.gateway_account,
+        event.device_id,
+        rating.extension,
+        cdr.caller,
+        cdr.called,
+        rating.number,
+        rating.area,
+        rating.call_class,
+        rating.direction,
+        cdr.result,
+        "voided" if voided else rating.status,
+        event.reason if isinstance(event, CallVoided) else rating.reason,
+        cdr.billed_ms,
+        rating.billed_seconds,
+        0 if voided else rating.amount_micros,
+        rating.currency,
+        rating.rate_name,
+        list(rating.flags),
+        0,
+    ]
+
+
+def _write(cursor: Cursor[Any], rows: dict[str, list[Any]]) -> None:
+    months = {call_id[:7].replace("-", "_") for call_id in rows}
+    for (month,) in cursor.execute(MISSING, (list(months),)).fetchall():
+        _create_partition(cursor, month)
+    with cursor.copy(COPY) as copy:
+        copy.set_types(list(TYPES.values()))
+        for row in rows.values():
+            copy.write_row(row)
+
+
+def _create_partition(cursor: Cursor[Any], month: str) -> None:
+    # Attaching, unlike creating in place, does not shut out those who read the list.
+    year, number = int(month[:4]), int(month[5:])
+    values = {
+        "name": Identifier(f"call_list_{month}"),
+        "a": Literal(datetime(year, number, 1, tzinfo=UTC)),
+        "b": Literal(datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)),
+    }
+    cursor.execute(SQL(CREATE_PARTITION).format(**values))
+    cursor.execute(SQL(ATTACH_PARTITION).format(**values))

@@ -1,0 +1,27 @@
+"""Rate groups: their names, currencies and how many prices they hold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Cursor
+
+from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.store import Recorded
+
+NAME = "rate_groups"
+TABLES = ("rate_groups",)
+
+CREATE = """
+insert into rate_groups (group_id, name, currency, rates, changed_at) values (%s, %s, %s, 0, %s)"""
+CHANGE = "update rate_groups set rates = rates + %s, changed_at = %s where group_id = %s"
+
+
+def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    """Follow the groups."""
+    for recorded in batch:
+        group_id, at = recorded.stream.partition(":")[2], recorded.envelope.recorded_at
+        match recorded.event:
+            case RateGroupCreated(name=name, currency=currency):
+                cursor.execute(CREATE, (group_id, name, currency, at))
+            case RatesChanged(rates=rates):
+                cursor.execute(CHANGE, (len(rates), at, group_id))

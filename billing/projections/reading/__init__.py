@@ -1,0 +1,1 @@
+"""The read side of the read models: what the pages ask of their tables."""

@@ -1,0 +1,120 @@
+"""What the companies page shows: accounts with their balances, and names to choose from."""
+
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.values import Money
+
+KEY_TYPE = tuple[str, str]
+
+
+class CompanyFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which companies; an empty field admits all."""
+
+    text: str = ""  # part of the name
+    state: str = ""  # open, frozen, closed
+
+
+class CompanyRow(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    name: str
+    sort_name: str
+    currency: str
+    state: str
+    payment: str
+    rate_group: str
+    user_accounts: int
+    gateway_accounts: int
+    calls: int
+    charged_micros: int
+    balance_micros: int
+
+
+class CompanyTotals(msgspec.Struct, frozen=True, kw_only=True):
+    companies: int
+    charged: tuple[Money, ...]
+    balances: tuple[Money, ...]
+
+
+LIST = """
+select a.company_id, a.name, lower(a.name) as sort_name, a.currency, a.state, a.payment,
+ coalesce(g.name, a.rate_group) as rate_group,
+ (select count(*) from accounts s where s.company_id = a.company_id and s.kind = 'user')
+  as user_accounts,
+ (select count(*) from accounts s where s.company_id = a.company_id and s.kind = 'gateway')
+  as gateway_accounts,
+ coalesce(b.calls, 0) as calls, coalesce(b.charged_micros, 0) as charged_micros,
+ coalesce(b.balance_micros, 0) as balance_micros
+from accounts a
+ left join balances b on b.account = a.account
+ left join rate_groups g on g.group_id = a.rate_group"""
+SUMS = """
+select a.currency, count(*), coalesce(sum(b.charged_micros), 0)::bigint,
+ coalesce(sum(b.balance_micros), 0)::bigint
+from accounts a left join balances b on b.account = a.account"""
+CHOICES = """
+select company_id, name from accounts where kind = 'company'
+order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
+NAMES = "select account, name from accounts where account = any(%s)"
+
+
+def _where(wanted: CompanyFilter) -> tuple[str, dict[str, Any]]:
+    where = "where a.kind = 'company'"
+    if wanted.text:
+        where += " and lower(a.name) like lower(%(part)s)"
+    if wanted.state:
+        where += " and a.state = %(state)s"
+    return where, {"part": like(wanted.text), "state": wanted.state}
+
+
+async def list_companies(
+    connection: AsyncConnection[Any], wanted: CompanyFilter, place: Place | None, size: int
+) -> Page[CompanyRow]:
+    """One page of the companies, by name."""
+    where, values = _where(wanted)
+    order = "asc"
+    if place:
+        values |= {"key_name": place.key[0], "key_id": place.key[1]}
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and (lower(a.name), a.company_id) {sign} (%(key_name)s, %(key_id)s)"
+    async with connection.cursor(row_factory=class_row(CompanyRow)) as cursor:
+        await cursor.execute(
+            f"{LIST} {where} order by lower(a.name) {order}, a.company_id {order} limit {size + 1}",
+            values,
+        )
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.sort_name, row.company_id))
+
+
+async def total_companies(
+    connection: AsyncConnection[Any], wanted: CompanyFilter
+) -> CompanyTotals:
+    """The totals of the whole filter, one amount a currency."""
+    where, values = _where(wanted)
+    cursor = await connection.execute(f"{SUMS} {where} group by a.currency order by 1", values)
+    rows = await cursor.fetchall()
+    return CompanyTotals(
+        companies=sum(row[1] for row in rows),
+        charged=tuple(Money(row[2], row[0]) for row in rows),
+        balances=tuple(Money(row[3], row[0]) for row in rows),
+    )
+
+
+async def company_choices(
+    connection: AsyncConnection[Any], chosen: str, most: int = 500
+) -> list[tuple[str, str]]:
+    """Ids and names to choose a company from, by name; the chosen one is always among them."""
+    cursor = await connection.execute(CHOICES, {"chosen": chosen, "most": most})
+    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
+
+
+async def account_names(
+    connection: AsyncConnection[Any], accounts: list[str]
+) -> dict[str, str]:
+    """The names of accounts by their streams."""
+    cursor = await connection.execute(NAMES, (accounts,))
+    return dict(await cursor.fetchall())

@@ -1,0 +1,129 @@
+"""What the devices page shows: phone systems, when they last sent a record, and how many."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+
+KEY_TYPE = tuple[str, str]
+
+
+class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which devices; an empty field admits all."""
+
+    text: str = ""  # part of the name or the model
+    company_id: str = ""
+    state: str = ""  # enabled, disabled
+
+
+class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    name: str
+    sort_name: str
+    model: str
+    company: str
+    time_zone: str
+    country: str
+    area_code: str
+    format: str
+    enabled: bool
+    extensions: int
+    last_cdr_at: datetime | None
+    calls: int
+    suspended: int
+
+
+class DeviceTotals(msgspec.Struct, frozen=True, kw_only=True):
+    devices: int
+    extensions: int
+    calls: int
+    suspended: int
+
+
+LIST = """
+select d.device_id, d.name, lower(d.name) as sort_name, d.model,
+ coalesce(a.name, d.company_id) as company, d.time_zone, d.country, d.area_code, d.format,
+ d.enabled, d.extensions, d.last_cdr_at, d.calls, d.suspended
+from devices d left join accounts a on a.account = 'company:' || d.company_id"""
+SUMS = """
+select count(*), coalesce(sum(extensions), 0)::bigint, coalesce(sum(calls), 0)::bigint,
+ coalesce(sum(suspended), 0)::bigint
+from devices d"""
+CHOICES = """
+select device_id, name from devices
+order by device_id = %(chosen)s desc, lower(name), device_id limit %(most)s"""
+NAME = "select name from devices where device_id = %s"
+
+
+def _where(wanted: DeviceFilter) -> tuple[str, dict[str, Any]]:
+    where = "where true"
+    if wanted.text:
+        where += " and (lower(d.name) like lower(%(part)s) or lower(d.model) like lower(%(part)s))"
+    if wanted.company_id:
+        where += " and d.company_id = %(company_id)s"
+    if wanted.state:
+        where += " and d.enabled = %(enabled)s"
+    return where, {
+        "part": like(wanted.text),
+        "company_id": wanted.company_id,
+        "enabled": wanted.state == "enabled",
+    }
+
+
+async def list_devices(
+    connection: AsyncConnection[Any], wanted: DeviceFilter, place: Place | None, size: int
+) -> Page[DeviceRow]:
+    """One page of the devices, by name."""
+    where, values = _where(wanted)
+    order = "asc"
+    if place:
+        values |= {"key_name": place.key[0], "key_id": place.key[1]}
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and (lower(d.name), d.device_id) {sign} (%(key_name)s, %(key_id)s)"
+    async with connection.cursor(row_factory=class_row(DeviceRow)) as cursor:
+        await cursor.execute(
+            f"{LIST} {where} order by lower(d.name) {order}, d.device_id {order} limit {size + 1}",
+            values,
+        )
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.sort_name, row.device_id))
+
+
+async def total_devices(connection: AsyncConnection[Any], wanted: DeviceFilter) -> DeviceTotals:
+    """The totals of the whole filter."""
+    where, values = _where(wanted)
+    cursor = await connection.execute(f"{SUMS} {where}", values)
+    row = await cursor.fetchone() or (0, 0, 0, 0)
+    return DeviceTotals(devices=row[0], extensions=row[1], calls=row[2], suspended=row[3])
+
+
+async def device_choices(
+    connection: AsyncConnection[Any], chosen: str, most: int = 500
+) -> list[tuple[str, str]]:
+    """Ids and names to choose a device from, by name; the chosen one is always among them."""
+    cursor = await connection.execute(CHOICES, {"chosen": chosen, "most": most})
+    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
+
+
+async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
+    """The name of a device; its id where there is none."""
+    cursor = await connection.execute(NAME, (device_id,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else device_id
+
+
+ACTORS = """
+select 'device:' || device_id, name from devices where 'device:' || device_id = any(%(actors)s)
+union all
+select 'administrator:' || administrator_id, name from administrators
+where 'administrator:' || administrator_id = any(%(actors)s)"""
+
+
+async def actor_names(connection: AsyncConnection[Any], actors: list[str]) -> dict[str, str]:
+    """The names of those whom events name as who said it."""
+    cursor = await connection.execute(ACTORS, {"actors": actors})
+    return dict(await cursor.fetchall())

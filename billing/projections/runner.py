@@ -1,0 +1,95 @@
+"""The loop that keeps the read models up to date: rows and position commit together."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+
+import psycopg
+
+from billing.projections import Projection
+from billing.store import CHANNEL, Store
+from billing.values import Refused
+
+BATCH = 5_000  # events in one transaction
+POLL_SECONDS = 1.0  # a wake-up can be missed; a poll can't
+
+REGISTER = "insert into checkpoints (name, position) values (%s, 0) on conflict do nothing"
+# A row that another process holds is left to it.
+HOLD = "select position, name from checkpoints where name = any(%s) for update skip locked"
+POSITIONS = "select position, name from checkpoints where name = any(%s) order by position, name"
+ADVANCE = "update checkpoints set position = %s where name = any(%s)"
+
+logger = logging.getLogger("billing.projections")
+
+
+class Runner:
+    """Feeds the log to projections. Those at the same position share one reading of it."""
+
+    def __init__(self, url: str, store: Store, projections: Sequence[Projection]) -> None:
+        self._store = store
+        self._by_name = {projection.name: projection for projection in projections}
+        self._connection = psycopg.connect(url, autocommit=True)
+        for name in self._by_name:
+            self._connection.execute(REGISTER, (name,))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def step(self) -> bool:
+        """One batch for each position that projections stand at; whether there was anything.
+
+        A projection that is being rebuilt catches up between the batches of the others.
+        """
+        positions = self._connection.execute(POSITIONS, (list(self._by_name),)).fetchall()
+        groups = [
+            (position, [name for _, name in group])
+            for position, group in groupby(positions, itemgetter(0))
+        ]
+        stops = [position for position, _ in groups[1:]] + [None]
+        moved = [
+            self._advance(position, names, stop)
+            for (position, names), stop in zip(groups, stops, strict=True)
+        ]
+        return any(moved)
+
+    def _advance(self, position: int, names: list[str], stop: int | None) -> bool:
+        """One batch after `position`, not past `stop`: there the others stand to be joined."""
+        batch = self._store.after(position, BATCH)
+        if stop is not None:
+            batch = [recorded for recorded in batch if recorded.position <= stop]
+        if not batch:
+            return False
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            held = cursor.execute(HOLD, (names,)).fetchall()
+            ours = [name for at, name in held if at == position]
+            for name in ours:
+                self._by_name[name].apply(cursor, batch)
+            cursor.execute(ADVANCE, (batch[-1].position, ours))
+        return bool(ours)
+
+    def catch_up(self) -> None:
+        """Step until there is nothing left."""
+        while self.step():
+            pass
+
+    def run(self, url: str, stopping: threading.Event) -> None:
+        """Follow the log until told to stop."""
+        with psycopg.connect(url, autocommit=True) as ears:
+            ears.execute(f"listen {CHANNEL}")
+            while not stopping.is_set():
+                self.catch_up()
+                for _ in ears.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
+
+    def rebuild(self, name: str) -> None:
+        """Empty one projection and replay it; the others, and a running service, go on."""
+        if name not in self._by_name:
+            known = ", ".join(sorted(self._by_name))
+            raise Refused("There is no projection %(name)s; there are %(known)s.", name=name, known=known)
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.execute("select 1 from checkpoints where name = %s for update", (name,))
+            cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")
+            cursor.execute("update checkpoints set position = 0 where name = %s", (name,))

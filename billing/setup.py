@@ -1,0 +1,210 @@
+"""What an installer needs on the command line: administrators, companies, devices, first prices."""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from billing.aggregates.company import CompanyOpened
+from billing.aggregates.device import DeviceRegistered
+from billing.aggregates.event import Envelope, Event
+from billing.aggregates.number_plan import SEED
+from billing.aggregates.rate_group import RateGroupCreated
+from billing.commands import administrators, companies, devices, rates
+from billing.config import Config
+from billing.database import Database, migrate
+from billing.rating.rates import Rate, Tier
+from billing.rating.seed_plan import seed_plan
+from billing.store import Recorded, Store
+from billing.values import Refused, new_id
+
+CHUNK = 5_000
+
+
+def said_here() -> Envelope:
+    """The envelope of what is done on the command line."""
+    return Envelope(recorded_at=datetime.now(UTC), actor="system", address="command line")
+
+
+def add_commands(commands: Any) -> None:
+    """`admin add`, `company add`, `device add`, `group add`, `plan seed`."""
+    admin = _command(commands, "admin", "add", run_admin, "Add an administrator.")
+    admin.add_argument("name", help="what they type to sign in")
+    admin.add_argument("--role", default="administrator", help="or operator, or auditor")
+    admin.add_argument("--language", default="es", choices=("es", "en"))
+    group = _command(commands, "group", "add", run_group, "Add a rate group, with its prices.")
+    group.add_argument("name")
+    group.add_argument("--currency", default="EUR")
+    group.add_argument("--rates", type=Path, help="CSV: prefix, name, price_per_minute")
+    company = _command(commands, "company", "add", run_company, "Open a company account.")
+    company.add_argument("name")
+    company.add_argument("--currency", default="EUR")
+    company.add_argument("--zone", default="", help="the installation's unless given")
+    company.add_argument("--group", default="", help="the rate group that prices its calls")
+    device = _command(commands, "device", "add", run_device, "Register a device.")
+    device.add_argument("name")
+    device.add_argument("--company", required=True, help="its id or name")
+    device.add_argument("--zone", default="", help="the installation's unless given")
+    device.add_argument("--country", required=True, help="two letters: ES")
+    device.add_argument("--area", default="", help="area code put before local numbers")
+    device.add_argument("--format", default="auto")
+    device.add_argument("--account", default="", help="user name for submissions")
+    plan = _command(commands, "plan", "seed", run_plan, "Make a country's number plan.")
+    plan.add_argument("country", help="two letters: ES")
+    plan.add_argument("--language", default="es", choices=("es", "en"))
+
+
+def _command(commands: Any, noun: str, verb: str, run: Any, text: str) -> argparse.ArgumentParser:
+    verbs = commands.add_parser(noun, help=text).add_subparsers(required=True, metavar="COMMAND")
+    parser: argparse.ArgumentParser = verbs.add_parser(verb, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run_admin(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    command = administrators.AddAdministrator(
+        administrator_id=new_id(),
+        sign_in_name=arguments.name,
+        role=arguments.role,
+        language=arguments.language,
+    )
+    with Database(config.database_url).connect() as connection:
+        store = Store(config.database_url)
+        password = administrators.add_administrator(store, connection, command, said_here())
+        store.close()
+    print(f"name:     {arguments.name}\npassword: {password}   (shown once; changed at sign-in)")
+    return 0
+
+
+def run_group(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    prices = read_prices(arguments.rates) if arguments.rates else ()
+    group_id, store = new_id(), Store(config.database_url)
+    create = rates.CreateRateGroup(
+        group_id=group_id, name=arguments.name, currency=arguments.currency
+    )
+    rates.create_rate_group(store, create, said_here())
+    if prices:
+        rates.change_rates(store, rates.ChangeRates(group_id=group_id, rates=prices), said_here())
+    store.close()
+    print(f"rate group {group_id}: {len(prices)} prices")
+    return 0
+
+
+def read_prices(path: Path) -> tuple[Rate, ...]:
+    """The prices of a CSV with the columns prefix, name, price_per_minute; billed by the second.
+
+    Refused as a whole, naming the row.
+    """
+    if not path.is_file():
+        raise Refused("There is no file %(file)s.", file=path)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        wanted = {"prefix", "name", "price_per_minute"}
+        if missing := wanted - set(rows.fieldnames or ()):
+            raise Refused("The column %(column)s is missing.", column=sorted(missing)[0])
+        return tuple(_price(number, row) for number, row in enumerate(rows, start=2))
+
+
+def _price(number: int, row: dict[str, str]) -> Rate:
+    prefix = row["prefix"].strip().removeprefix("+")
+    if not prefix.isdigit():
+        raise Refused("Row %(row)s: the prefix is digits only.", row=number)
+    tier = Tier(from_s=0, price=row["price_per_minute"].strip(), unit_s=60, increment_s=1)
+    return Rate(name=row["name"].strip(), prefix=prefix, tiers=(tier,))
+
+
+def run_company(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    company_id, store = new_id(), Store(config.database_url)
+    group = find(store, "rate-group", RateGroupCreated, arguments.group) if arguments.group else ""
+    companies.open_company(
+        store,
+        companies.OpenCompany(
+            company_id=company_id,
+            name=arguments.name,
+            currency=arguments.currency,
+            time_zone=arguments.zone or config.time_zone,
+        ),
+        said_here(),
+    )
+    if group:
+        bind = companies.BindRateGroup(company_id=company_id, group_id=group)
+        companies.bind_rate_group(store, bind, said_here())
+    store.close()
+    print(f"company {company_id}" + ("" if group else ": no rate group yet, calls are suspended"))
+    return 0
+
+
+def run_device(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    device_id, store = new_id(), Store(config.database_url)
+    devices.register_device(
+        store,
+        devices.RegisterDevice(
+            device_id=device_id,
+            company_id=find(store, "company", CompanyOpened, arguments.company),
+            name=arguments.name,
+            time_zone=arguments.zone or config.time_zone,
+            country=arguments.country.upper(),
+            area_code=arguments.area,
+            format=arguments.format,
+        ),
+        said_here(),
+    )
+    store.close()
+    account = arguments.account or f"device-{device_id}"
+    with Database(config.database_url).connect() as connection:
+        password = devices.issue_device_password(connection, device_id, account)
+    print(f"device:   {device_id}\naccount:  {account}\npassword: {password}   (shown once)")
+    return 0
+
+
+def run_plan(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    entries = tuple(seed_plan(arguments.country.upper(), arguments.language))
+    store = Store(config.database_url)
+    command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
+    rates.replace_number_plan(store, command, said_here())
+    store.close()
+    print(f"number plan of {arguments.country.upper()}: {len(entries)} prefixes")
+    return 0
+
+
+def find(store: Store, kind: str, created: type[Event], wanted: str) -> str:
+    """The id of the company, device or rate group with this id or name."""
+    if any(isinstance(recorded.event, created) for recorded in store.load(f"{kind}:{wanted}")):
+        return wanted
+    found = [
+        recorded.stream.partition(":")[2]
+        for recorded in _events(store)
+        if isinstance(recorded.event, created) and getattr(recorded.event, "name", "") == wanted
+    ]
+    if not found:
+        raise Refused("There is no %(kind)s %(name)s.", kind=kind, name=wanted)
+    if len(found) > 1:
+        raise Refused("Several are named %(name)s; give the id.", name=wanted)
+    return found[0]
+
+
+def _events(store: Store) -> Iterator[Recorded]:
+    position = 0
+    while batch := store.after_without_calls(position, CHUNK):
+        yield from batch
+        position = batch[-1].position
+
+
+def find_device(store: Store, url: str, wanted: str) -> str:
+    """The id of the device with this id, name or account."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "select device_id from device_credentials where account = %s", (wanted,)
+        ).fetchone()
+    return row[0] if row else find(store, "device", DeviceRegistered, wanted)
+
+

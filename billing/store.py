@@ -1,0 +1,299 @@
+"""The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import msgspec
+from eventsourcing.application import Application
+from eventsourcing.persistence import Mapper, Notification, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg import Cursor
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
+
+from billing.aggregates.event import Envelope, Event
+from billing.aggregates.events import TOPIC_OF, decode_event
+
+CHANNEL = "billing_events"  # NOTIFY: something was appended
+LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
+GENESIS = bytes(32)  # what the first seal takes as the seal before it
+CALLS = "call:"  # what every call's stream begins with
+
+
+class Conflict(Exception):  # noqa: N818 -- an outcome to decide again on, not a fault
+    """Somebody appended to one of the streams first; nothing was stored."""
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """An event to be appended: where, as which version, what."""
+
+    stream: str
+    version: int
+    event: Event
+    envelope: Envelope
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event as the log has it."""
+
+    stream: str
+    version: int
+    position: int
+    topic: str
+    event: Event
+    envelope: Envelope
+
+
+class _State(msgspec.Struct, frozen=True):
+    event: msgspec.Raw
+    envelope: msgspec.Raw
+
+
+_state = msgspec.json.Decoder(_State)
+_envelope = msgspec.json.Decoder(Envelope)
+_encoder = msgspec.json.Encoder()
+
+
+class EventMapper(Mapper[str]):
+    """Structs to bytes and back."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The events of a request share their envelope: encode it once.
+        self._said: tuple[Envelope | None, bytes] = (None, b"")
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """The row of a `Pending`."""
+        pending: Pending = domain_event
+        envelope, said = self._said
+        if envelope is not pending.envelope:
+            said = _encoder.encode(pending.envelope)
+            self._said = pending.envelope, said
+        state = b'{"event":%b,"envelope":%b}' % (_encoder.encode(pending.event), said)
+        return StoredEvent(pending.stream, pending.version, TOPIC_OF[type(pending.event)], state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The `Recorded` of a row read with its position."""
+        row: Any = stored_event
+        state = _state.decode(row.state)
+        return Recorded(
+            row.originator_id,
+            row.originator_version,
+            row.id,
+            row.topic,
+            decode_event(row.topic, state.event),
+            _envelope.decode(state.envelope),
+        )
+
+
+class EventRecorder(PostgresApplicationRecorder):
+    """One transaction an append: lock, insert what is new, seal, notify."""
+
+    INSERT = """
+    insert into billing_events (originator_id, originator_version, topic, state)
+    select * from unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])
+    on conflict do nothing
+    returning originator_id, originator_version, notification_id"""
+    LAST_SEAL = "select seal from seals order by last_position desc limit 1"
+    ADD_SEAL = """
+    insert into seals (last_position, first_position, events, previous, digests, seal)
+    values (%s, %s, %s, %s, %s::jsonb, %s)"""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._months: set[str] = set()  # call months known to have their partition
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append; returns positions, 0 for an event that was there (with `skip_existing`).
+
+        Without `skip_existing` an event that was there raises Conflict and nothing is stored.
+        """
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            months = self._ensure_partitions(cursor, stored_events)
+            columns: list[Any] = [
+                [str(event.originator_id) for event in stored_events],
+                [event.originator_version for event in stored_events],
+                [event.topic for event in stored_events],
+                [event.state for event in stored_events],
+            ]
+            cursor.execute(self.INSERT, columns, binary=True, prepare=True)
+            positions = {
+                (row["originator_id"], row["originator_version"]): row["notification_id"]
+                for row in cursor.fetchall()
+            }
+            if len(positions) < len(stored_events) and not kwargs.get("skip_existing"):
+                raise Conflict
+            # A key given twice in one batch is stored once: its first event takes the position.
+            result = [
+                positions.pop((event.originator_id, event.originator_version), 0)
+                for event in stored_events
+            ]
+            self._seal(cursor, stored_events, result)
+            cursor.execute(f"notify {CHANNEL}")
+        self._months |= months  # not before the commit: a rolled-back partition is not there
+        return result
+
+    def _ensure_partitions(self, cursor: Cursor[Any], events: Sequence[StoredEvent]) -> set[str]:
+        """Give each month of calls its partition before its first event; the months met."""
+        months = {str(e.originator_id)[5:12] for e in events if str(e.originator_id)[:5] == CALLS}
+        for month in sorted(months - self._months):
+            name = partition_name(month)
+            cursor.execute("select to_regclass(%s) is not null as known", (name,))
+            row = cursor.fetchone()
+            if row and not row["known"]:
+                cursor.execute(
+                    f"create table {name} partition of billing_events "
+                    f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')"
+                )
+        return months
+
+    def _seal(
+        self, cursor: Cursor[Any], events: Sequence[StoredEvent], positions: Sequence[int]
+    ) -> None:
+        rows = [(p, e) for p, e in zip(positions, events, strict=True) if p]
+        if not rows:
+            return
+        cursor.execute(self.LAST_SEAL)
+        last = cursor.fetchone()
+        previous = last["seal"] if last else GENESIS
+        digests = partition_digests(
+            (p, str(e.originator_id), e.originator_version, e.topic, e.state) for p, e in rows
+        )
+        first_position, last_position = rows[0][0], rows[-1][0]
+        seal = seal_of(previous, first_position, last_position, len(rows), digests)
+        cursor.execute(
+            self.ADD_SEAL,
+            (
+                last_position,
+                first_position,
+                len(rows),
+                previous,
+                _encoder.encode(digests).decode(),
+                seal,
+            ),
+        )
+
+
+def partition_name(month: str) -> str:
+    """The partition of the calls of a month "2026-11"."""
+    return f"billing_events_{month.replace('-', '_')}"
+
+
+def partition_of(stream: str) -> str:
+    """Which partition a stream lies in, as the seals name it."""
+    return stream[5:12] if stream.startswith(CALLS) else "default"
+
+
+def partition_digests(rows: Iterable[tuple[int, str, int, str, bytes]]) -> dict[str, str]:
+    """SHA-256 (hex) over the rows of each partition, in the order of their positions."""
+    hashes: dict[str, Any] = {}
+    for position, stream, version, topic, state in rows:
+        partition = partition_of(stream)
+        digest = hashes.get(partition)
+        if digest is None:
+            digest = hashes[partition] = hashlib.sha256()
+        digest.update(b"%d\n%d\n%d\n" % (position, version, len(state)))
+        digest.update(f"{len(stream)}\n{stream}\n{topic}\n".encode())
+        digest.update(state)
+    return {partition: digest.hexdigest() for partition, digest in sorted(hashes.items())}
+
+
+def seal_of(previous: bytes, first: int, last: int, events: int, digests: dict[str, str]) -> bytes:
+    """SHA-256 over the seal before, the positions, the count and the digests."""
+    body = _encoder.encode([first, last, events, digests])
+    return hashlib.sha256(previous + body).digest()
+
+
+class _Billing(Application[str]):
+    name = "billing"  # the table's name derives from it
+    env: ClassVar[dict[str, str]] = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "CREATE_TABLE": "n",  # migrations own the DDL
+        "ORIGINATOR_ID_TYPE": "text",
+        "APPLICATION_RECORDER_TOPIC": "billing.store:EventRecorder",
+        "MAPPER_TOPIC": "billing.store:EventMapper",
+        # The four the library insists on; the real ones are laid over its pool below.
+        "POSTGRES_DBNAME": "-",
+        "POSTGRES_HOST": "-",
+        "POSTGRES_PORT": "-",
+        "POSTGRES_USER": "-",
+        "POSTGRES_PASSWORD": "-",
+        "POSTGRES_POOL_SIZE": "1",
+        "POSTGRES_MAX_OVERFLOW": "7",
+    }
+
+
+class Store:
+    """The log in one database. Blocks: call it in a thread where an event loop runs."""
+
+    BY_STREAM = """
+    select originator_id, originator_version, notification_id, topic, state from billing_events
+    where originator_id = any(%s) order by originator_id, originator_version"""
+    AFTER = """
+    select originator_id, originator_version, notification_id, topic, state from billing_events
+    where notification_id > %s order by notification_id limit %s"""
+    # The two ranges leave out every partition of calls.
+    AFTER_WITHOUT_CALLS = """
+    select originator_id, originator_version, notification_id, topic, state from billing_events
+    where notification_id > %s and (originator_id < 'call:' or originator_id >= 'call;')
+    order by notification_id limit %s"""
+
+    def __init__(self, database_url: str) -> None:
+        self._application = _Billing()
+        self._mapper = self._application.mapper
+        self._recorder: Any = self._application.recorder
+        self._datastore = self._recorder.datastore
+        self._datastore.pool.kwargs.clear()
+        self._datastore.pool.kwargs.update(conninfo_to_dict(database_url))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._application.close()
+
+    def load(self, stream: str) -> list[Recorded]:
+        """The events of one stream, oldest first; empty if there is none."""
+        return self.load_many([stream]).get(stream, [])
+
+    def load_many(self, streams: Sequence[str]) -> dict[str, list[Recorded]]:
+        """The events of several streams in one query; a stream without events is left out."""
+        found = self._select(self.BY_STREAM, (list(streams),))
+        return {stream: list(events) for stream, events in groupby(found, attrgetter("stream"))}
+
+    def after(self, position: int, limit: int) -> list[Recorded]:
+        """Up to `limit` events after `position` of the whole log, in order."""
+        return list(self._select(self.AFTER, (position, limit)))
+
+    def after_without_calls(self, position: int, limit: int) -> list[Recorded]:
+        """The same without the events of calls: what changes accounts, devices and rates."""
+        return list(self._select(self.AFTER_WITHOUT_CALLS, (position, limit)))
+
+    def append(self, events: Sequence[Pending]) -> int:
+        """Append all or none; the last position.
+
+        Raises Conflict if a version is taken: load and decide again, never append the same again.
+        """
+        return max(self._recorder.insert_events(self._rows(events)), default=0)
+
+    def append_new(self, events: Sequence[Pending]) -> Sequence[int]:
+        """Append what is not there yet; the position of each, 0 for what was there before."""
+        positions: Sequence[int] = self._recorder.insert_events(
+            self._rows(events), skip_existing=True
+        )
+        return positions
+
+    def _rows(self, events: Sequence[Pending]) -> list[StoredEvent]:
+        return [self._mapper.to_stored_event(event) for event in events]
+
+    def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(binary=True, row_factory=tuple_row)
+            for stream, version, position, topic, state in cursor.execute(statement, values):
+                yield self._mapper.to_domain_event(
+                    Notification(stream, version, topic, state, position)
+                )

@@ -1,0 +1,36 @@
+# What there is to do. `make` alone prints this list.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo run test check messages bench clean
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml package-lock.json hatch_build.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: .venv/ready ## set up all, make demo data, serve; prints the address and the password
+	$(BIN)/billing demo
+
+run: .venv/ready ## serve without demo data
+	$(BIN)/billing serve
+
+test: .venv/ready check ## set up all, pass the checks and every test
+	$(BIN)/pytest -x -q
+
+check: .venv/ready ## ruff, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+messages: .venv/ready ## bring the message catalogue up to date with the code
+	$(BIN)/pybabel extract --quiet -F babel.cfg -k Refused -k pgettext:1c,2 --no-location -o /tmp/contarifa.pot billing
+	$(BIN)/pybabel update --quiet --no-fuzzy-matching -D contarifa -i /tmp/contarifa.pot -d billing/web/translations
+
+bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what was installed and made; data/ stays
+	rm -rf .venv billing/web/vendor .mypy_cache .ruff_cache .pytest_cache

@@ -90,9 +90,7 @@ async def list_companies(
     return make_page(found, size, place, lambda row: (row.sort_name, row.company_id))
 
 
-async def total_companies(
-    connection: AsyncConnection[Any], wanted: CompanyFilter
-) -> CompanyTotals:
+async def total_companies(connection: AsyncConnection[Any], wanted: CompanyFilter) -> CompanyTotals:
     """The totals of the whole filter, one amount a currency."""
     where, values = _where(wanted)
     cursor = await connection.execute(f"{SUMS} {where} group by a.currency order by 1", values)
@@ -112,9 +110,7 @@ async def company_choices(
     return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
 
 
-async def account_names(
-    connection: AsyncConnection[Any], accounts: list[str]
-) -> dict[str, str]:
+async def account_names(connection: AsyncConnection[Any], accounts: list[str]) -> dict[str, str]:
     """The names of accounts by their streams."""
     cursor = await connection.execute(NAMES, (accounts,))
     return dict(await cursor.fetchall())

@@ -1,0 +1,104 @@
+"""Who may call what: one decorator on every route, and the defence against forged requests."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from sanic import Request
+from sanic.exceptions import Forbidden, Unauthorized
+from sanic.response import BaseHTTPResponse, redirect
+
+from billing.web.sessions import Session, find_session
+
+ANYONE = "anyone"
+EVERY_ROLE = ("administrator", "operator", "auditor")
+Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing once it answered
+
+
+def admits(*roles: str, before_change: bool = False) -> Callable[[Handler], Handler]:
+    """Admit these roles only. Who must change the password first gets nowhere else before.
+
+    Every route carries it; the application refuses to start with one that does not.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def guarded(request: Request[Any, Any], *args: Any, **kwargs: Any) -> Any:
+            if ANYONE not in roles:
+                session = await current_session(request)
+                if session is None:
+                    return _ask_to_sign_in(request)
+                if session.role not in roles:
+                    raise Forbidden
+                if session.must_change and not before_change:
+                    return redirect("/password")
+            if request.method not in ("GET", "HEAD"):
+                await _refuse_forgery(request)
+            return await handler(request, *args, **kwargs)
+
+        guarded.admits = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+async def current_session(request: Request[Any, Any]) -> Session | None:
+    """The session of the request's cookie, looked up once a request."""
+    if not hasattr(request.ctx, "session"):
+        site, token = request.app.ctx.site, request.cookies.get(cookie_name(request))
+        request.ctx.session = None
+        if token:
+            async with site.pool.connection() as connection:
+                request.ctx.session = await find_session(connection, token, datetime.now(UTC))
+    session: Session | None = request.ctx.session
+    return session
+
+
+def cookie_name(request: Request[Any, Any]) -> str:
+    """`__Host-` binds the cookie to this host; browsers accept it over HTTPS only."""
+    return "__Host-session" if request.app.ctx.site.config.cookie_secure else "session"
+
+
+def local_path(text: str | None) -> str:
+    """`text` where it is a path of this site, else the start page: no redirect leads away."""
+    if not text or not text.startswith("/") or text[1:2] in ("/", "\\"):
+        return "/"
+    if any(ord(character) < 0x21 or character == "\\" for character in text):  # noqa: PLR2004 -- space and controls
+        return "/"
+    parts = urlsplit(text)
+    return "/" if parts.scheme or parts.netloc else text
+
+
+def is_fragment(request: Request[Any, Any]) -> bool:
+    """Whether htmx asks, and will put the answer into a part of the page."""
+    return request.headers.get("hx-request") == "true"
+
+
+def form_value(request: Request[Any, Any], name: str) -> str:
+    """A field of the form; empty where it is missing."""
+    form = request.form
+    return str(form.get(name, "") or "") if form else ""
+
+
+def _ask_to_sign_in(request: Request[Any, Any]) -> BaseHTTPResponse:
+    wants_page = "text/html" in request.headers.get("accept", "text/html")
+    if is_fragment(request) or request.method != "GET" or not wants_page:
+        raise Unauthorized
+    here = request.path + (f"?{request.query_string}" if request.query_string else "")
+    return redirect("/sign-in" + ("" if here == "/" else f"?next={quote(here, safe='')}"))
+
+
+async def _refuse_forgery(request: Request[Any, Any]) -> None:
+    """Admit a change only from a page of ours: its origin, and the session's own token."""
+    origin = str(request.headers.get("origin") or request.headers.get("referer", ""))
+    if urlsplit(origin).netloc.lower() != request.host.lower():
+        raise Forbidden
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden
+    session = await current_session(request)
+    given = request.headers.get("x-csrf-token") or form_value(request, "csrf")
+    if session and not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
+        raise Forbidden

@@ -1,0 +1,40 @@
+"""The companies page: who is billed, and how each account stands."""
+
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.projections.reading import accounts as reading
+from billing.web import words
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.filters import choice, read_listing
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+blueprint = Blueprint("accounts")
+
+
+@blueprint.get("/companies")
+@admits(*EVERY_ROLE)
+async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
+    """The companies of the filter by name, with the totals of all of them."""
+    listing = read_listing(request, ("q", "state"), reading.KEY_TYPE)
+    wanted = reading.CompanyFilter(
+        text=listing.given.get("q", ""),
+        state=choice(listing.given, "state", words.ACCOUNT_STATES),
+    )
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_companies(connection, wanted, listing.place, PAGE_SIZE)
+        totals = await reading.total_companies(connection, wanted)
+    return page(
+        request,
+        "_company_results.html" if is_partial(request) else "companies.html",
+        page="companies",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        totals=totals,
+        path="/companies",
+    )

@@ -1,0 +1,99 @@
+"""Puts the pages together into one Sanic application."""
+
+from secrets import token_hex
+from typing import Any
+
+from sanic import Blueprint, Request, Sanic
+from sanic.response import BaseHTTPResponse, HTTPResponse, redirect, text
+
+from billing.config import Config
+from billing.database import Database
+from billing.store import Store
+from billing.web import accounts, assets, calls, devices, exporting, live, preferences, signin
+from billing.web.access import ANYONE, EVERY_ROLE, admits
+from billing.web.errors import install_error_pages
+from billing.web.i18n import choose_language, set_language
+from billing.web.site import Site
+
+MOST_BYTES = 10_000_000  # of one request; Sanic's own bound is ten times that
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+    "vary": "Cookie, Accept-Language, HX-Request",
+}
+MODULES = (assets, signin, preferences, calls, exporting, live, accounts, devices)
+blueprint = Blueprint("start")
+
+
+@blueprint.get("/")
+@admits(*EVERY_ROLE)
+async def show_start(_request: Request[Any, Any]) -> HTTPResponse:
+    """The call list is where everybody begins."""
+    return redirect("/calls")
+
+
+@blueprint.get("/healthz")
+@admits(ANYONE)
+async def tell_health(_request: Request[Any, Any]) -> HTTPResponse:
+    """For whoever watches the service: this process answers."""
+    return text("ok")
+
+
+def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
+    """The application that serves the pages of one database."""
+    # Sanic keeps applications by name in one register; tests make many.
+    app: Sanic[Any, Any] = Sanic(f"contarifa_{token_hex(4)}", configure_logging=False)
+    app.config.AUTO_EXTEND = False
+    app.config.REQUEST_MAX_SIZE = MOST_BYTES
+    app.config.FALLBACK_ERROR_FORMAT = "text"
+    app.ctx.site = None
+
+    async def open_site(app: Sanic[Any, Any]) -> None:
+        app.ctx.site = Site(config, await database.open_async(), Store(database.url))
+
+    async def stop_streams(app: Sanic[Any, Any]) -> None:
+        app.ctx.site.stop_streams()
+
+    async def close_site(app: Sanic[Any, Any]) -> None:
+        await app.ctx.site.close()
+
+    app.before_server_start(open_site)
+    app.before_server_stop(stop_streams)
+    app.after_server_stop(close_site)
+    app.on_request(_prepare)
+    app.on_response(_add_headers)  # type: ignore[no-untyped-call]
+    install_error_pages(app)
+    app.blueprint(blueprint)
+    for module in MODULES:
+        app.blueprint(module.blueprint)
+    _refuse_open_routes(app)
+    return app
+
+
+async def _prepare(request: Request[Any, Any]) -> None:
+    set_language(
+        choose_language(request.cookies.get("language"), request.headers.get("accept-language", ""))
+    )
+
+
+async def _add_headers(request: Request[Any, Any], response: BaseHTTPResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.app.ctx.site and request.app.ctx.site.config.cookie_secure:
+        response.headers.setdefault("strict-transport-security", "max-age=31536000")
+
+
+def _refuse_open_routes(app: Sanic[Any, Any]) -> None:
+    """Who may call a route is never left unsaid."""
+    for blueprint_ in app.blueprints.values():
+        for route in blueprint_.routes:
+            if not hasattr(route.handler, "admits"):
+                raise RuntimeError(f"{route.path} does not say whom it admits.")

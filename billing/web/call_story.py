@@ -1,0 +1,98 @@
+"""What a call's page tells, gathered from the events of its stream."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import msgspec
+from defusedxml import DefusedXmlException
+from defusedxml.minidom import parseString
+
+from billing.rating.cdr import Cdr
+from billing.rating.context import Rating
+from billing.store import Recorded
+
+LONGEST_PRETTY = 200_000  # characters; what is longer is shown as it came
+BASE64 = "base64"
+
+
+class RawRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as it came, and the same with its lines broken where that is possible."""
+
+    position: int
+    source: str
+    pretty: str
+    exact: str
+    encoding: str
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    call_id: str
+    status: str  # rated, suspended, rerated, voided
+    reason: str
+    device_id: str
+    cdr: Cdr
+    rating: Rating
+    conflicts: int
+    events: Sequence[Recorded]
+    records: list[RawRecord]
+
+
+def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
+    """The story so far: the last rating counts, the first record is the one that was billed."""
+    contents: list[Any] = [recorded.event for recorded in events]
+    rated = [event for event in contents if hasattr(event, "rating")]
+    first, last = rated[0], rated[-1]
+    kinds = [kind_of(recorded) for recorded in events]
+    status = str(last.rating.status)
+    if "CallVoided" in kinds:
+        status = "voided"
+    elif "CallRerated" in kinds:
+        status = "rerated"
+    reason = last.reason if status == "voided" else last.rating.reason
+    return Story(
+        call_id=call_id,
+        status=status,
+        reason=reason,
+        device_id=first.device_id,
+        cdr=last.cdr,
+        rating=last.rating,
+        conflicts=kinds.count("ConflictKept"),
+        events=events,
+        records=[_record(recorded) for recorded in events if getattr(recorded.event, "raw", "")],
+    )
+
+
+def kind_of(recorded: Recorded) -> str:
+    """The name of an event, without its version."""
+    return recorded.topic.partition(".")[0]
+
+
+def _record(recorded: Recorded) -> RawRecord:
+    event: Any = recorded.event
+    readable = event.raw_encoding != BASE64
+    return RawRecord(
+        position=recorded.position,
+        source=event.source,
+        pretty=pretty(event.raw) if readable else event.raw,
+        exact=event.raw,
+        encoding=event.raw_encoding,
+    )
+
+
+def pretty(raw: str) -> str:
+    """The record with its lines broken, where it is JSON or XML; otherwise as it came."""
+    text = raw.strip()
+    if len(text) > LONGEST_PRETTY:
+        return raw
+    try:
+        if text.startswith(("{", "[")):
+            return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        if text.startswith("<"):
+            document = parseString(text)  # type: ignore[no-untyped-call]
+            lines = document.toprettyxml(indent="  ").splitlines()
+            return "\n".join(line for line in lines if line.strip())
+    except (ValueError, ExpatError, DefusedXmlException, RecursionError):
+        return raw
+    return raw

@@ -1,0 +1,86 @@
+"""The call list, and the page of one call."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.projections.reading import accounts, devices
+from billing.projections.reading import calls as reading
+from billing.web import words
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.call_story import tell_story
+from billing.web.explain import explain
+from billing.web.filters import presets, read_call_filter
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+LONGEST_ID = 500
+blueprint = Blueprint("calls")
+
+
+@blueprint.get("/calls")
+@admits(*EVERY_ROLE)
+async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
+    """The calls of the filter, newest first, with its totals."""
+    site = site_of(request)
+    wanted, listing = read_call_filter(request, site.zone)
+    partial = is_partial(request)
+    async with site.pool.connection() as connection:
+        arrived = await reading.count_arrived(connection)
+        found = await reading.list_calls(connection, wanted, listing.place, PAGE_SIZE)
+        totals = await reading.total_calls(connection, wanted)
+        companies = await accounts.company_choices(connection, wanted.company_id)
+        equipment = await devices.device_choices(connection, wanted.device_id)
+    today = datetime.now(UTC).astimezone(site.zone).date()
+    return page(
+        request,
+        "_call_results.html" if partial else "calls.html",
+        page="calls",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        totals=totals,
+        companies=companies,
+        devices=equipment,
+        arrived=arrived,
+        today=today,
+        presets=presets(today),
+        path="/calls",
+    )
+
+
+@blueprint.get("/calls/<quoted_id:path>")
+@admits(*EVERY_ROLE)
+async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
+    """One call: what it cost and why, its record as it came, and everything that happened to it."""
+    site, call_id = site_of(request), unquote(quoted_id)
+    if len(call_id) > LONGEST_ID or "\x00" in call_id:
+        raise NotFound
+    events = await asyncio.to_thread(site.store.load, f"call:{call_id}")
+    if not events:
+        raise NotFound
+    story = tell_story(call_id, events)
+    rating = story.rating
+    streams = [f"company:{rating.company_id}", rating.user_account, rating.gateway_account]
+    actors = {record.envelope.actor for record in events}
+    async with site.pool.connection() as connection:
+        names = await accounts.account_names(connection, [*streams, rating.payer])
+        device = await devices.device_name(connection, story.device_id)
+        actor_names = await devices.actor_names(connection, sorted(actors))
+    return page(
+        request,
+        "call.html",
+        page="calls",
+        story=story,
+        names=names,
+        device=device,
+        actors=actor_names,
+        steps=explain(rating.steps),
+        flags=[words.word(words.FLAGS, flag) for flag in rating.flags],
+    )

@@ -1,0 +1,44 @@
+"""The devices page: which phone systems send records, and when each did last."""
+
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.projections.reading import devices as reading
+from billing.projections.reading.accounts import company_choices
+from billing.web import words
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.filters import choice, read_listing
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+blueprint = Blueprint("devices")
+
+
+@blueprint.get("/devices")
+@admits(*EVERY_ROLE)
+async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
+    """The devices of the filter by name, with the totals of all of them."""
+    listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
+    wanted = reading.DeviceFilter(
+        text=listing.given.get("q", ""),
+        company_id=listing.given.get("company", ""),
+        state=choice(listing.given, "state", words.DEVICE_STATES),
+    )
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)
+        totals = await reading.total_devices(connection, wanted)
+        companies = await company_choices(connection, wanted.company_id)
+    return page(
+        request,
+        "_device_results.html" if is_partial(request) else "devices.html",
+        page="devices",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        totals=totals,
+        companies=companies,
+        path="/devices",
+    )

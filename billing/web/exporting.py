@@ -1,0 +1,102 @@
+"""The addresses of exports: CSV as a stream, Excel as a file that is waited for or fetched."""
+
+import asyncio
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
+
+from billing.projections.reading import accounts, devices
+from billing.projections.reading.calls import CallFilter, export_calls, total_calls
+from billing.web.access import EVERY_ROLE, admits, current_session
+from billing.web.export import CsvWriter
+from billing.web.export_jobs import Job
+from billing.web.filters import describe, read_call_filter
+from billing.web.i18n import gettext, language
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
+blueprint = Blueprint("exporting")
+
+
+def _file_name(wanted: CallFilter, ending: str) -> str:
+    name = gettext("calls")
+    return f"{name}_{wanted.period.first}_{wanted.period.last}.{ending}"
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}
+
+
+@blueprint.get("/calls/export.csv")
+@admits(*EVERY_ROLE)
+async def export_csv(request: Request[Any, Any]) -> None:
+    """Every call of the filter as CSV, streamed while it is read."""
+    site = site_of(request)
+    wanted, _ = read_call_filter(request, site.zone)
+    writer = CsvWriter(site.zone)
+    response = await request.respond(
+        content_type="text/csv; charset=utf-8", headers=_attachment(_file_name(wanted, "csv"))
+    )
+    await response.send(writer.head())
+    async with site.pool.connection() as connection:
+        async for rows in export_calls(connection, wanted):
+            await response.send(writer.rows(rows))
+    await response.eof()
+
+
+@blueprint.get("/calls/export.xlsx")
+@admits(*EVERY_ROLE)
+async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
+    """Every call of the filter as an Excel file; a large one is fetched from its own page."""
+    site, session = site_of(request), await current_session(request)
+    wanted, _ = read_call_filter(request, site.zone)
+    async with site.pool.connection() as connection:
+        totals = await total_calls(connection, wanted)
+        names = await accounts.account_names(connection, [f"company:{wanted.company_id}"])
+        device = await devices.device_name(connection, wanted.device_id)
+    company = names.get(f"company:{wanted.company_id}", wanted.company_id)
+    job = Job(
+        session.administrator_id if session else "",
+        site.exports.new_path(),
+        _file_name(wanted, "xlsx"),
+        0 if totals.more else totals.calls,
+    )
+    described = describe(wanted, company, device)
+    site.exports.begin(site.pool, wanted, language(), described, job)
+    if job.task:
+        await asyncio.wait([job.task], timeout=PATIENCE_SECONDS)
+    return await _send(job) if job.state == "done" else redirect(f"/exports/{job.id}")
+
+
+@blueprint.get("/exports/<job_id:str>")
+@admits(*EVERY_ROLE)
+async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
+    """How far an Excel file is, and where to fetch it."""
+    template = "_export_state.html" if is_partial(request) else "export.html"
+    return page(request, template, page="calls", job=await _find(request, job_id))
+
+
+@blueprint.get("/exports/<job_id:str>/file")
+@admits(*EVERY_ROLE)
+async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
+    """The finished file."""
+    job = await _find(request, job_id)
+    if job.state != "done":
+        raise NotFound
+    return await _send(job)
+
+
+async def _find(request: Request[Any, Any], job_id: str) -> Job:
+    session = await current_session(request)
+    job = site_of(request).exports.find(job_id, session.administrator_id) if session else None
+    if job is None:
+        raise NotFound
+    return job
+
+
+async def _send(job: Job) -> ResponseStream:
+    return await file_stream(job.path, mime_type=EXCEL, headers=_attachment(job.file_name))

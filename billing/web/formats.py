@@ -1,0 +1,90 @@
+"""How figures and times are written in the reader's language and the site's zone."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from babel import dates, numbers
+
+from billing.values import MICROS, Money
+from billing.web.i18n import gettext, locale
+
+
+def money(micros: int, currency: str, digits: int | None = None) -> str:
+    """An amount; totals with the currency's own decimals, calls and rates with `digits`."""
+    amount = Decimal(micros) / MICROS
+    if not currency:
+        return decimal(amount, 2 if digits is None else digits)
+    if digits is None:
+        return numbers.format_currency(amount, currency, locale=locale())
+    pattern = locale().currency_formats["standard"].pattern
+    return numbers.format_currency(
+        amount,
+        currency,
+        format=pattern.replace("0.00", "0." + "0" * digits),
+        locale=locale(),
+        currency_digits=False,
+    )
+
+
+def amount(value: Money) -> str:
+    """A total."""
+    return money(value.micros, value.currency)
+
+
+def decimal(value: Decimal | int, digits: int = 0) -> str:
+    """A number with grouped thousands, always grouped alike so that columns line up."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return numbers.format_decimal(value, format=pattern, locale=locale())
+
+
+def percent(part: int, whole: int) -> str:
+    """A share with one decimal."""
+    share = Decimal(part) / whole if whole else Decimal(0)
+    pattern = locale().percent_formats[None].pattern.replace("0", "0.0", 1).replace("##0.0", "##0")
+    return numbers.format_percent(share, format=_one_decimal(pattern), locale=locale())
+
+
+def _one_decimal(pattern: str) -> str:
+    return pattern.replace("##0", "##0.0")
+
+
+def hms(seconds: int) -> str:
+    """A duration as 0:07:17."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def hm(seconds: int) -> str:
+    """A long duration as 4.758 h 46 min."""
+    minutes = round(seconds / 60)
+    return f"{decimal(minutes // 60)} h {minutes % 60:02} min"
+
+
+def moment(value: datetime, pattern: str, zone: ZoneInfo) -> str:
+    """A time in the site's zone."""
+    return dates.format_datetime(value, pattern, tzinfo=zone, locale=locale())
+
+
+def day(value: date, pattern: str = "d MMM y") -> str:
+    """A day."""
+    return dates.format_date(value, pattern, locale=locale())
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """The zone as people say it: "Madrid time"."""
+    if "/" not in zone.key:
+        return zone.key
+    city = dates.get_timezone_location(zone, locale=locale(), return_city=True)
+    return gettext("%(city)s time", city=city)
+
+
+def query(given: dict[str, str], **change: str) -> str:
+    """The query of an address, without empty values."""
+    values = {key: value for key, value in {**given, **change}.items() if value}
+    return "?" + urlencode(values) if values else ""
+
+
+def segment(text: str) -> str:
+    """One segment of a path, whatever it contains."""
+    return quote(text, safe=":")

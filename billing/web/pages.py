@@ -1,0 +1,103 @@
+"""Renders templates: what every page is given, and the language and theme it is shown in."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+from sanic import Request, html
+from sanic.response import HTTPResponse
+
+from billing.web import formats, words
+from billing.web.assets import Asset, asset_address
+from billing.web.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
+
+TEMPLATES = Path(__file__).parent / "templates"
+THEMES = ("light", "dark")
+
+
+def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environment:
+    """The templates, with everything they may call."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext
+    )
+    for name in languages_to_load():
+        catalogue(name)
+
+    def asset(name: str) -> str:
+        return asset_address(assets, name)
+
+    def icon(name: str, extra: str = "") -> Markup:
+        return Markup('<svg class="i {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+            extra, asset("icons.svg"), name
+        )
+
+    def moment(value: datetime, pattern: str = "d MMM y HH:mm:ss") -> str:
+        return formats.moment(value, pattern, zone)
+
+    environment.globals.update(
+        asset=asset,
+        icon=icon,
+        moment=moment,
+        zone=zone.key,
+        zone_name=lambda: formats.zone_name(zone),
+        money=formats.money,
+        amount=formats.amount,
+        num=formats.decimal,
+        percent=formats.percent,
+        hms=formats.hms,
+        hm=formats.hm,
+        day=formats.day,
+        query=formats.query,
+        segment=formats.segment,
+        word=words.word,
+        words=words,
+        languages=LANGUAGES,
+    )
+    return environment
+
+
+def languages_to_load() -> tuple[str, ...]:
+    """Every language, so that a broken catalogue is found at start."""
+    return tuple(LANGUAGES)
+
+
+def render_text(request: Request[Any, Any], template: str, **values: Any) -> str:
+    """A template with the values of this page and of every page."""
+    theme = request.cookies.get("theme")
+    session = getattr(request.ctx, "session", None)
+    here = request.path + (f"?{request.query_string}" if request.query_string else "")
+    common = {
+        "lang": language(),
+        "theme": theme if theme in THEMES else THEMES[0],
+        "session": session,
+        "csrf": session.csrf_token if session else "",
+        "here": here,
+        "now": datetime.now(UTC),
+        "page": "",
+    }
+    environment: jinja2.Environment = request.app.ctx.site.templates
+    return environment.get_template(template).render({**common, **values})
+
+
+def page(
+    request: Request[Any, Any], template: str, status: int = 200, **values: Any
+) -> HTTPResponse:
+    """A page of the site."""
+    return html(render_text(request, template, **values), status)
+
+
+def is_partial(request: Request[Any, Any]) -> bool:
+    """Whether htmx wants the part of the page that changed."""
+    return request.headers.get("hx-request-type") == "partial"

@@ -1,0 +1,117 @@
+"""Who is signed in: rows that hold the hash of a cookie's token, for twelve hours after use."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+LASTS = timedelta(hours=12)
+TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too many
+LONGEST_BROWSER = 300
+
+FIND = """
+select s.token_hash, s.administrator_id, s.csrf_token, s.seen_at, a.name, a.role, c.must_change
+from sessions s
+ join administrators a on a.administrator_id = s.administrator_id
+ join administrator_credentials c on c.administrator_id = s.administrator_id
+where s.token_hash = %s and s.expires_at > %s and a.enabled"""
+TOUCH = "update sessions set seen_at = %s, expires_at = %s where token_hash = %s"
+ADD = """
+insert into sessions (token_hash, administrator_id, csrf_token, created_at, seen_at, expires_at,
+ address, browser)
+values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(address)s,
+ %(browser)s)"""
+REMOVE = "delete from sessions where token_hash = %s"
+REMOVE_EXPIRED = "delete from sessions where expires_at < %s"
+
+FIND_CREDENTIALS = """
+select c.administrator_id, c.password_hash
+from administrator_credentials c
+ join administrators a on a.administrator_id = c.administrator_id
+where c.sign_in_name = %s and a.enabled"""
+HASH_OF = """
+select password_hash from administrator_credentials where administrator_id = %s"""
+SET_HASH = """
+update administrator_credentials set password_hash = %s, must_change = false
+where administrator_id = %s"""
+REMOVE_OTHERS = "delete from sessions where administrator_id = %s and token_hash <> %s"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    token_hash: bytes
+    administrator_id: str
+    csrf_token: str
+    seen_at: datetime
+    name: str
+    role: str
+    must_change: bool
+
+
+def hash_token(token: str) -> bytes:
+    """What the table keeps of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def find_session(
+    connection: AsyncConnection[Any], token: str, now: datetime
+) -> Session | None:
+    """The session of a cookie's token, prolonged by this use of it."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(FIND, (hash_token(token), now))
+        session = await cursor.fetchone()
+    if session and now - session.seen_at > TOUCH_AFTER:
+        await connection.execute(TOUCH, (now, now + LASTS, session.token_hash))
+    return session
+
+
+async def begin_session(
+    connection: AsyncConnection[Any], administrator_id: str, address: str, browser: str
+) -> str:
+    """Open a session; the token that goes into the cookie and nowhere else."""
+    token, now = secrets.token_urlsafe(32), datetime.now(UTC)
+    await connection.execute(REMOVE_EXPIRED, (now,))
+    values = {
+        "hash": hash_token(token),
+        "administrator": administrator_id,
+        "csrf": secrets.token_urlsafe(24),
+        "now": now,
+        "until": now + LASTS,
+        "address": address,
+        "browser": browser[:LONGEST_BROWSER],
+    }
+    await connection.execute(ADD, values)
+    return token
+
+
+async def end_session(connection: AsyncConnection[Any], session: Session) -> None:
+    """Sign out."""
+    await connection.execute(REMOVE, (session.token_hash,))
+
+
+async def find_credentials(
+    connection: AsyncConnection[Any], sign_in_name: str
+) -> tuple[str, str] | None:
+    """The administrator and password hash of a name that may sign in."""
+    cursor = await connection.execute(FIND_CREDENTIALS, (sign_in_name,))
+    row = await cursor.fetchone()
+    return (row[0], row[1]) if row else None
+
+
+async def password_of(connection: AsyncConnection[Any], administrator_id: str) -> str | None:
+    """The password hash of an administrator."""
+    cursor = await connection.execute(HASH_OF, (administrator_id,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+async def change_password(
+    connection: AsyncConnection[Any], session: Session, password_hash: str
+) -> None:
+    """Keep the new hash and end every other session of this administrator."""
+    async with connection.transaction():
+        await connection.execute(SET_HASH, (password_hash, session.administrator_id))
+        await connection.execute(REMOVE_OTHERS, (session.administrator_id, session.token_hash))

@@ -1,0 +1,51 @@
+"""What the handlers of the pages share: settings, connections, templates, counters."""
+
+import asyncio
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg_pool import AsyncConnectionPool
+from sanic import Request
+
+from billing.config import Config
+from billing.store import Store
+from billing.web.assets import Asset, load_assets
+from billing.web.export_jobs import Exports
+from billing.web.live import Arrivals
+from billing.web.pages import make_environment
+from billing.web.passwords import Passwords
+from billing.web.throttle import Throttle
+
+
+class Site:
+    """One for each application, made before the server starts."""
+
+    def __init__(self, config: Config, pool: AsyncConnectionPool[Any], store: Store) -> None:
+        self.config = config
+        self.pool = pool
+        self.store = store
+        self.zone = ZoneInfo(config.time_zone)
+        self.assets: dict[str, Asset] = load_assets()
+        self.templates = make_environment(self.assets, self.zone)
+        self.passwords = Passwords()
+        self.by_account = Throttle(burst=5, every_seconds=60)
+        self.by_address = Throttle(burst=20, every_seconds=15)
+        self.arrivals = Arrivals(pool)
+        self.exports = Exports()
+
+    def stop_streams(self) -> None:
+        """Let open streams end, before the server waits for requests in flight."""
+        self.arrivals.stop()
+
+    async def close(self) -> None:
+        """Give back what was opened."""
+        await self.arrivals.close()
+        await self.exports.close()
+        await self.pool.close()
+        await asyncio.to_thread(self.store.close)
+
+
+def site_of(request: Request[Any, Any]) -> Site:
+    """The site a request belongs to."""
+    site: Site = request.app.ctx.site
+    return site

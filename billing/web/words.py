@@ -1,0 +1,78 @@
+"""The words for the codes that read models and events carry."""
+
+from billing.web.i18n import N_, gettext
+
+CLASSES = {
+    "local": N_("Local"),
+    "national": N_("National"),
+    "international": N_("International"),
+    "internal": N_("Internal"),
+    "special": N_("Special"),
+}
+RESULTS = {
+    "answered": N_("Answered"),
+    "no_answer": N_("No answer"),
+    "busy": N_("Busy"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Cancelled"),
+}
+STATUSES = {
+    "rated": N_("Rated"),
+    "suspended": N_("Suspended"),
+    "rerated": N_("Re-rated"),
+    "voided": N_("Voided"),
+    "conflict": N_("In conflict"),
+}
+REASONS = {
+    "bad_time": N_("Time not understood"),
+    "bad_duration": N_("Impossible duration"),
+    "no_number": N_("No number"),
+    "no_account": N_("No account"),
+    "no_rate": N_("No rate"),
+    "no_rate_group": N_("No rate group"),
+    "unreadable": N_("Unreadable record"),
+    "unfinished": N_("Call not finished"),
+}
+DIRECTIONS = {
+    "outbound": N_("Outbound"),
+    "inbound": N_("Inbound"),
+    "internal": N_("Between extensions"),
+}
+ACCOUNT_STATES = {"open": N_("Open"), "frozen": N_("Frozen"), "closed": N_("Closed")}
+DEVICE_STATES = {"enabled": N_("Enabled"), "disabled": N_("Disabled")}
+PAYMENTS = {"prepaid": N_("Prepaid"), "postpaid": N_("Postpaid")}
+ROLES = {
+    "administrator": N_("Administrator"),
+    "operator": N_("Operator"),
+    "auditor": N_("Auditor"),
+}
+EVENTS = {
+    "CallRated": N_("The call was rated"),
+    "CallSuspended": N_("The call was suspended"),
+    "CallRerated": N_("The call was rated again"),
+    "CallVoided": N_("The call was voided"),
+    "ConflictKept": N_("Another record came under the same key"),
+}
+AREA_TYPES = {
+    "landline": N_("Landline"),
+    "mobile": N_("Mobile"),
+    "toll_free": N_("Toll-free"),
+    "shared_cost": N_("Shared cost"),
+    "premium": N_("Premium"),
+    "special": N_("Special number"),
+    "emergency": N_("Emergency"),
+    "satellite": N_("Satellite"),
+}
+FLAGS = {
+    "forbidden": N_("A call that should not exist"),
+    "long": N_("Longer than a day"),
+    "frozen": N_("The account was frozen"),
+    "ambiguous_time": N_("Local time that occurs twice"),
+    "encoding": N_("Not in UTF-8"),
+    "repaired": N_("Repaired when read"),
+}
+
+
+def word(words: dict[str, str], code: str) -> str:
+    """The word for a code in the reader's language; the code itself where there is none."""
+    return gettext(words[code]) if code in words else code

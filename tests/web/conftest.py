@@ -1,0 +1,47 @@
+"""Served applications for the tests of pages."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.web.serving import PASSWORD, add_administrator, install, served
+
+SignIn = Callable[[str], httpx.Client]
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[str]:
+    """An installation with calls, and an administrator called marta; its address."""
+    install(database_url)
+    add_administrator(database_url)
+    with served(database_url, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def empty_site(database_url: str, tmp_path: Path) -> Iterator[str]:
+    """An installation without anything but marta."""
+    add_administrator(database_url)
+    with served(database_url, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def sign_in(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], httpx.Client]]:
+    """Open a client that is signed in at an address under a name."""
+    clients: list[httpx.Client] = []
+
+    def open_client(address: str, name: str = "marta") -> httpx.Client:
+        client = httpx.Client(
+            base_url=address, headers={"origin": address, "accept-language": "en"}, timeout=20
+        )
+        clients.append(client)
+        answer = client.post("/sign-in", data={"name": name, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    yield open_client
+    for client in clients:
+        client.close()

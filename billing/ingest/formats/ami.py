@@ -1,0 +1,22 @@
+"""Reads Cdr events of Asterisk's manager interface out of what was received there."""
+
+import re
+from collections.abc import Iterator
+
+from billing.ingest.formats import asterisk
+from billing.ingest.formats.delivery import Delivery
+from billing.ingest.formats.model import Record
+
+EVENT = re.compile(rb"^Event: Cdr\r?$", re.MULTILINE | re.IGNORECASE)
+_BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n")
+
+
+def read(body: bytes, delivery: Delivery) -> Iterator[Record]:
+    """A record for each Cdr event; greetings and answers are no records."""
+    for block in _BLOCK_END.split(body):
+        if not EVENT.search(block):
+            continue
+        line = delivery.decode(block.strip())
+        pairs = (each.partition(":") for each in line.text.splitlines())
+        fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        yield delivery.record(line, asterisk.read(fields, delivery), "asterisk")

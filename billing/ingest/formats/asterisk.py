@@ -1,0 +1,169 @@
+"""Records of Asterisk, whichever way its CDR columns came: CSV, JSON lines, form or AMI."""
+
+import re
+from collections.abc import Sequence
+
+from billing.ingest.formats.delivery import Delivery
+from billing.ingest.formats.named import durations
+from billing.ingest.formats.times import moments
+from billing.ingest.formats.values import Fields, first_of, number_dialled, result_of
+from billing.rating.cdr import Cdr
+
+# fmt: off -- columns are read in rows, as they are written
+_BASE = (
+    "accountcode",
+    "src",
+    "dst",
+    "dcontext",
+    "clid",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "lastdata",
+    "start",
+    "answer",
+    "end",
+    "duration",
+    "billsec",
+    "disposition",
+    "amaflags",
+)
+_NEW = ("peeraccount", "linkedid", "sequence")  # with newcdrcolumns=yes
+_CUSTOM = (
+    "clid",
+    "src",
+    "dst",
+    "dcontext",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "lastdata",
+    "start",
+    "answer",
+    "end",
+    "duration",
+    "billsec",
+    "disposition",
+    "amaflags",
+    "accountcode",
+    "uniqueid",
+    "userfield",
+    "sequence",
+)
+# fmt: on
+# What the AMI event and FreePBX' table call the same.
+_OTHER_NAMES = {
+    "source": "src",
+    "destination": "dst",
+    "destinationcontext": "dcontext",
+    "callerid": "clid",
+    "destinationchannel": "dstchannel",
+    "lastapplication": "lastapp",
+    "starttime": "start",
+    "calldate": "start",
+    "answertime": "answer",
+    "endtime": "end",
+    "billableseconds": "billsec",
+}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
+_UNIQUEID = re.compile(r"(?:.{1,80}-)?(\d{9,10})\.\d{1,9}", re.ASCII)
+_CHANNEL = re.compile(r"[A-Za-z0-9]{1,20}/([^/]{1,120}?)(?:-[0-9a-fA-F]{1,16})?(?:;\d)?(?:/.*)?")
+_CALLER_ID = re.compile(r'\s*(?:"(.*)"|([^<"]*?))\s*(?:<([^<>]*)>)?\s*', re.DOTALL)
+
+
+def layout_of(row: Sequence[str]) -> Sequence[str]:
+    """The column names of a CSV row, nothing if it is none of Asterisk's.
+
+    Which columns there are is a matter of cdr.conf; where the times stand tells the two modules
+    apart, and what the 17th looks like whether it is the id or the user's field.
+    """
+    size = len(row)
+    if size == len(_CUSTOM) and _TIME.match(row[8]):
+        return _CUSTOM
+    if not len(_BASE) <= size <= len(_BASE) + 5 or not _TIME.match(row[9]):
+        return ()
+    between = size - len(_BASE)
+    new = _NEW if between >= len(_NEW) else ()
+    match between - len(new):
+        case 0:
+            return (*_BASE, *new)
+        case 1:
+            name = "uniqueid" if _UNIQUEID.fullmatch(row[16]) else "userfield"
+            return (*_BASE, name, *new)
+        case _:
+            return (*_BASE, "uniqueid", "userfield", *new)
+
+
+def is_record(fields: Fields) -> bool:
+    """Whether named fields are a CDR of Asterisk."""
+    return "uniqueid" in fields or ("disposition" in fields and "billsec" in fields)
+
+
+def read(fields: Fields, delivery: Delivery) -> Cdr:
+    """The record of Asterisk's columns by name."""
+    fields = {_OTHER_NAMES.get(name, name): value for name, value in fields.items()}
+    disposition = fields.get("disposition", "")
+    length = durations(fields, answered=disposition.upper() == "ANSWERED")
+    uniqueid = fields.get("uniqueid", "")
+    found = _UNIQUEID.fullmatch(uniqueid)
+    times = moments(
+        fields.get("start", ""),
+        fields.get("answer", ""),
+        fields.get("end", ""),
+        zone=delivery.zone,
+        duration_ms=length.duration_ms,
+        epoch=int(found[1]) if found else None,
+    )
+    name, number = caller_id(fields.get("clid", ""))
+    return Cdr(
+        key=key_of(fields),
+        call_id=fields.get("linkedid") or uniqueid,
+        started_at=times.started_at,
+        answered_at=times.answered_at,
+        ended_at=times.ended_at,
+        duration_ms=length.duration_ms,
+        billed_ms=length.billed_ms,
+        caller=number_dialled(fields.get("src") or number),
+        called=number_dialled(fields.get("dst", "")),
+        result=result_of(disposition, length.billed_ms),
+        cause=disposition,
+        caller_name=name,
+        source_trunk=peer_of(fields.get("channel", "")),
+        target_trunk=peer_of(fields.get("dstchannel", "")),
+        pin=fields.get("accountcode", ""),
+        tenant=first_of(fields, "dcontext"),
+        flags=times.flags,
+        problem=times.problem or length.problem,
+    )
+
+
+def key_of(fields: Fields) -> str:
+    """Several rows share one uniqueid; without a sequence only their content tells them apart.
+
+    The times are taken as they are written, so that another zone in the profile makes no other key.
+    """
+    uniqueid, sequence = fields.get("uniqueid", ""), fields.get("sequence", "")
+    if not uniqueid:
+        return ""
+    if sequence:
+        return f"{uniqueid}|{sequence}"
+    rest = ("dstchannel", "start", "end", "lastapp", "disposition")
+    return "|".join((uniqueid, *(fields.get(name, "") for name in rest)))
+
+
+def caller_id(clid: str) -> tuple[str, str]:
+    """Name and number of a caller ID such as `"Alice" <1001>`."""
+    found = _CALLER_ID.fullmatch(clid)
+    if not found:
+        return clid.strip(), ""
+    quoted, plain, number = found.groups()
+    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+    if number is None and name.lstrip("+").isdigit():
+        return "", name
+    return name.strip(), number or ""
+
+
+def peer_of(channel: str) -> str:
+    """The peer of a channel: "PJSIP/carrier-00000001" -> "carrier". Local channels have none."""
+    found = _CHANNEL.fullmatch(channel)
+    return found[1] if found and not channel.startswith("Local/") else ""

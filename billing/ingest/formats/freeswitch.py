@@ -1,0 +1,152 @@
+"""Records of FreeSWITCH: mod_json_cdr and mod_xml_cdr say the same in two notations."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from billing.ingest.formats.delivery import Delivery
+from billing.ingest.formats.times import moments
+from billing.ingest.formats.values import (
+    BadDuration,
+    Fields,
+    direction_of,
+    fields_of,
+    first_of,
+    milliseconds,
+    number_dialled,
+    result_of,
+    whole_number,
+)
+from billing.rating.cdr import Cdr, Direction
+
+_GATEWAY = re.compile(r"sofia/gateway/(?:[^/:]{1,80}::)?([^/]{1,80})/")
+_STAMPS = ("start_stamp", "end_stamp", "profile_start_stamp")
+
+
+def is_record(value: Mapping[Any, Any]) -> bool:
+    """Whether a JSON object is a record of mod_json_cdr."""
+    variables = value.get("variables")
+    return isinstance(variables, dict) and ("uuid" in variables or "core-uuid" in value)
+
+
+def read_json(value: Mapping[Any, Any], delivery: Delivery) -> Cdr:
+    """The record of a mod_json_cdr object."""
+    callflow = value.get("callflow")
+    if isinstance(callflow, list):  # the latest first: what the call was routed to in the end
+        callflow = callflow[0] if callflow else None
+    profile = callflow.get("caller_profile") if isinstance(callflow, dict) else None
+    profile = fields_of(profile) if isinstance(profile, dict) else {}
+    return read(fields_of(value["variables"]), profile, delivery)
+
+
+def read(variables: Fields, profile: Fields, delivery: Delivery) -> Cdr:
+    """The record of a leg's variables and its latest caller profile."""
+    variables = _decoded(variables)
+    duration_ms, billed_ms, problem = _durations(variables)
+    times = moments(
+        _stamp(variables, "start"),
+        _stamp(variables, "answer"),
+        _stamp(variables, "end"),
+        zone=delivery.zone,
+        duration_ms=duration_ms,
+    )
+    cause = variables.get("hangup_cause", "")
+    uuid = variables.get("uuid", "").removeprefix("a_")
+    a_leg = first_of(variables, "originating_leg_uuid", "originator")
+    is_b_leg = bool(a_leg) and variables.get("direction") == "outbound"
+    q850 = variables.get("hangup_cause_q850", "")
+    return Cdr(
+        key=uuid,
+        call_id=a_leg or uuid,
+        started_at=times.started_at,
+        answered_at=times.answered_at,
+        ended_at=times.ended_at,
+        duration_ms=duration_ms,
+        billed_ms=billed_ms,
+        caller=_caller(variables, profile),
+        called=_called(variables, profile),
+        direction="" if is_b_leg else _direction(variables),
+        result=result_of("answered" if times.answered_at else cause, billed_ms, q850=q850),
+        cause=cause,
+        caller_name=first_of(profile, "caller_id_name"),
+        source_trunk="" if is_b_leg else _own_gateway(variables),
+        target_trunk=_target_trunk(variables, is_b_leg=is_b_leg),
+        pin=variables.get("accountcode", ""),
+        tenant=first_of(variables, "domain_name") or profile.get("context", ""),
+        flags=(*times.flags, "b_leg") if is_b_leg else times.flags,
+        problem=times.problem or problem,
+    )
+
+
+def _decoded(variables: Fields) -> Fields:
+    """Variables without the %-encoding that `encode-values` puts on each.
+
+    A stamp shows whether it was put on: it has a space and colons, and never a % of its own.
+    """
+    if not any("%" in variables.get(name, "") for name in _STAMPS):
+        return variables
+    return {name: unquote(value) for name, value in variables.items()}
+
+
+def _stamp(variables: Fields, moment: str) -> str:
+    for name in (f"{moment}_uepoch", f"{moment}_epoch"):
+        if name in variables:
+            return variables[name]
+    return variables.get(f"{moment}_stamp", "")
+
+
+def _durations(variables: Fields) -> tuple[int, int, str]:
+    """Milliseconds of the leg and of its talk time, and what is wrong with them."""
+    try:
+        duration_ms = _finest(variables, "mduration", "duration")
+        billed_ms = _finest(variables, "billmsec", "billsec")
+    except BadDuration:
+        return 0, 0, "bad_duration"
+    answered = _stamp(variables, "answer") not in ("", "0")
+    untold = answered and "billmsec" not in variables and "billsec" not in variables
+    return duration_ms, billed_ms, "bad_duration" if untold else ""
+
+
+def _finest(variables: Fields, milli: str, whole: str) -> int:
+    if variables.get(milli):
+        return whole_number(variables[milli])
+    return milliseconds(variables.get(whole, ""))
+
+
+def _caller(variables: Fields, profile: Fields) -> str:
+    return number_dialled(
+        first_of(profile, "caller_id_number", "ani")
+        or first_of(variables, "caller_id_number", "sip_from_user")
+    )
+
+
+def _called(variables: Fields, profile: Fields) -> str:
+    return number_dialled(
+        profile.get("destination_number", "")
+        or first_of(variables, "destination_number", "sip_req_user", "sip_to_user")
+    )
+
+
+def _direction(variables: Fields) -> Direction:
+    """That of the call, where the leg's own "inbound" means only: into the switch.
+
+    A leg from a phone is the caller's outbound call; one from a gateway may be either.
+    """
+    told = direction_of(variables.get("call_direction", ""))  # set by FusionPBX' dialplan
+    if told or _own_gateway(variables):
+        return told
+    return "outbound" if variables.get("direction") == "inbound" else ""
+
+
+def _own_gateway(variables: Fields) -> str:
+    return first_of(variables, "sip_gateway_name", "sip_gateway")
+
+
+def _target_trunk(variables: Fields, *, is_b_leg: bool) -> str:
+    if is_b_leg:
+        return _own_gateway(variables)
+    for name in ("last_arg", "current_application_data"):
+        if found := _GATEWAY.search(variables.get(name, "")):
+            return found[1]
+    return ""

@@ -1,0 +1,64 @@
+"""Takes JSON apart into records: lines, one object over several lines, or an array."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from billing.ingest.formats import json_repair, native, objects
+from billing.ingest.formats.delivery import BLANK, Delivery
+from billing.ingest.formats.model import Record
+
+_BLANK = BLANK.encode()
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def is_lines(head: bytes) -> bool:
+    """Whether a body that begins so has a record on each line, be the first of them broken."""
+    first, _, rest = head.strip(_BLANK).partition(b"\n")
+    if not rest:
+        return False
+    # Never so in an object that was written over several lines:
+    return rest.lstrip(_BLANK).startswith(b"{") or _is_complete(first)
+
+
+def _is_complete(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def read(body: bytes, delivery: Delivery) -> list[Record]:
+    """The records of a body that begins with a brace or a bracket."""
+    if body.lstrip(_BLANK).startswith(b"["):
+        return _read_array(body, delivery)
+    if is_lines(body):
+        return native.read_block(body, delivery)
+    line = delivery.decode(body.strip(_BLANK))
+    if "\n" not in line.text or line.text.partition("\n")[0].strip(BLANK) == "{":
+        return [native.read_line(line, delivery)]
+    value, _ = json_repair.parse(line.text)
+    if isinstance(value, dict):
+        return [objects.read_object(value, line, delivery)]
+    return native.read_block(body, delivery)
+
+
+def _read_array(body: bytes, delivery: Delivery) -> list[Record]:
+    try:
+        elements = [bytes(each) for each in _array.decode(body)]
+    except (ValueError, RecursionError):
+        elements = list(_elements_of_broken(body))
+    return [native.read_line(delivery.decode(each), delivery) for each in elements]
+
+
+def _elements_of_broken(body: bytes) -> Iterator[bytes]:
+    """The elements of an array that is no JSON: a line each if it has lines, else all in one."""
+    lines = [line.strip(_BLANK) for line in body.strip(_BLANK).split(b"\n")]
+    if len(lines) == 1:
+        yield lines[0]
+        return
+    for line in lines:
+        element = line.removesuffix(b",").rstrip(_BLANK)
+        if element not in (b"", b"[", b"]"):
+            yield element

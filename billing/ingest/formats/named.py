@@ -1,0 +1,90 @@
+"""Reads fields by their names, whatever the sender calls them: CSV by header, native by hand."""
+
+import msgspec
+
+from billing.ingest.formats.delivery import Delivery
+from billing.ingest.formats.times import moments
+from billing.ingest.formats.values import (
+    BadDuration,
+    Fields,
+    cause_of,
+    direction_of,
+    first_of,
+    milliseconds,
+    number_dialled,
+    result_of,
+    whole_number,
+)
+from billing.rating.cdr import Cdr
+
+START = ("start", "start_time", "started_at", "start_stamp", "calldate", "time_start", "timestart")
+ANSWER = ("answer", "answer_time", "answered_at", "answer_stamp", "time_answered")
+END = ("end", "end_time", "ended_at", "end_stamp", "time_end")
+CALLER = ("src", "caller", "caller_id_number", "from", "callfrom", "from_no", "ani", "source")
+CALLED = ("dst", "called", "destination_number", "to", "callto", "to_no", "dialled", "destination")
+DURATION = ("duration", "callduration", "callduraction")
+BILLED = ("billsec", "bill_sec", "talk", "talkduration", "talkduraction", "billable_seconds")
+ID = ("id", "uuid", "record_id", "cdr_id", "callid")
+KNOWN = frozenset((*START, *ANSWER, *END, *CALLER, *CALLED, *DURATION, *BILLED, *ID))
+KNOWN |= {"duration_ms", "bill_ms", "disposition", "direction", "uniqueid", "clid", "accountcode"}
+
+
+class Durations(msgspec.Struct, frozen=True):
+    """How long a call took, in milliseconds, as its sender counted."""
+
+    duration_ms: int = 0
+    billed_ms: int = 0
+    problem: str = ""
+
+
+def durations(fields: Fields, *, answered: bool) -> Durations:
+    """Durations of a record; an answered call of which none tells the talk time is a problem."""
+    try:
+        duration_ms = whole_number(fields.get("duration_ms", "")) or milliseconds(
+            first_of(fields, *DURATION)
+        )
+        billed = first_of(fields, "bill_ms", "billed_ms", "billmsec")
+        billed_seconds = first_of(fields, *BILLED)
+        billed_ms = whole_number(billed) if billed else milliseconds(billed_seconds)
+    except BadDuration:
+        return Durations(problem="bad_duration")
+    untold = answered and not billed and not billed_seconds
+    return Durations(duration_ms, billed_ms, "bad_duration" if untold else "")
+
+
+def read(fields: Fields, delivery: Delivery) -> Cdr:
+    """The record of named fields; the key is empty if none of them is an id."""
+    disposition = first_of(fields, "disposition", "status", "result", "hangup_cause")
+    sip_code, q850 = first_of(fields, "sip_code"), first_of(fields, "q850", "hangup_cause_q850")
+    answer = first_of(fields, *ANSWER)
+    # Any millisecond of talk will do: this asks what the sender claims, not what it counted.
+    claims_answer = bool(answer) and result_of(disposition, 1, sip_code=sip_code) == "answered"
+    length = durations(fields, answered=claims_answer)
+    times = moments(
+        first_of(fields, *START),
+        answer,
+        first_of(fields, *END),
+        zone=delivery.zone,
+        duration_ms=length.duration_ms,
+    )
+    return Cdr(
+        key=first_of(fields, *ID),
+        call_id=first_of(fields, "call_id", "linkedid"),
+        started_at=times.started_at,
+        answered_at=times.answered_at,
+        ended_at=times.ended_at,
+        duration_ms=length.duration_ms,
+        billed_ms=length.billed_ms,
+        caller=number_dialled(first_of(fields, *CALLER)),
+        called=number_dialled(first_of(fields, *CALLED)),
+        direction=direction_of(fields.get("direction", "")),
+        result=result_of(disposition, length.billed_ms, sip_code=sip_code, q850=q850),
+        cause=cause_of(disposition, sip_code, q850),
+        caller_name=first_of(fields, "caller_name", "caller_id_name"),
+        source_trunk=first_of(fields, "source_trunk"),
+        target_trunk=first_of(fields, "target_trunk", "trunk"),
+        pin=first_of(fields, "pin", "account", "accountcode"),
+        tenant=first_of(fields, "tenant", "context", "domain"),
+        flags=times.flags,
+        problem=times.problem or length.problem,
+    )

@@ -1,0 +1,132 @@
+"""The fast way: NDJSON of our own shipper, decoded by type; what does not fit goes the slow way."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from billing.ingest.formats import objects
+from billing.ingest.formats.delivery import BLANK, Delivery, Line
+from billing.ingest.formats.model import Record
+from billing.ingest.formats.times import FIRST_YEAR, LAST_YEAR
+from billing.ingest.formats.values import MOST_MS, cause_of, number_dialled, result_of
+from billing.rating.cdr import Cdr, Direction, Result
+
+Stamp = Annotated[datetime, msgspec.Meta(tz=True)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_MS)]
+
+
+class Native(msgspec.Struct, gc=False):
+    """A record of our own shipper; anything else fails to decode as one."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    start: Stamp
+    duration_ms: Milliseconds
+    bill_ms: Milliseconds
+    answer: Stamp | None = None
+    end: Stamp | None = None
+    src: str = ""
+    dst: str = ""
+    direction: Direction = ""
+    disposition: str = ""
+    sip_code: int | str = ""
+    q850: int | str = ""
+    trunk: str = ""
+    target_trunk: str = ""
+    source_trunk: str = ""
+    account: str = ""
+    pin: str = ""
+    tenant: str = ""
+    call_id: str = ""
+    caller_name: str = ""
+
+
+_decode = msgspec.json.Decoder(Native).decode
+# What result_of says of the usual words, for calls with talk time and without: a dictionary costs
+# a tenth of the call.
+_USUAL = ("answered", "no_answer", "busy", "failed", "cancelled")
+_RESULTS: dict[tuple[str, bool], Result] = {
+    (word, talked): result_of(word, int(talked))
+    for usual in _USUAL
+    for word in (usual, usual.upper(), usual.upper().replace("_", " "))
+    for talked in (False, True)
+}
+
+
+def read_block(block: bytes, delivery: Delivery) -> list[Record]:
+    """A record for each line that is not blank."""
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        return list(_read_mixed(block, delivery))
+    records = []
+    for line in text.split("\n"):
+        try:
+            record = _record(_decode(line), line)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            if not line.strip(BLANK):
+                continue
+            text = line.removesuffix("\r")
+            record = objects.read_line(Line(text, text), delivery)
+        records.append(record)
+    return records
+
+
+def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[Record]:
+    """Lines of which some are not UTF-8: each is decoded by itself."""
+    for content in block.split(b"\n"):
+        if content.strip(BLANK.encode()):
+            yield read_line(delivery.decode(content.removesuffix(b"\r")), delivery)
+
+
+def read_line(line: Line, delivery: Delivery) -> Record:
+    """The record of one line or object."""
+    try:
+        return delivery.record(line, _cdr(_decode(line.text)), "native")
+    except (ValueError, RecursionError):
+        return objects.read_line(line, delivery)
+
+
+def _record(native: Native, line: str) -> Record:
+    return Record(cdr=_cdr(native), raw=line[:-1] if line[-1] == "\r" else line, source="native")
+
+
+def _utc(stamp: datetime | None) -> datetime | None:
+    """In UTC. ValueError outside the years that calls can have."""
+    if stamp is None:
+        return None
+    if stamp.tzinfo is not UTC:
+        stamp = stamp.astimezone(UTC)
+    if FIRST_YEAR <= stamp.year <= LAST_YEAR:
+        return stamp
+    raise ValueError
+
+
+def _cdr(native: Native) -> Cdr:
+    billed_ms, disposition = native.bill_ms, native.disposition
+    sip_code = str(native.sip_code) if native.sip_code else ""
+    q850 = str(native.q850) if native.q850 else ""
+    result = _RESULTS.get((disposition, billed_ms > 0))
+    if result is None:
+        result = result_of(disposition, billed_ms, sip_code=sip_code, q850=q850)
+    src, dst = native.src, native.dst
+    return Cdr(
+        key=native.id,
+        call_id=native.call_id,
+        started_at=_utc(native.start),
+        answered_at=_utc(native.answer),
+        ended_at=_utc(native.end),
+        duration_ms=native.duration_ms,
+        billed_ms=billed_ms,
+        caller=src if src.isalnum() else number_dialled(src),
+        called=dst if dst.isalnum() else number_dialled(dst),
+        direction=native.direction,
+        result=result,
+        cause=cause_of(disposition, sip_code, q850) if sip_code or q850 else disposition,
+        caller_name=native.caller_name,
+        source_trunk=native.source_trunk,
+        target_trunk=native.target_trunk or native.trunk,
+        pin=native.pin or native.account,
+        tenant=native.tenant,
+    )

@@ -1,0 +1,163 @@
+"""The way in: a body or a file is looked at, and handed to the reader of what it is."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import BinaryIO
+from urllib.parse import parse_qsl
+
+from billing.ingest.formats import (
+    ami,
+    freeswitch_xml,
+    json_body,
+    json_repair,
+    kamailio,
+    native,
+    objects,
+    parameter,
+)
+from billing.ingest.formats.delivery import Delivery, Line
+from billing.ingest.formats.model import Record, SourceProfile, Unacceptable
+from billing.ingest.formats.sniff import HEAD_BYTES, Kind, kind_of
+from billing.ingest.formats.tabular import Table
+from billing.ingest.formats.unpack import (
+    BYTE_ORDER_MARK,
+    GZIP_MAGIC,
+    MOST_BYTES,
+    inflate,
+    unpack,
+    whole,
+)
+
+BLOCK_BYTES = 1024 * 1024  # of a file, read at once
+
+
+def read_body(
+    body: bytes,
+    *,
+    content_type: str,  # noqa: ARG001 -- the sender's word for it is often wrong, so never asked
+    content_encoding: str,
+    profile: SourceProfile,
+    received_at: datetime,
+) -> list[Record]:
+    """The records of a request's body, in its order. Raises Unacceptable and nothing else."""
+    body = unpack(body, content_encoding)
+    return list(_read_whole(body, Delivery(profile, received_at)))
+
+
+def read_file(
+    stream: BinaryIO, *, profile: SourceProfile, received_at: datetime
+) -> Iterator[Record]:
+    """The records of a file, gzipped or not. Formats of lines are streamed, whatever the size.
+
+    Raises Unacceptable for broken gzip, XML with entities, and what is no format of lines but
+    larger than 64 MiB.
+    """
+    delivery = Delivery(profile, received_at)
+    chunks: Iterator[bytes] = iter(partial(stream.read, BLOCK_BYTES), b"")
+    first = next(chunks, b"")
+    chunks = itertools.chain([first], chunks)
+    if first.startswith(GZIP_MAGIC):
+        chunks = inflate(chunks)
+        first = next(chunks, b"")
+        chunks = itertools.chain([first], chunks)
+    head = first[:HEAD_BYTES].removeprefix(BYTE_ORDER_MARK)
+    reader = _line_reader(kind_of(head), head, delivery)
+    if reader is None:
+        yield from _read_whole(whole(chunks).removeprefix(BYTE_ORDER_MARK), delivery)
+        return
+    for block in _whole_lines(chunks):
+        yield from reader(block)
+
+
+def _line_reader(
+    kind: Kind, head: bytes, delivery: Delivery
+) -> Callable[[bytes], Iterable[Record]] | None:
+    """What reads blocks of lines, if that is what the kind consists of."""
+    match kind:
+        case "csv":
+            return Table(delivery).read_block
+        case "kamailio_log":
+            return partial(_read_kamailio_log, delivery=delivery)
+        case "json" if json_body.is_lines(head):
+            return partial(native.read_block, delivery=delivery)
+        case _:
+            return None
+
+
+def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks, cut anew after line ends and without a byte order mark."""
+    rest = b""
+    for number, chunk in enumerate(chunks):
+        piece = chunk.removeprefix(BYTE_ORDER_MARK) if number == 0 else chunk
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield rest + piece[:cut]
+            rest = piece[cut:]
+        else:
+            rest += piece
+        if len(rest) > MOST_BYTES:
+            raise Unacceptable(413, "A line of this file is over 64 MiB.")
+    if rest:
+        yield rest
+
+
+def _read_whole(body: bytes, delivery: Delivery) -> Iterable[Record]:
+    return _READERS[kind_of(body[:HEAD_BYTES])](body, delivery)
+
+
+def _read_xml(body: bytes, delivery: Delivery) -> Iterator[Record]:
+    line = delivery.decode(body.strip())
+    yield freeswitch_xml.read(line.text, line, delivery)
+
+
+def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[Record]:
+    """The record in `cdr=`; what is kept of it is the body as it came."""
+    outer = delivery.decode(body.strip())
+    inner = delivery.decode(parameter.content_of(body.strip()))
+    line = Line(inner.text, outer.raw, outer.raw_encoding, inner.flags or outer.flags)
+    is_xml = inner.text.lstrip().startswith("<")
+    # No "repaired" flag: the %-encoding of the whole leaves the values' own quotes bare, so
+    # mending them only undoes the transport.
+    value = None if is_xml else json_repair.parse(inner.text)[0]
+    if is_xml:
+        yield freeswitch_xml.read(inner.text.strip(), line, delivery)
+    elif isinstance(value, dict):
+        yield objects.read_object(value, line, delivery)
+    else:
+        yield delivery.unreadable(line)
+
+
+def _read_form(body: bytes, delivery: Delivery) -> Iterator[Record]:
+    line = delivery.decode(body.strip())
+    read = partial(parse_qsl, line.text, keep_blank_values=True)
+    try:
+        pairs = read(errors="strict")
+    except UnicodeDecodeError:
+        pairs = read(encoding=delivery.profile.fallback_encoding, errors="replace")
+        line = Line(line.text, line.raw, line.raw_encoding, ("encoding",))
+    fields = {name.strip().lower(): value.strip() for name, value in pairs}
+    yield objects.read_fields(fields, line, delivery)
+
+
+def _read_kamailio_log(block: bytes, delivery: Delivery) -> Iterator[Record]:
+    """A record for each line that acc wrote; a log's other lines are no records."""
+    for content in block.split(b"\n"):
+        if kamailio.LOG_LINE.search(content):
+            yield kamailio.read_log_line(delivery.decode(content.rstrip(b"\r")), delivery)
+
+
+def _read_csv(body: bytes, delivery: Delivery) -> Iterator[Record]:
+    return Table(delivery).read_block(body)
+
+
+_READERS: dict[Kind, Callable[[bytes, Delivery], Iterable[Record]]] = {
+    "parameter": _read_parameter,
+    "xml": _read_xml,
+    "json": json_body.read,
+    "ami": ami.read,
+    "kamailio_log": _read_kamailio_log,
+    "form": _read_form,
+    "csv": _read_csv,
+}

@@ -1,0 +1,29 @@
+"""Decides by looking at it what a body is; what its sender calls it is often wrong."""
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from billing.ingest.formats import ami, kamailio, parameter
+
+Kind = Literal["parameter", "xml", "json", "form", "ami", "kamailio_log", "csv"]
+HEAD_BYTES = 64 * 1024  # enough of a body to know it by
+
+_XML = re.compile(rb"<[?!A-Za-z_]")
+_FORM = re.compile(rb"[A-Za-z_][\w.-]*=[^&\s]*(?:&[^=&\s]+=[^&\s]*)+\s*")
+
+
+def kind_of(head: bytes) -> Kind:
+    """What a body is that begins so."""
+    head = head.lstrip()
+    return next((kind for kind, looks_so in _LOOKS if looks_so(head)), "csv")
+
+
+_LOOKS: tuple[tuple[Kind, Callable[[bytes], object]], ...] = (
+    ("parameter", lambda head: head.startswith(parameter.PREFIX)),
+    ("xml", _XML.match),
+    ("json", lambda head: head[:1] in (b"{", b"[")),
+    ("ami", ami.EVENT.search),
+    ("kamailio_log", kamailio.LOG_LINE.search),
+    ("form", _FORM.fullmatch),
+)

@@ -68,7 +68,6 @@ _OTHER_NAMES = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _UNIQUEID = re.compile(r"(?:.{1,80}-)?(\d{9,10})\.\d{1,9}", re.ASCII)
 _CHANNEL = re.compile(r"[A-Za-z0-9]{1,20}/([^/]{1,120}?)(?:-[0-9a-fA-F]{1,16})?(?:;\d)?(?:/.*)?")
-_CALLER_ID = re.compile(r'\s*(?:"(.*)"|([^<"]*?))\s*(?:<([^<>]*)>)?\s*', re.DOTALL)
 
 
 def layout_of(row: Sequence[str]) -> Sequence[str]:
@@ -103,7 +102,8 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
     """The record of Asterisk's columns by name."""
     fields = {_OTHER_NAMES.get(name, name): value for name, value in fields.items()}
     disposition = fields.get("disposition", "")
-    length = durations(fields, answered=disposition.upper() == "ANSWERED")
+    length = durations(fields)
+    untold = disposition.upper() == "ANSWERED" and not length.told
     uniqueid = fields.get("uniqueid", "")
     found = _UNIQUEID.fullmatch(uniqueid)
     times = moments(
@@ -133,7 +133,7 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
         pin=fields.get("accountcode", ""),
         tenant=first_of(fields, "dcontext"),
         flags=times.flags,
-        problem=times.problem or length.problem,
+        problem=times.problem or length.problem or ("bad_duration" if untold else ""),
     )
 
 
@@ -153,14 +153,15 @@ def key_of(fields: Fields) -> str:
 
 def caller_id(clid: str) -> tuple[str, str]:
     """Name and number of a caller ID such as `"Alice" <1001>`."""
-    found = _CALLER_ID.fullmatch(clid)
-    if not found:
-        return clid.strip(), ""
-    quoted, plain, number = found.groups()
-    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
-    if number is None and name.lstrip("+").isdigit():
+    name, number = clid.strip(), ""
+    if name.endswith(">") and "<" in name:
+        name, _, number = name[:-1].rpartition("<")
+        name = name.strip()
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    elif not number and name.lstrip("+").isdigit():
         return "", name
-    return name.strip(), number or ""
+    return name.strip(), number.strip()
 
 
 def peer_of(channel: str) -> str:

@@ -1,15 +1,17 @@
 """Takes JSON apart into records: lines, one object over several lines, or an array."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
 from billing.ingest.formats import json_repair, native, objects
 from billing.ingest.formats.delivery import BLANK, Delivery
 from billing.ingest.formats.model import Record
+from billing.ingest.formats.unpack import MOST_LINES
 
 _BLANK = BLANK.encode()
-_array = msgspec.json.Decoder(list[msgspec.Raw])
+_array = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_LINES)])
 
 
 def is_lines(head: bytes) -> bool:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+MOST_CHARACTERS = 1024 * 1024  # of a text worth repairing: records are far smaller
+
 _ESCAPE_OR_STRAY = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _MARK = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|\\|"')
 _ENDS_STRING = re.compile(r'\s{0,20}(?:,\s{0,20}(?:["{\[\d-]|true|false|null)|[}\]:]|$)')
@@ -19,7 +21,9 @@ def parse(text: str) -> tuple[Any, bool]:
     value = _try(text)
     if value is not None:
         return value, False
-    for repair in _REPAIRS:
+    # A text that was cut off is beyond repair; saying so at once keeps floods of such lines cheap.
+    whole = len(text) <= MOST_CHARACTERS and text.rstrip().endswith(("}", "]"))
+    for repair in _REPAIRS if whole else ():
         value = _try(repair(text))
         if value is not None:
             return value, True

@@ -34,11 +34,12 @@ class Durations(msgspec.Struct, frozen=True):
 
     duration_ms: int = 0
     billed_ms: int = 0
+    told: bool = True  # whether anything tells the talk time, be it 0
     problem: str = ""
 
 
-def durations(fields: Fields, *, answered: bool) -> Durations:
-    """Durations of a record; an answered call of which none tells the talk time is a problem."""
+def durations(fields: Fields) -> Durations:
+    """The durations of a record by any of their names."""
     try:
         duration_ms = whole_number(fields.get("duration_ms", "")) or milliseconds(
             first_of(fields, *DURATION)
@@ -48,8 +49,7 @@ def durations(fields: Fields, *, answered: bool) -> Durations:
         billed_ms = whole_number(billed) if billed else milliseconds(billed_seconds)
     except BadDuration:
         return Durations(problem="bad_duration")
-    untold = answered and not billed and not billed_seconds
-    return Durations(duration_ms, billed_ms, "bad_duration" if untold else "")
+    return Durations(duration_ms, billed_ms, bool(billed or billed_seconds))
 
 
 def read(fields: Fields, delivery: Delivery) -> Cdr:
@@ -57,9 +57,11 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
     disposition = first_of(fields, "disposition", "status", "result", "hangup_cause")
     sip_code, q850 = first_of(fields, "sip_code"), first_of(fields, "q850", "hangup_cause_q850")
     answer = first_of(fields, *ANSWER)
-    # Any millisecond of talk will do: this asks what the sender claims, not what it counted.
-    claims_answer = bool(answer) and result_of(disposition, 1, sip_code=sip_code) == "answered"
-    length = durations(fields, answered=claims_answer)
+    length = durations(fields)
+    # An answered call without a talk time would be free for ever: better that somebody looks.
+    may_be_answered = result_of(disposition, 1, sip_code=sip_code, q850=q850) == "answered"
+    says_so = bool(answer or disposition or sip_code or length.duration_ms)
+    untold = not length.told and may_be_answered and says_so
     times = moments(
         first_of(fields, *START),
         answer,
@@ -86,5 +88,5 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
         pin=first_of(fields, "pin", "account", "accountcode"),
         tenant=first_of(fields, "tenant", "context", "domain"),
         flags=times.flags,
-        problem=times.problem or length.problem,
+        problem=times.problem or length.problem or ("bad_duration" if untold else ""),
     )

@@ -53,6 +53,9 @@ _RESULTS: dict[tuple[str, bool], Result] = {
     for talked in (False, True)
 }
 
+# msgspec's own errors are ValueErrors; OverflowError comes of year 1 somewhere east of UTC.
+NOT_NATIVE = (ValueError, OverflowError, RecursionError)
+
 
 def read_block(block: bytes, delivery: Delivery) -> list[Record]:
     """A record for each line that is not blank."""
@@ -64,7 +67,7 @@ def read_block(block: bytes, delivery: Delivery) -> list[Record]:
     for line in text.split("\n"):
         try:
             record = _record(_decode(line), line)
-        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        except NOT_NATIVE:
             if not line.strip(BLANK):
                 continue
             text = line.removesuffix("\r")
@@ -84,7 +87,7 @@ def read_line(line: Line, delivery: Delivery) -> Record:
     """The record of one line or object."""
     try:
         return delivery.record(line, _cdr(_decode(line.text)), "native")
-    except (ValueError, RecursionError):
+    except NOT_NATIVE:
         return objects.read_line(line, delivery)
 
 

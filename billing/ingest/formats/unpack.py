@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from billing.ingest.formats.model import Unacceptable
 
 MOST_BYTES = 64 * 1024 * 1024  # of one body, decompressed
+MOST_LINES = 500_000  # of one body; so many records of a length that says something are over 64 MiB
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -29,6 +30,8 @@ def unpack(body: bytes, content_encoding: str) -> bytes:
     body = body.removeprefix(BYTE_ORDER_MARK)
     if not body.strip():
         raise Unacceptable(400, "The body is empty.")
+    if body.count(b"\n") > MOST_LINES:
+        raise Unacceptable(413, f"The body has more than {MOST_LINES} lines.")
     return body
 
 

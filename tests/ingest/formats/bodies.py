@@ -1,0 +1,45 @@
+"""Helpers of these tests: reading a body briefly, and the captures of real switches."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from billing.ingest.formats import Record, SourceProfile, read_body
+from billing.rating.cdr import Cdr
+
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
+
+
+def read(
+    body: bytes | str, *, encoding: str = "", content_type: str = "", **profile: object
+) -> list[Record]:
+    """The records of a body, read with a profile of these settings."""
+    return read_body(
+        body.encode() if isinstance(body, str) else body,
+        content_type=content_type,
+        content_encoding=encoding,
+        profile=SourceProfile(**profile),  # type: ignore[arg-type]
+        received_at=RECEIVED,
+    )
+
+
+def cdr_of(body: bytes | str, **profile: object) -> Cdr:
+    """What the only record of a body means."""
+    (record,) = read(body, **profile)  # type: ignore[arg-type]
+    return record.cdr
+
+
+def sample(name: str) -> bytes:
+    """The body of a capture; the test is skipped where the captures are not at hand."""
+    path = SAMPLES / name
+    if not path.exists():
+        pytest.skip("the captures are not at hand")
+    content = path.read_bytes()
+    return content.split(b"\n\n", 1)[1] if path.suffix == ".req" else content
+
+
+def utc(text: str) -> datetime:
+    """A UTC time written as "2026-11-23 01:16:09"."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

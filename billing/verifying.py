@@ -58,9 +58,7 @@ def _walk(
     return Verdict(count, walked, "")
 
 
-def _compare(
-    rows: list[Any], first: int, last: int, sealed: int, digests: dict[str, str]
-) -> str:
+def _compare(rows: list[Any], first: int, last: int, sealed: int, digests: dict[str, str]) -> str:
     if rows and rows[0][0] < first:
         return f"{rows[0][1]} at position {rows[0][0]} is under no seal"
     if len(rows) != sealed:

@@ -8,19 +8,10 @@ from billing.aggregates import call
 from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
-from billing.rating.cdr import Cdr
+from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
 from billing.store import CALLS, Conflict, Pending, Store
 from billing.values import Refused
-
-
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it was read: what it means, and what the switch said."""
-
-    cdr: Cdr
-    raw: str
-    raw_encoding: str = ""  # "base64" where the bytes were no text
-    source: str  # the format it was read as
 
 
 class SubmitCalls(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,5 +134,3 @@ def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
             continue
         return statuses
     raise Refused("Somebody else changed this at the same moment. Please try again.")
-
-

@@ -10,10 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from billing.aggregates.event import Envelope
-from billing.commands.calls import CallRecord, Receipt, SubmitCalls, commit, prepare
+from billing.commands.calls import Receipt, SubmitCalls, commit, prepare
 from billing.commands.catalogue import Catalogue
 from billing.ingest.formats import profile_of, read_file
+from billing.rating.cdr import CallRecord
 from billing.store import Store
 
 BATCH = 2_000  # records in one append
@@ -35,7 +38,9 @@ def ingest_file(
     """
     catalogue = Catalogue()
     catalogue.refresh(store)
-    profile = profile_of(catalogue.registration(device_id), record_format)
+    profile = profile_of(catalogue.registration(device_id))
+    if record_format != "auto":
+        profile = msgspec.structs.replace(profile, format=record_format)
     counts: Counter[str] = Counter()
     with path.open("rb") as file, ThreadPoolExecutor(1, "commit") as writer:
         records = read_file(file, profile=profile, received_at=envelope.recorded_at)

@@ -88,7 +88,9 @@ class Runner:
         """Empty one projection and replay it; the others, and a running service, go on."""
         if name not in self._by_name:
             known = ", ".join(sorted(self._by_name))
-            raise Refused("There is no projection %(name)s; there are %(known)s.", name=name, known=known)
+            raise Refused(
+                "There is no projection %(name)s; there are %(known)s.", name=name, known=known
+            )
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute("select 1 from checkpoints where name = %s for update", (name,))
             cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")

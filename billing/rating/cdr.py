@@ -30,4 +30,15 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pin: str = ""  # account code
     tenant: str = ""  # context or domain of a hosted device
     flags: tuple[str, ...] = ()  # "ambiguous_time", "encoding", "repaired", ...
-    problem: str = ""  # why it can't be rated: "bad_time", "bad_duration", "unreadable", "unfinished"
+    problem: str = (
+        ""  # why it can't be rated: "bad_time", "bad_duration", "unreadable", "unfinished"
+    )
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it was read: what it means, and what the switch said."""
+
+    cdr: Cdr  # an unreadable one has `problem` set and a key from its content
+    raw: str  # untouched
+    raw_encoding: str = ""  # "base64" where the bytes were no text
+    source: str  # the format it was read as

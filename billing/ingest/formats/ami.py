@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from billing.ingest.formats import asterisk
 from billing.ingest.formats.delivery import Delivery
-from billing.ingest.formats.model import Record
+from billing.rating.cdr import CallRecord
 
 EVENT = re.compile(rb"^Event: Cdr\r?$", re.MULTILINE | re.IGNORECASE)
 _BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n")
 
 
-def read(body: bytes, delivery: Delivery) -> Iterator[Record]:
+def read(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     """A record for each Cdr event; greetings and answers are no records."""
     for block in _BLOCK_END.split(body):
         if not EVENT.search(block):

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing.ingest.formats.model import Record, Source, SourceProfile
-from billing.rating.cdr import Cdr
+from billing.ingest.formats.model import Source, SourceProfile
+from billing.rating.cdr import CallRecord, Cdr
 
 BLANK = " \t\r\n\v\f"  # what makes a line blank; str.strip() alone would take control characters
 
@@ -53,15 +53,15 @@ class Delivery:
         ordinal = self._equals[digest] = self._equals.get(digest, 0) + 1
         return f"sha256:{digest.hex()}:{ordinal}"
 
-    def record(self, line: Line, cdr: Cdr, source: Source) -> Record:
+    def record(self, line: Line, cdr: Cdr, source: Source) -> CallRecord:
         """A record with what its line still adds: the key if there is none, and its flags."""
         if line.flags or not cdr.key:
             cdr = msgspec.structs.replace(
                 cdr, key=cdr.key or self.content_key(line), flags=(*cdr.flags, *line.flags)
             )
-        return Record(cdr=cdr, raw=line.raw, raw_encoding=line.raw_encoding, source=source)
+        return CallRecord(cdr=cdr, raw=line.raw, raw_encoding=line.raw_encoding, source=source)
 
-    def unreadable(self, line: Line, source: Source = "unknown") -> Record:
+    def unreadable(self, line: Line, source: Source = "unknown") -> CallRecord:
         """A record that says nothing to us, kept."""
         return self.record(line, Cdr(key="", problem="unreadable"), source)
 

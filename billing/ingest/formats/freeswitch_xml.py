@@ -8,8 +8,9 @@ from defusedxml.ElementTree import fromstring
 
 from billing.ingest.formats import freeswitch
 from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.model import Record, Unacceptable
+from billing.ingest.formats.model import Unacceptable
 from billing.ingest.formats.values import text_of
+from billing.rating.cdr import CallRecord
 
 _TAG = re.compile(r"<(/?)([^\s<>/!?][^\s<>/]*)")
 _ATTRIBUTE_PREFIX = re.compile(r"(?<=\s)([\w.-]{1,80}):(?=[\w.-]{1,80}=[\"'])")
@@ -17,7 +18,7 @@ _ILLEGAL = re.compile(r"[^\w.-]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def read(text: str, line: Line, delivery: Delivery) -> Record:
+def read(text: str, line: Line, delivery: Delivery) -> CallRecord:
     """The record of one XML text; `line` is how it was transported."""
     root = _parse(_without_prefixes(text))
     variables = root.find("variables") if root is not None else None

@@ -7,8 +7,8 @@ import msgspec
 
 from billing.ingest.formats import json_repair, native, objects
 from billing.ingest.formats.delivery import BLANK, Delivery
-from billing.ingest.formats.model import Record
 from billing.ingest.formats.unpack import MOST_LINES
+from billing.rating.cdr import CallRecord
 
 _BLANK = BLANK.encode()
 _array = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_LINES)])
@@ -31,7 +31,7 @@ def _is_complete(line: bytes) -> bool:
     return True
 
 
-def read(body: bytes, delivery: Delivery) -> list[Record]:
+def read(body: bytes, delivery: Delivery) -> list[CallRecord]:
     """The records of a body that begins with a brace or a bracket."""
     if body.lstrip(_BLANK).startswith(b"["):
         return _read_array(body, delivery)
@@ -46,7 +46,7 @@ def read(body: bytes, delivery: Delivery) -> list[Record]:
     return native.read_block(body, delivery)
 
 
-def _read_array(body: bytes, delivery: Delivery) -> list[Record]:
+def _read_array(body: bytes, delivery: Delivery) -> list[CallRecord]:
     try:
         elements = [bytes(each) for each in _array.decode(body)]
     except (ValueError, RecursionError):

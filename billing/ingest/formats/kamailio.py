@@ -4,7 +4,6 @@ import re
 from zoneinfo import ZoneInfo
 
 from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.model import Record
 from billing.ingest.formats.times import moments
 from billing.ingest.formats.values import (
     BadDuration,
@@ -15,7 +14,7 @@ from billing.ingest.formats.values import (
     number_dialled,
     result_of,
 )
-from billing.rating.cdr import Cdr
+from billing.rating.cdr import CallRecord, Cdr
 
 LOG_LINE = re.compile(
     rb"ACC: [a-z ]{1,40}: (?=timestamp=)|log_write_cdr\(\): (?=start_time=)", re.IGNORECASE
@@ -42,7 +41,7 @@ def read(fields: Fields) -> Cdr:
     return _dialog(fields) if fields.get("start_time") else _transaction(fields)
 
 
-def read_log_line(line: Line, delivery: Delivery) -> Record:
+def read_log_line(line: Line, delivery: Delivery) -> CallRecord:
     """The record of a line that acc wrote to the log, from `name=value;` on."""
     text = LOG_LINE.split(line.text.encode(), maxsplit=1)[-1].decode()
     pairs = (each.partition("=") for each in text.split(";"))

@@ -4,8 +4,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from billing.rating.cdr import Cdr
-
 Source = Literal[
     "native", "freeswitch_json", "freeswitch_xml", "asterisk", "kamailio", "csv", "unknown"
 ]
@@ -18,15 +16,6 @@ class SourceProfile(msgspec.Struct, frozen=True, kw_only=True):
     format: str = "auto"  # a hint for what the body does not tell by itself
     columns: tuple[str, ...] = ()  # of a CSV that has no header and is no known layout
     fallback_encoding: str = "cp1252"  # of bytes that are not UTF-8
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One record as it was read: what it means, and what the switch said."""
-
-    cdr: Cdr  # an unreadable one has `problem` set and a key from its content
-    raw: str  # untouched
-    raw_encoding: Literal["", "base64"] = ""  # base64 where the bytes were not UTF-8
-    source: Source
 
 
 class Unacceptable(Exception):  # noqa: N818 -- an answer to the sender, not a fault

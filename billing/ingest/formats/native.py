@@ -8,10 +8,9 @@ import msgspec
 
 from billing.ingest.formats import objects
 from billing.ingest.formats.delivery import BLANK, Delivery, Line
-from billing.ingest.formats.model import Record
 from billing.ingest.formats.times import FIRST_YEAR, LAST_YEAR
 from billing.ingest.formats.values import MOST_MS, cause_of, number_dialled, result_of
-from billing.rating.cdr import Cdr, Direction, Result
+from billing.rating.cdr import CallRecord, Cdr, Direction, Result
 
 Stamp = Annotated[datetime, msgspec.Meta(tz=True)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_MS)]
@@ -57,7 +56,7 @@ _RESULTS: dict[tuple[str, bool], Result] = {
 NOT_NATIVE = (ValueError, OverflowError, RecursionError)
 
 
-def read_block(block: bytes, delivery: Delivery) -> list[Record]:
+def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
     """A record for each line that is not blank."""
     try:
         text = block.decode()
@@ -76,14 +75,14 @@ def read_block(block: bytes, delivery: Delivery) -> list[Record]:
     return records
 
 
-def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     """Lines of which some are not UTF-8: each is decoded by itself."""
     for content in block.split(b"\n"):
         if content.strip(BLANK.encode()):
             yield read_line(delivery.decode(content.removesuffix(b"\r")), delivery)
 
 
-def read_line(line: Line, delivery: Delivery) -> Record:
+def read_line(line: Line, delivery: Delivery) -> CallRecord:
     """The record of one line or object."""
     try:
         return delivery.record(line, _cdr(_decode(line.text)), "native")
@@ -91,8 +90,10 @@ def read_line(line: Line, delivery: Delivery) -> Record:
         return objects.read_line(line, delivery)
 
 
-def _record(native: Native, line: str) -> Record:
-    return Record(cdr=_cdr(native), raw=line[:-1] if line[-1] == "\r" else line, source="native")
+def _record(native: Native, line: str) -> CallRecord:
+    return CallRecord(
+        cdr=_cdr(native), raw=line[:-1] if line[-1] == "\r" else line, source="native"
+    )
 
 
 def _utc(stamp: datetime | None) -> datetime | None:

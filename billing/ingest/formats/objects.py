@@ -5,13 +5,13 @@ from typing import Any
 
 from billing.ingest.formats import asterisk, freeswitch, json_repair, kamailio, named
 from billing.ingest.formats.delivery import Delivery, Line, repaired
-from billing.ingest.formats.model import Record
 from billing.ingest.formats.values import Fields, fields_of
+from billing.rating.cdr import CallRecord
 
 _NATIVE = frozenset(("start", "duration_ms", "bill_ms"))
 
 
-def read_line(line: Line, delivery: Delivery) -> Record:
+def read_line(line: Line, delivery: Delivery) -> CallRecord:
     """The record of one JSON text, valid or nearly so."""
     value, was_repaired = json_repair.parse(line.text)
     if not isinstance(value, dict):
@@ -19,14 +19,14 @@ def read_line(line: Line, delivery: Delivery) -> Record:
     return read_object(value, repaired(line) if was_repaired else line, delivery)
 
 
-def read_object(value: Mapping[Any, Any], line: Line, delivery: Delivery) -> Record:
+def read_object(value: Mapping[Any, Any], line: Line, delivery: Delivery) -> CallRecord:
     """The record of a JSON object."""
     if freeswitch.is_record(value):
         return delivery.record(line, freeswitch.read_json(value, delivery), "freeswitch_json")
     return read_fields(fields_of(value), line, delivery)
 
 
-def read_fields(fields: Fields, line: Line, delivery: Delivery) -> Record:
+def read_fields(fields: Fields, line: Line, delivery: Delivery) -> CallRecord:
     """The record of named fields from JSON or a form."""
     hint = delivery.profile.format
     if kamailio.is_record(fields):

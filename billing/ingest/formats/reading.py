@@ -18,7 +18,7 @@ from billing.ingest.formats import (
     parameter,
 )
 from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.model import Record, SourceProfile, Unacceptable
+from billing.ingest.formats.model import SourceProfile, Unacceptable
 from billing.ingest.formats.sniff import HEAD_BYTES, Kind, kind_of
 from billing.ingest.formats.tabular import Table
 from billing.ingest.formats.unpack import (
@@ -29,6 +29,7 @@ from billing.ingest.formats.unpack import (
     unpack,
     whole,
 )
+from billing.rating.cdr import CallRecord
 
 BLOCK_BYTES = 1024 * 1024  # of a file, read at once
 
@@ -40,7 +41,7 @@ def read_body(
     content_encoding: str,
     profile: SourceProfile,
     received_at: datetime,
-) -> list[Record]:
+) -> list[CallRecord]:
     """The records of a request's body, in its order. Raises Unacceptable and nothing else."""
     body = unpack(body, content_encoding)
     return list(_read_whole(body, Delivery(profile, received_at)))
@@ -48,7 +49,7 @@ def read_body(
 
 def read_file(
     stream: BinaryIO, *, profile: SourceProfile, received_at: datetime
-) -> Iterator[Record]:
+) -> Iterator[CallRecord]:
     """The records of a file, gzipped or not. Formats of lines are streamed, whatever the size.
 
     Raises Unacceptable for broken gzip, XML with entities, and what is no format of lines but
@@ -73,7 +74,7 @@ def read_file(
 
 def _line_reader(
     kind: Kind, head: bytes, delivery: Delivery
-) -> Callable[[bytes], Iterable[Record]] | None:
+) -> Callable[[bytes], Iterable[CallRecord]] | None:
     """What reads blocks of lines, if that is what the kind consists of."""
     match kind:
         case "csv":
@@ -103,16 +104,16 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _read_whole(body: bytes, delivery: Delivery) -> Iterable[Record]:
+def _read_whole(body: bytes, delivery: Delivery) -> Iterable[CallRecord]:
     return _READERS[kind_of(body[:HEAD_BYTES])](body, delivery)
 
 
-def _read_xml(body: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_xml(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     line = delivery.decode(body.strip())
     yield freeswitch_xml.read(line.text, line, delivery)
 
 
-def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     """The record in `cdr=`; what is kept of it is the body as it came."""
     outer = delivery.decode(body.strip())
     inner = delivery.decode(parameter.content_of(body.strip()))
@@ -129,7 +130,7 @@ def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[Record]:
         yield delivery.unreadable(line)
 
 
-def _read_form(body: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_form(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     line = delivery.decode(body.strip())
     read = partial(parse_qsl, line.text, keep_blank_values=True)
     try:
@@ -141,18 +142,18 @@ def _read_form(body: bytes, delivery: Delivery) -> Iterator[Record]:
     yield objects.read_fields(fields, line, delivery)
 
 
-def _read_kamailio_log(block: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_kamailio_log(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     """A record for each line that acc wrote; a log's other lines are no records."""
     for content in block.split(b"\n"):
         if kamailio.LOG_LINE.search(content):
             yield kamailio.read_log_line(delivery.decode(content.rstrip(b"\r")), delivery)
 
 
-def _read_csv(body: bytes, delivery: Delivery) -> Iterator[Record]:
+def _read_csv(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     return Table(delivery).read_block(body)
 
 
-_READERS: dict[Kind, Callable[[bytes, Delivery], Iterable[Record]]] = {
+_READERS: dict[Kind, Callable[[bytes, Delivery], Iterable[CallRecord]]] = {
     "parameter": _read_parameter,
     "xml": _read_xml,
     "json": json_body.read,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from billing.ingest.formats import asterisk, named
 from billing.ingest.formats.delivery import BLANK, Delivery, Line
-from billing.ingest.formats.model import Record
+from billing.rating.cdr import CallRecord
 
 # fmt: off -- the template "example" of mod_cdr_csv, in rows as it is written
 _FREESWITCH = (
@@ -41,7 +41,7 @@ class Table:
         self._begun = False
         self._delimiter = ","
 
-    def read_block(self, block: bytes) -> Iterator[Record]:
+    def read_block(self, block: bytes) -> Iterator[CallRecord]:
         """A record for each line that is neither blank nor a header."""
         for content in block.split(b"\n"):
             if not content.strip(BLANK.encode()):
@@ -68,7 +68,7 @@ class Table:
                 self._delimiter = delimiter
                 return
 
-    def _read(self, row: Sequence[str], line: Line) -> Record:
+    def _read(self, row: Sequence[str], line: Line) -> CallRecord:
         if not self._header and (layout := asterisk.layout_of(row)):
             fields = {name: value.strip() for name, value in zip(layout, row, strict=True)}
             cdr = asterisk.read(fields, self._delivery)

@@ -54,10 +54,14 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over the whole filter. With `more`, there are more calls than were counted."""
+    """Sums over the whole filter. With `more`, there are more calls than were counted.
+
+    Suspended and voided calls are on the list and count as calls; nothing else of them is added.
+    """
 
     calls: int = 0
-    answered: int = 0
+    rated: int = 0
+    answered: int = 0  # of the rated ones
     talk_ms: int = 0
     amounts: tuple[Money, ...] = ()
     more: bool = False
@@ -83,11 +87,14 @@ CONDITIONS = {
 IN_PERIOD = "c.started_at >= %(begin)s and c.started_at < %(end)s"
 IN_CONFLICT = "c.conflicts > 0"
 
-SUMS = """
- count(*), count(*) filter (where result = 'answered'),
- coalesce(sum(talk_ms), 0)::bigint, coalesce(sum(amount_micros), 0)::bigint"""
+UNRATED = "status in ('suspended', 'voided')"  # word for word what the partial index says
+SUMS = f"""
+ count(*), count(*) filter (where not {UNRATED}),
+ count(*) filter (where not {UNRATED} and result = 'answered'),
+ coalesce(sum(talk_ms) filter (where not {UNRATED}), 0)::bigint,
+ coalesce(sum(amount_micros) filter (where not {UNRATED}), 0)::bigint"""
 USAGE_SUMS = """
-select currency, sum(calls)::bigint,
+select currency, sum(calls)::bigint, sum(calls)::bigint,
  coalesce(sum(calls) filter (where result = 'answered'), 0)::bigint,
  sum(talk_ms)::bigint, sum(amount_micros)::bigint
 from daily_usage c where c.day between %(first)s and %(last)s"""
@@ -142,13 +149,19 @@ async def total_calls(connection: AsyncConnection[Any], wanted: CallFilter) -> T
         if getattr(wanted, field):
             statement += f" and {condition}"
     cursor = await connection.execute(f"{statement} group by currency", _values(wanted))
-    return _totals(await cursor.fetchall())
+    totals = _totals(await cursor.fetchall())
+    where, values = _where(wanted)
+    cursor = await connection.execute(
+        f"select count(*) from call_list c where {where} and {UNRATED}", values
+    )
+    unrated = await cursor.fetchone() or (0,)
+    return msgspec.structs.replace(totals, calls=totals.calls + unrated[0])
 
 
 async def _count(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals:
     where, values = _where(wanted)
     cursor = await connection.execute(
-        f"select currency, {SUMS} from (select currency, result, talk_ms, amount_micros"
+        f"select currency, {SUMS} from (select currency, status, result, talk_ms, amount_micros"
         f" from call_list c where {where} limit {COUNT_BOUND + 1}) counted group by currency",
         values,
     )
@@ -162,9 +175,10 @@ async def _count(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals
 def _totals(rows: list[tuple[Any, ...]]) -> Totals:
     return Totals(
         calls=sum(row[1] for row in rows),
-        answered=sum(row[2] for row in rows),
-        talk_ms=sum(row[3] for row in rows),
-        amounts=tuple(Money(row[4], row[0]) for row in sorted(rows) if row[0]),
+        rated=sum(row[2] for row in rows),
+        answered=sum(row[3] for row in rows),
+        talk_ms=sum(row[4] for row in rows),
+        amounts=tuple(Money(row[5], row[0]) for row in sorted(rows) if row[0] and row[2]),
     )
 
 

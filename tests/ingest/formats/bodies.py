@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.ingest.formats import Record, SourceProfile, read_body
-from billing.rating.cdr import Cdr
+from billing.ingest.formats import SourceProfile, read_body
+from billing.rating.cdr import CallRecord, Cdr
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
 RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -14,7 +14,7 @@ RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 def read(
     body: bytes | str, *, encoding: str = "", content_type: str = "", **profile: object
-) -> list[Record]:
+) -> list[CallRecord]:
     """The records of a body, read with a profile of these settings."""
     return read_body(
         body.encode() if isinstance(body, str) else body,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.ingest.formats import (
-    Record,
+    CallRecord,
     SourceProfile,
     Unacceptable,
     json_repair,
@@ -28,7 +28,7 @@ LINE = (
 LINES = b"".join(LINE % number for number in range(30_000))
 
 
-def stream(content: bytes) -> Iterator[Record]:
+def stream(content: bytes) -> Iterator[CallRecord]:
     return read_file(io.BytesIO(content), profile=SourceProfile(), received_at=RECEIVED)
 
 

@@ -1,0 +1,170 @@
+"""What a call costs: increments laid end to end from answer, exact integers, rounded once."""
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.rating.rates import CompiledBand, CompiledRate, CompiledTier, Rounding
+from billing.values import PRICE_DECIMALS
+
+DAY_SECONDS = 86_400
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Increments of one tier in one band, laid together in closed form."""
+
+    band: str
+    tier: CompiledTier
+    count: int
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """Exact: the subtotal is `numerator` / `denominator` units of 10^-8 of the currency."""
+
+    numerator: int
+    denominator: int
+    billed_seconds: int
+    connect_fee: int  # units of 10^-8, in the subtotal
+    lines: tuple[Line, ...]
+
+
+class NoBand(Exception):  # noqa: N818 -- an outcome: the rate has no price at that hour
+    """No band covers the moment at which an increment begins."""
+
+
+NOTHING = Charge(0, 1, 0, 0, ())
+
+
+def charge(
+    rate: CompiledRate, answered_at: datetime, zone: ZoneInfo, duration: int | Fraction
+) -> Charge:
+    """The exact charge of `duration` milliseconds from `answered_at` (UTC).
+
+    Nothing for no duration or less than `free_below_s`. Raises NoBand.
+    """
+    if duration <= 0 or duration < rate.rate.free_below_s * 1000:
+        return NOTHING
+    tier = rate.flat
+    if tier is not None:
+        count = int(-(-duration // (tier.increment_s * 1000)))
+        billed = count * tier.increment_s
+        if not billed * tier.price and not rate.connect_fee:
+            return Charge(0, 1, billed, 0, (Line("", tier, count),))
+        total = billed * tier.price + rate.connect_fee * tier.unit_s
+        return Charge(total, tier.unit_s, billed, rate.connect_fee, (Line("", tier, count),))
+    return _charge_in_bands(rate, answered_at, zone, duration)
+
+
+def _charge_in_bands(
+    rate: CompiledRate, answered_at: datetime, zone: ZoneInfo, duration: int | Fraction
+) -> Charge:
+    seconds = Fraction(duration) / 1000
+    first = band_at(rate, answered_at, zone)
+    lines: list[Line] = []
+    at = 0  # seconds from answer to where the next increment begins
+    while at < seconds:
+        if rate.rate.band_policy == "start":
+            band, until = first, seconds
+        else:
+            moment = answered_at + timedelta(seconds=at)
+            band = band_at(rate, moment, zone)
+            ends = (next_change(rate, moment, zone) - answered_at) / timedelta(microseconds=1)
+            until = min(seconds, Fraction(int(ends), 1_000_000))
+        at = _lay(band, at, until, lines)
+    subtotal = sum(
+        (Fraction(x.count * x.tier.increment_s * x.tier.price, x.tier.unit_s) for x in lines),
+        start=Fraction(first.connect_fee),
+    )
+    return Charge(subtotal.numerator, subtotal.denominator, at, first.connect_fee, tuple(lines))
+
+
+def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[Line]) -> int:
+    """Lay increments that begin in [at, until), each in the tier at its start; where it ends."""
+    for index, tier in enumerate(band.tiers):
+        following = band.tiers[index + 1 : index + 2]
+        end = min(until, Fraction(following[0].from_s)) if following else until
+        if at >= end:
+            continue
+        count = int(-(-(end - at) // tier.increment_s))
+        lines.append(Line(band.name, tier, count))
+        at += count * tier.increment_s
+    return at
+
+
+def band_at(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> CompiledBand:
+    """The heaviest band that covers a moment's wall time. Raises NoBand."""
+    wall = moment.astimezone(zone)
+    second = wall.hour * 3600 + wall.minute * 60 + wall.second
+    for band in rate.bands:
+        if band.days and wall.isoweekday() not in band.days:
+            continue
+        if band.dates and wall.date().isoformat() not in band.dates:
+            continue
+        if any(begin <= second < end for begin, end in band.spans):
+            return band
+    raise NoBand
+
+
+def next_change(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment after `moment` at which another band may begin: a bound or a clock change.
+
+    Midnight counts as a bound, for days and dates begin there.
+    """
+    bounds = {0, *(second for band in rate.bands for span in band.spans for second in span)}
+    wall = moment.astimezone(zone)
+    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    candidates = [
+        (midnight + timedelta(days=day, seconds=second)).replace(tzinfo=zone, fold=fold)
+        for day in (0, 1)
+        for second in bounds
+        for fold in (0, 1)
+    ]
+    later = min(c for c in (c.astimezone(UTC) for c in candidates) if c > moment)
+    return _clock_change(moment, later, zone) or later
+
+
+def _clock_change(begin: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
+    """The moment the zone's offset changes in (begin, end], to the second; None if it doesn't."""
+    if begin.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset():
+        return None
+    before = begin.astimezone(zone).utcoffset()
+    low, high = begin, end
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+def clamp(charge: Charge, rate: CompiledRate) -> tuple[int, int, str]:
+    """The subtotal after the least and the most it may be, and which of them applied."""
+    numerator, denominator = charge.numerator, charge.denominator
+    if rate.min_cost is not None and numerator < rate.min_cost * denominator:
+        return rate.min_cost, 1, "min"
+    if rate.max_cost is not None and numerator > rate.max_cost * denominator:
+        return rate.max_cost, 1, "max"
+    return numerator, denominator, ""
+
+
+def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """The integer nearest to a ratio that is not negative, as `rounding` settles it."""
+    whole, rest = divmod(numerator, denominator)
+    if not rest or rounding == "down":
+        return whole
+    if rounding == "up":
+        return whole + 1
+    twice = 2 * rest
+    if twice == denominator and rounding == "half_even":
+        return whole + (whole & 1)
+    return whole + (twice >= denominator)
+
+
+def amount_micros(numerator: int, denominator: int, decimals: int, rounding: Rounding) -> int:
+    """Micro-units of an exact amount in units of 10^-8, rounded once to `decimals`."""
+    unit = 10 ** (PRICE_DECIMALS - decimals)
+    rounded = round_ratio(numerator, denominator * unit, rounding)
+    return int(rounded * 10 ** (6 - decimals))

@@ -1,0 +1,83 @@
+"""What rating is told beside the record: devices, accounts, prices; and what it answers."""
+
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.rating.cdr import Direction
+from billing.rating.numbers import RoutePrefix
+from billing.rating.plan import NumberPlan
+from billing.rating.rates import RateGroup
+
+CallClass = Literal["internal", "local", "national", "international", "special", ""]
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """From a moment on (None: from the beginning) something belongs to an account."""
+
+    account: str  # 'user:…', 'gateway:…', or '' for the company itself
+    valid_from: datetime | None = None
+
+
+class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A device: whose it is, where it stands, and what belongs to whom on it."""
+
+    device_id: str
+    company_id: str
+    country: str = ""  # ISO 3166
+    area_code: str = ""
+    route_prefixes: tuple[RoutePrefix, ...] = ()  # in order
+    extensions: dict[tuple[str, str], tuple[Assignment, ...]] = {}  # by (tenant, extension)
+    pins: dict[str, tuple[Assignment, ...]] = {}
+    trunks: dict[str, tuple[Assignment, ...]] = {}
+    tenants: dict[str, str] = {}  # tenant -> company; a device with some is hosted
+    gateway_first: bool = False  # whether the trunk is asked before the extension
+
+
+class CompanyProfile(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    currency: str
+    zone: ZoneInfo  # of its bands' wall times
+    rate_groups: tuple[tuple[datetime | None, str], ...] = ()  # (valid from, group), as bound
+
+
+class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
+    own_wallet: bool = False
+
+
+class RatingContext(msgspec.Struct, kw_only=True):
+    """Everything that is not the record or its device."""
+
+    companies: dict[str, CompanyProfile] = {}
+    accounts: dict[str, AccountProfile] = {}  # user and gateway accounts, by stream id
+    groups: dict[str, RateGroup] = {}
+    plan: NumberPlan = msgspec.field(default_factory=NumberPlan)
+    frozen: set[str] = set()  # accounts on hold, by stream id
+
+
+class Rating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a record means: priced, or suspended with the reason; and each step that led there."""
+
+    status: Literal["rated", "suspended"]
+    reason: str = ""  # why suspended: one of chain.REASONS
+    company_id: str = ""
+    user_account: str = ""  # 'user:…'
+    gateway_account: str = ""  # 'gateway:…'
+    payer: str = ""  # whose wallet: 'company:…', 'user:…', 'gateway:…'
+    extension: str = ""
+    direction: Direction = ""
+    number: str = ""  # E.164 with +, or the digits as dialled
+    call_class: CallClass = ""
+    area: str = ""
+    area_type: str = ""
+    country: str = ""
+    group_id: str = ""
+    rate_name: str = ""
+    rate_prefix: str = ""
+    billed_seconds: int = 0
+    amount_micros: int = 0
+    currency: str = ""
+    flags: tuple[str, ...] = ()
+    steps: tuple[tuple[str, ...], ...] = ()

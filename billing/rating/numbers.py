@@ -1,0 +1,119 @@
+"""From what was dialled to E.164: route prefixes, local and national forms, country by country."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+E164_SHORTEST, E164_LONGEST = 7, 15
+
+
+class RoutePrefix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Digits a cascaded device left in front: replaced once, if the rest is a plausible number."""
+
+    order: int
+    prefix: str
+    replacement: str = ""
+    min_rest: int = 1
+    max_rest: int = 20
+
+
+class DialPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How numbers are dialled in a country."""
+
+    code: str  # country calling code
+    trunk: str = ""  # what stands before a national number
+    trunk_needed: bool = True  # whether a national number is never dialled without it
+    international: str = "00"
+    lengths: tuple[int, ...]  # of national numbers, without the trunk prefix
+    mobile: tuple[str, int] = ("", 0)  # head and length of what is dialled without a trunk prefix
+
+
+# Of the countries named by a national numbering authority; others dial 00 or + only.
+DIAL_PLANS = {
+    "AR": DialPlan(code="54", trunk="0", lengths=(10, 11)),
+    "BR": DialPlan(code="55", trunk="0", trunk_needed=False, lengths=(10, 11)),
+    "CL": DialPlan(code="56", lengths=(9,)),
+    "CN": DialPlan(code="86", trunk="0", lengths=(9, 10, 11), mobile=("1", 11)),
+    "CO": DialPlan(code="57", lengths=(10,)),
+    "DE": DialPlan(code="49", trunk="0", lengths=tuple(range(5, 13))),
+    "ES": DialPlan(code="34", lengths=(9,)),
+    "FR": DialPlan(code="33", trunk="0", lengths=(9,)),
+    "GB": DialPlan(code="44", trunk="0", lengths=(9, 10)),
+    "IT": DialPlan(code="39", lengths=tuple(range(6, 12))),
+    "MX": DialPlan(code="52", lengths=(10,)),
+    "PE": DialPlan(code="51", trunk="0", lengths=(8, 9), mobile=("9", 9)),
+    "PT": DialPlan(code="351", lengths=(9,)),
+    "US": DialPlan(code="1", trunk="1", trunk_needed=False, international="011", lengths=(10,)),
+}
+ELSEWHERE = DialPlan(code="", lengths=())
+
+
+def dial_plan(country: str) -> DialPlan:
+    """How people dial in a country (ISO 3166); elsewhere only + and 00 are understood."""
+    return DIAL_PLANS.get(country, ELSEWHERE)
+
+
+def clean(dialled: str) -> str:
+    """The digits of what was dialled, and a + in front if it had one."""
+    digits = dialled if dialled.isascii() and dialled.isdigit() else _digits(dialled)
+    return "+" + digits if dialled.lstrip()[:1] == "+" else digits
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if "0" <= c <= "9")
+
+
+def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
+    """E.164 digits without + of a cleaned number; "" if it can't be made one."""
+    if dialled[:1] == "+":
+        return _international(dialled[1:])
+    if dialled.startswith(plan.international):
+        return _international(dialled[len(plan.international) :])
+    if not plan.code:
+        return ""
+    if plan.trunk and dialled.startswith(plan.trunk):
+        national = dialled[len(plan.trunk) :]
+        if len(national) in plan.lengths and national[0] != "0":
+            return plan.code + national
+    if _is_national(dialled, plan):
+        return plan.code + dialled
+    if dialled.startswith(plan.code) and len(dialled) - len(plan.code) in plan.lengths:
+        # The whole number without its +, as most SIP trunks give it.
+        return dialled
+    if area_code and _is_local(dialled, plan, area_code):
+        return plan.code + area_code + dialled
+    return ""
+
+
+def _international(rest: str) -> str:
+    plausible = E164_SHORTEST <= len(rest) <= E164_LONGEST and rest[0] != "0"
+    return rest if plausible else ""
+
+
+def _is_national(dialled: str, plan: DialPlan) -> bool:
+    head, length = plan.mobile
+    if length and dialled.startswith(head) and len(dialled) == length:
+        return True
+    return not (plan.trunk and plan.trunk_needed) and len(dialled) in plan.lengths
+
+
+def _is_local(dialled: str, plan: DialPlan, area_code: str) -> bool:
+    """Whether the area code in front would make it a whole national number."""
+    return len(dialled) + len(area_code) in plan.lengths and dialled[0] not in "01"
+
+
+def strip_route_prefix(
+    dialled: str, rules: Sequence[RoutePrefix], plausible: Callable[[str], bool]
+) -> tuple[str, RoutePrefix | None]:
+    """The number without what a cascaded device left in front, and the rule that applied.
+
+    The first rule in order whose rest is plausible applies, once. With a rule for 0, "00…" is
+    0 + national 0…, where the country has such numbers, and international otherwise.
+    """
+    for rule in rules:
+        if not dialled.startswith(rule.prefix):
+            continue
+        rest = dialled[len(rule.prefix) :]
+        if rule.min_rest <= len(rest) <= rule.max_rest and plausible(rule.replacement + rest):
+            return rule.replacement + rest, rule
+    return dialled, None

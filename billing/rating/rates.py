@@ -1,0 +1,285 @@
+"""Rates: one price each, as an event keeps it, and the group that chooses among them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from billing.rating.prefixes import PrefixTable
+from billing.values import Refused, parse_price
+
+Rounding = Literal["half_up", "up", "down", "half_even"]
+CLASSES = ("internal", "local", "national", "international", "inbound")
+MOST_DECIMALS = 6  # amounts are integer micro-units
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """From a second of the call on: a price for a unit, charged in whole increments."""
+
+    from_s: int = 0
+    price: str  # decimal, in the group's currency
+    unit_s: int = 60
+    increment_s: int = 1
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Other tiers at some hours of some days, by wall time; the highest weight wins."""
+
+    name: str
+    days: tuple[int, ...] = ()  # ISO weekdays, 1 = Monday; () = every day
+    dates: tuple[str, ...] = ()  # "2026-12-25"; () = every date
+    from_time: str = "00:00:00"
+    to_time: str = "24:00:00"  # not included
+    weight: int = 0
+    tiers: tuple[Tier, ...]
+    connect_fee: str = ""  # "" = the rate's
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A price for a prefix, an area or a class of calls, from a moment on."""
+
+    name: str
+    prefix: str = ""
+    call_class: str = ""
+    area: str = ""
+    effective_from: datetime | None = None  # None: from the beginning
+    connect_fee: str = "0"  # once, if anything is charged
+    tiers: tuple[Tier, ...] = ()  # at the hours of no band
+    bands: tuple[Band, ...] = ()
+    band_policy: Literal["start", "split"] = "start"
+    free_below_s: int = 0
+    min_cost: str = ""
+    max_cost: str = ""
+    decimals: int = 4
+    rounding: Rounding = "half_up"
+    forbidden: bool = False
+
+
+def validate_rate(rate: Rate) -> None:
+    """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
+    if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
+        raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
+    if rate.prefix and not rate.prefix.isdigit():
+        raise Refused("%(name)s: the prefix is digits only.", name=rate.name)
+    if rate.call_class and rate.call_class not in CLASSES:
+        raise Refused("%(name)s: there is no such class.", name=rate.name)
+    if not 0 <= rate.decimals <= MOST_DECIMALS or rate.free_below_s < 0:
+        raise Refused("%(name)s: amounts have 0 to 6 decimals.", name=rate.name)
+    if not (rate.tiers or rate.bands or rate.forbidden):
+        raise Refused("%(name)s: there is no price.", name=rate.name)
+    for fee in (rate.connect_fee, rate.min_cost, rate.max_cost):
+        _check_price(rate.name, fee or "0")
+    if rate.tiers:
+        _check_tiers(rate.name, rate.tiers)
+    for band in rate.bands:
+        _check_tiers(rate.name, band.tiers)
+        _check_price(rate.name, band.connect_fee or "0")
+        seconds_of_day(band.from_time)
+        seconds_of_day(band.to_time)
+        for day in band.dates:
+            _check_date(rate.name, day)
+    _check_overlaps(rate)
+
+
+def _check_price(name: str, price: str) -> None:
+    if parse_price(price) < 0:
+        raise Refused("%(name)s: a price is not negative.", name=name)
+
+
+def _check_date(name: str, day: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError as error:
+        raise Refused("%(name)s: %(day)s is not a date.", name=name, day=day) from error
+
+
+def _check_tiers(name: str, tiers: tuple[Tier, ...]) -> None:
+    if not tiers or tiers[0].from_s != 0:
+        raise Refused("%(name)s: the first tier begins at second 0.", name=name)
+    if any(b.from_s <= a.from_s for a, b in pairwise(tiers)):
+        raise Refused("%(name)s: tiers begin one after the other.", name=name)
+    for tier in tiers:
+        if tier.unit_s < 1 or tier.increment_s < 1:
+            raise Refused("%(name)s: units and increments are at least 1 s.", name=name)
+        _check_price(name, tier.price)
+
+
+def _check_overlaps(rate: Rate) -> None:
+    for index, band in enumerate(rate.bands):
+        for other in rate.bands[index + 1 :]:
+            if band.weight == other.weight and _meet(band, other):
+                raise Refused(
+                    "%(name)s: the bands %(one)s and %(other)s overlap; give one more weight.",
+                    name=rate.name,
+                    one=band.name,
+                    other=other.name,
+                )
+
+
+def _meet(one: Band, other: Band) -> bool:
+    if one.days and other.days and not set(one.days) & set(other.days):
+        return False
+    if one.dates and other.dates and not set(one.dates) & set(other.dates):
+        return False
+    return any(a < d and c < b for a, b in _spans(one) for c, d in _spans(other))
+
+
+def _spans(band: Band) -> list[tuple[int, int]]:
+    begin, end = seconds_of_day(band.from_time), seconds_of_day(band.to_time)
+    # A band such as 22:00 to 06:00 goes over midnight.
+    return [(begin, end)] if begin < end else [(begin, 86_400), (0, end)]
+
+
+def seconds_of_day(text: str) -> int:
+    """Seconds since midnight of "HH:MM" or "HH:MM:SS"; "24:00:00" is the day's end."""
+    if text in ("24:00", "24:00:00"):
+        return 86_400
+    try:
+        at = time.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("%(text)s is not a time of day.", text=repr(text)) from error
+    return at.hour * 3600 + at.minute * 60 + at.second
+
+
+class CompiledTier(msgspec.Struct, frozen=True):
+    """Prices as integers of 10^-8."""
+
+    from_s: int
+    price: int
+    unit_s: int
+    increment_s: int
+    price_text: str
+
+
+class CompiledBand(msgspec.Struct, frozen=True):
+    name: str
+    days: frozenset[int]
+    dates: frozenset[str]
+    spans: tuple[tuple[int, int], ...]
+    weight: int
+    tiers: tuple[CompiledTier, ...]
+    connect_fee: int
+
+
+class CompiledRate(msgspec.Struct, frozen=True):
+    """A rate ready to charge; `bands` has the heaviest first, the rate's own tiers last."""
+
+    rate: Rate
+    connect_fee: int
+    bands: tuple[CompiledBand, ...]
+    flat: CompiledTier | None  # the only tier of the only band: nearly every rate of a deck
+    min_cost: int | None
+    max_cost: int | None
+
+
+def compile_rate(rate: Rate) -> CompiledRate:
+    """Prepare a rate once; prices become integers of 10^-8."""
+    fee = parse_price(rate.connect_fee)
+    bands = [
+        CompiledBand(
+            band.name,
+            frozenset(band.days),
+            frozenset(band.dates),
+            tuple(_spans(band)),
+            band.weight,
+            _compile_tiers(band.tiers),
+            parse_price(band.connect_fee) if band.connect_fee else fee,
+        )
+        for band in sorted(rate.bands, key=lambda band: -band.weight)
+    ]
+    if rate.tiers:
+        every_day: frozenset[int] = frozenset()
+        tiers = _compile_tiers(rate.tiers)
+        bands.append(CompiledBand("", every_day, frozenset(), ((0, 86_400),), 0, tiers, fee))
+    only = bands[0].tiers if len(bands) == 1 and not rate.bands else ()
+    return CompiledRate(
+        rate,
+        fee,
+        tuple(bands),
+        only[0] if len(only) == 1 else None,
+        parse_price(rate.min_cost) if rate.min_cost else None,
+        parse_price(rate.max_cost) if rate.max_cost else None,
+    )
+
+
+def _compile_tiers(tiers: tuple[Tier, ...]) -> tuple[CompiledTier, ...]:
+    return tuple(
+        CompiledTier(t.from_s, parse_price(t.price), t.unit_s, t.increment_s, t.price)
+        for t in tiers
+    )
+
+
+class RateGroup:
+    """The rates of a group, to choose from. Immutable; `with_changes` makes the next one."""
+
+    def __init__(self, group_id: str, name: str, currency: str, rates: Iterable[Rate] = ()) -> None:
+        self.group_id, self.name, self.currency = group_id, name, currency
+        self._rates: dict[tuple[str, str, str, datetime | None], Rate] = {}
+        self._compiled: dict[int, CompiledRate] = {}  # by the identity of a rate kept in _rates
+        self._fill(rates)
+
+    def _fill(self, rates: Iterable[Rate]) -> None:
+        for rate in rates:
+            key = (rate.prefix, rate.call_class, rate.area, rate.effective_from)
+            self._rates[key] = rate
+        by_prefix: dict[str, list[Rate]] = {}
+        others: dict[tuple[str, str], list[Rate]] = {}
+        for rate in self._rates.values():
+            if rate.prefix:
+                by_prefix.setdefault(rate.prefix, []).append(rate)
+            else:
+                others.setdefault((rate.call_class, rate.area), []).append(rate)
+        self._prefixes = PrefixTable({p: _newest_first(found) for p, found in by_prefix.items()})
+        self._others = {key: _newest_first(found) for key, found in others.items()}
+
+    def with_changes(self, rates: Iterable[Rate]) -> "RateGroup":
+        """The group after prices were set: a new version, or one in the place of its equal."""
+        return RateGroup(self.group_id, self.name, self.currency, [*self._rates.values(), *rates])
+
+    def by_prefix(self, number: str, at: datetime) -> CompiledRate | None:
+        """The rate of the longest prefix of which a version is in force."""
+        versions = self._prefixes.find(number)
+        if versions is None:
+            return None
+        if versions[0].effective_from is None:  # the newest holds from the beginning
+            return self._compile(versions[0])
+        for longest in self._prefixes.find_all(number):
+            rate = _in_force(longest, at)
+            if rate:
+                return self._compile(rate)
+        return None
+
+    def by_area(self, area: str, at: datetime) -> CompiledRate | None:
+        """The rate of an area."""
+        return self._other("", area, at)
+
+    def by_class(self, call_class: str, at: datetime) -> CompiledRate | None:
+        """The rate of a class of calls."""
+        return self._other(call_class, "", at)
+
+    def _other(self, call_class: str, area: str, at: datetime) -> CompiledRate | None:
+        rate = _in_force(self._others.get((call_class, area), ()), at)
+        return self._compile(rate) if rate else None
+
+    def _compile(self, rate: Rate) -> CompiledRate:
+        compiled = self._compiled.get(id(rate))
+        if compiled is None:
+            compiled = self._compiled[id(rate)] = compile_rate(rate)
+        return compiled
+
+
+def _newest_first(rates: list[Rate]) -> tuple[Rate, ...]:
+    if len(rates) == 1:
+        return (rates[0],)
+    dated = [rate for rate in rates if rate.effective_from]
+    dated.sort(key=lambda rate: rate.effective_from or datetime.min, reverse=True)
+    return (*dated, *(rate for rate in rates if not rate.effective_from))
+
+
+def _in_force(versions: tuple[Rate, ...], at: datetime) -> Rate | None:
+    for rate in versions:
+        if rate.effective_from is None or rate.effective_from <= at:
+            return rate
+    return None

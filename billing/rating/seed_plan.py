@@ -1,0 +1,173 @@
+"""The first number plan of an installation's countries, made at set-up from the `phonenumbers` package's public data.
+
+Never imported by a running service: the geographic names alone take 100 MB.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import phonenumbers
+from babel import Locale
+from phonenumbers import PhoneMetadata, PhoneNumberType
+from phonenumbers.geodata import GEOCODE_DATA
+from phonenumbers.shortnumberinfo import (
+    ShortNumberCost,
+    expected_cost_for_region,
+    is_emergency_number,
+    is_possible_short_number_for_region,
+    is_valid_short_number_for_region,
+)
+
+from billing.rating.plan import PlanEntry
+from billing.values import Refused
+
+TYPES = {
+    PhoneNumberType.FIXED_LINE: "landline",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "landline",
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.PREMIUM_RATE: "premium",
+    PhoneNumberType.SHARED_COST: "shared_cost",
+    PhoneNumberType.PERSONAL_NUMBER: "special",
+    PhoneNumberType.VOIP: "landline",
+    PhoneNumberType.UAN: "special",
+    PhoneNumberType.PAGER: "special",
+    PhoneNumberType.VOICEMAIL: "special",
+}
+COSTS = {ShortNumberCost.TOLL_FREE: "toll_free", ShortNumberCost.PREMIUM_RATE: "premium"}
+WORDS = {
+    "es": {
+        "mobile": "móviles",
+        "toll_free": "número gratuito",
+        "premium": "tarificación adicional",
+        "shared_cost": "coste compartido",
+        "special": "servicios",
+        "emergency": "emergencias",
+        "satellite": "satélite",
+    },
+    "en": {
+        "mobile": "mobile",
+        "toll_free": "toll-free",
+        "premium": "premium rate",
+        "shared_cost": "shared cost",
+        "special": "services",
+        "emergency": "emergency",
+        "satellite": "satellite",
+    },
+}
+SATELLITE = ("870", "8812", "8813", "8816", "8817")
+DEEPEST = 5  # national digits that a type of number is told apart by
+FILLINGS = ("0123456789", "2345678901", "5678901234", "9876543210", "1111111111", "7070707070")
+
+
+def seed_plan(countries: Sequence[str], language: str) -> list[PlanEntry]:
+    """The plan of some countries (ISO 3166) amid all others by their codes, names in `language`.
+
+    Areas with their names, mobile and special ranges, short codes. The same call gives the same
+    plan. Refused for a country that is none.
+    """
+    found = {(entry.prefix, ""): entry for entry in _countries(language)}
+    for country in countries:
+        if not phonenumbers.country_code_for_region(country):
+            raise Refused("%(code)s is not a country code.", code=country)
+        for part in (_areas(country, language), _ranges(country, language)):
+            found |= {(entry.prefix, ""): entry for entry in part}
+        found |= {(entry.prefix, country): entry for entry in _short_codes(country, language)}
+    return [found[key] for key in sorted(found)]
+
+
+def _name(country: str, language: str) -> str:
+    return Locale(language).territories.get(country, country)
+
+
+def _countries(language: str) -> Iterator[PlanEntry]:
+    for code, regions in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()):
+        if regions[0] == "001":
+            continue
+        yield _entry(str(code), _name(regions[0], language), "landline", regions[0])
+        for region in regions[1:]:
+            metadata = PhoneMetadata.metadata_for_region(region)
+            for digits in _leading(metadata.leading_digits if metadata else None):
+                yield _entry(f"{code}{digits}", _name(region, language), "landline", region)
+    for prefix in SATELLITE:
+        yield _entry(prefix, WORDS[language]["satellite"], "satellite", "")
+
+
+def _entry(prefix: str, area: str, kind: str, country: str) -> PlanEntry:
+    return PlanEntry(prefix=prefix, area=area, type=kind, country=country)
+
+
+def _leading(pattern: str | None) -> list[str]:
+    """The heads of national numbers by which a country that shares its code is known."""
+    if not pattern:
+        return []
+    return [f"{n:03}" for n in range(1000) if re.fullmatch(pattern, f"{n:03}")]
+
+
+def _areas(country: str, language: str) -> Iterator[PlanEntry]:
+    code = str(phonenumbers.country_code_for_region(country))
+    for prefix, names in GEOCODE_DATA.items():
+        if prefix.startswith(code) and (code != "1" or len(prefix) == len("1212")):
+            name = names.get(language) or names.get("en") or next(iter(names.values()))
+            yield _entry(prefix, name, "landline", country)
+
+
+def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
+    """What is no landline: found by asking for the type of sample numbers, digit by digit."""
+    code = phonenumbers.country_code_for_region(country)
+    metadata = PhoneMetadata.metadata_for_region(country)
+    lengths = [n for n in metadata.general_desc.possible_length if n > DEEPEST]
+    for head, kind in _descend(code, "", lengths):
+        if kind != "landline":
+            name = f"{_name(country, language)}, {WORDS[language][kind]}"
+            yield _entry(f"{code}{head}", name, kind, country)
+
+
+def _descend(code: int, head: str, lengths: list[int]) -> Iterator[tuple[str, str]]:
+    kinds = _kinds(code, head, lengths)
+    if len(kinds) == 1 and len(head) > 1:
+        yield head, kinds.pop()
+    elif kinds and len(head) == DEEPEST:
+        yield head, max(kinds, key=lambda kind: kind != "landline")
+    elif kinds or not head:
+        for digit in "0123456789":
+            yield from _descend(code, head + digit, lengths)
+
+
+def _kinds(code: int, head: str, lengths: list[int]) -> set[str]:
+    numbers = (
+        phonenumbers.PhoneNumber(country_code=code, national_number=int(text))
+        for length in lengths
+        for filling in FILLINGS
+        if (text := (head + filling + filling)[:length])[0] != "0"
+    )
+    types = {phonenumbers.number_type(number) for number in numbers}
+    return {TYPES[each] for each in types if each in TYPES}
+
+
+def _short_codes(country: str, language: str) -> Iterator[PlanEntry]:
+    for length in (3, 4, 5):
+        for n in range(10**length):
+            digits = f"{n:0{length}}"
+            number = phonenumbers.PhoneNumber(
+                country_code=phonenumbers.country_code_for_region(country),
+                national_number=n,
+                italian_leading_zero=digits[0] == "0" or None,
+                number_of_leading_zeros=len(digits) - len(digits.lstrip("0")) or None,
+            )
+            if not is_possible_short_number_for_region(number, country):
+                continue
+            if not is_valid_short_number_for_region(number, country):
+                continue
+            if is_emergency_number(digits, country):
+                kind = "emergency"
+            else:
+                kind = COSTS.get(expected_cost_for_region(number, country), "special")
+            yield PlanEntry(
+                prefix=digits,
+                area=f"{_name(country, language)}, {WORDS[language][kind]}",
+                type=kind,
+                country=country,
+                min_len=length,
+                max_len=length,
+            )

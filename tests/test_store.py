@@ -1,0 +1,130 @@
+"""The log on a real database: appending, duplicates, order, seals."""
+
+import threading
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from billing.aggregates.account import AccountFrozen, AccountUnfrozen
+from billing.aggregates.event import Envelope
+from billing.store import Conflict, Pending, Store
+from billing.verifying import verify
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SAID = Envelope(recorded_at=NOW, actor="system", address="127.0.0.1", request_id="r1")
+
+
+def freeze(stream: str, version: int, reason: str = "unpaid") -> Pending:
+    return Pending(stream, version, AccountFrozen(reason=reason), SAID)
+
+
+def test_what_was_appended_is_loaded_with_its_envelope(store: Store) -> None:
+    thaw = Pending("company:a", 2, AccountUnfrozen(reason="paid"), SAID)
+    last = store.append([freeze("company:a", 1), thaw])
+    first, second = store.load("company:a")
+    assert (first.stream, first.version, first.topic) == ("company:a", 1, "AccountFrozen.1")
+    assert (first.event, first.envelope) == (AccountFrozen(reason="unpaid"), SAID)
+    assert second.position == last > first.position
+
+
+def test_a_taken_version_is_a_conflict_and_nothing_is_stored(store: Store) -> None:
+    store.append([freeze("company:a", 1)])
+    with pytest.raises(Conflict):
+        store.append([freeze("company:b", 1), freeze("company:a", 1)])
+    assert store.load("company:b") == []
+
+
+def test_append_new_leaves_out_what_is_there_and_says_so(store: Store) -> None:
+    store.append([freeze("call:2026-11:d:1", 1)])
+    known, fresh, repeated = store.append_new(
+        [
+            freeze("call:2026-11:d:1", 1),
+            freeze("call:2026-11:d:2", 1),
+            freeze("call:2026-11:d:2", 1),
+        ]
+    )
+    assert (known, repeated) == (0, 0)
+    assert fresh == store.load("call:2026-11:d:2")[0].position
+
+
+def test_each_month_of_calls_has_its_partition(store: Store, database_url: str) -> None:
+    store.append_new([freeze("call:2015-03:d:1", 1), freeze("call:2026-11:d:1", 1)])
+    with psycopg.connect(database_url) as connection:
+        places = connection.execute(
+            "select tableoid::regclass::text, originator_id from billing_events order by 2"
+        ).fetchall()
+    assert places == [
+        ("billing_events_2015_03", "call:2015-03:d:1"),
+        ("billing_events_2026_11", "call:2026-11:d:1"),
+    ]
+
+
+def test_the_log_can_be_read_after_a_position_and_without_its_calls(store: Store) -> None:
+    store.append([freeze("company:a", 1), freeze("call:2026-11:d:1", 1), freeze("user:u", 1)])
+    streams = [recorded.stream for recorded in store.after(0, 10)]
+    assert streams == ["company:a", "call:2026-11:d:1", "user:u"]
+    assert [r.stream for r in store.after_without_calls(0, 10)] == ["company:a", "user:u"]
+    assert [r.stream for r in store.after(store.after(0, 2)[-1].position, 10)] == ["user:u"]
+
+
+def test_positions_are_in_commit_order_whoever_appends(store: Store, database_url: str) -> None:
+    seen: list[int] = []
+    done = threading.Event()
+
+    def follow() -> None:
+        own, position = Store(database_url), 0
+        while True:
+            ended = done.is_set()
+            for recorded in own.after(position, 1000):
+                position = recorded.position
+                seen.append(position)
+            if ended:
+                break
+        own.close()
+
+    def write(name: str) -> None:
+        own = Store(database_url)
+        for version in range(1, 41):
+            own.append([freeze(f"company:{name}", version)])
+        own.close()
+
+    writers = [threading.Thread(target=write, args=(str(n),)) for n in range(4)]
+    reader = threading.Thread(target=follow)
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    assert len(seen) == 160
+    assert seen == sorted(seen)
+
+
+def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
+    store.append([freeze("company:a", 1), freeze("call:2026-11:d:1", 1)])
+    store.append_new([freeze("call:2026-11:d:1", 1)])  # seals nothing: nothing is new
+    store.append([freeze("company:a", 2)])
+    verdict = verify(database_url)
+    assert (verdict.events, verdict.seals, verdict.fault) == (3, 2, "")
+
+
+@pytest.mark.parametrize(
+    ("tampering", "fault"),
+    [
+        ("update billing_events set state = replace(encode(state, 'escape'), 'unpaid', 'unpaix')"
+         "::bytea where originator_id = 'company:b'", "partition default at positions 2 to 3"),
+        ("delete from billing_events where originator_id = 'call:2026-11:d:1'", "2 events were"),
+        ("update seals set seal = sha256('x') where last_position = 1", "seal of positions 1 to 1"),
+        ("delete from seals where last_position = 1", "a seal is missing before position 2"),
+        ("insert into billing_events select 'company:z', 1, topic, state from billing_events"
+         " where originator_id = 'company:a'", "company:z at position 4 is under no seal"),
+    ],
+    ids=["edited", "deleted", "seal altered", "seal deleted", "smuggled in"],
+)  # fmt: skip
+def test_tampering_is_named(store: Store, database_url: str, tampering: str, fault: str) -> None:
+    store.append([freeze("company:a", 1)])
+    store.append([freeze("company:b", 1), freeze("call:2026-11:d:1", 1)])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(tampering.encode())
+    assert fault in verify(database_url).fault

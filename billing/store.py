@@ -260,8 +260,10 @@ class Store:
 
     def __init__(self, database_url: str) -> None:
         self._application = _Billing(database_url)
-        self._mapper = self._application.mapper
-        self._recorder: Any = self._application.recorder
+        # Any: the library's types speak of its own event classes.
+        application: Any = self._application
+        self._mapper = application.mapper
+        self._recorder = application.recorder
         self._datastore = self._recorder.datastore
 
     def close(self) -> None:

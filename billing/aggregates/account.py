@@ -8,18 +8,18 @@ from billing.aggregates.event import Event
 from billing.values import Money, Refused
 
 
-class AccountRecharged(Event):
+class AccountRecharged(Event, frozen=True, kw_only=True):
     amount_micros: int
     currency: str
     reason: str
     reference: str = ""
 
 
-class AccountFrozen(Event):
+class AccountFrozen(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class AccountUnfrozen(Event):
+class AccountUnfrozen(Event, frozen=True, kw_only=True):
     reason: str
 
 

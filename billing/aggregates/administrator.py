@@ -9,7 +9,7 @@ ROLES = ("administrator", "operator", "auditor")
 LANGUAGES = ("es", "en")
 
 
-class AdministratorAdded(Event):
+class AdministratorAdded(Event, frozen=True, kw_only=True):
     sign_in_name: str
     name: str
     role: str

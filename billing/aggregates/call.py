@@ -17,7 +17,7 @@ from billing.values import Refused
 LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
 
 
-class CallReceived(Event):
+class CallReceived(Event, frozen=True, kw_only=True):
     """What the first event of a call holds: the record as the switch gave it, and what it means."""
 
     device_id: str
@@ -30,15 +30,15 @@ class CallReceived(Event):
     raw_encoding: str = ""  # "base64" where the bytes were no text
 
 
-class CallRated(CallReceived):
+class CallRated(CallReceived, frozen=True, kw_only=True):
     """The record was priced (0 for what costs nothing) and posted to its payer."""
 
 
-class CallSuspended(CallReceived):
+class CallSuspended(CallReceived, frozen=True, kw_only=True):
     """The record can't be priced yet; `rating.reason` says why."""
 
 
-class ConflictKept(Event):
+class ConflictKept(Event, frozen=True, kw_only=True):
     """Another record came under the same key with other content; kept for a person to look at."""
 
     filed_at: datetime
@@ -49,7 +49,7 @@ class ConflictKept(Event):
     raw_encoding: str = ""
 
 
-class CallVoided(Event):
+class CallVoided(Event, frozen=True, kw_only=True):
     """The record is no call of its own. What it had posted is taken back."""
 
     device_id: str
@@ -76,8 +76,13 @@ def stream_of(device_id: str, filed_at: datetime, key: str) -> str:
     return f"call:{filed_at.year:04}-{filed_at.month:02}:{device_id}:{key}"
 
 
-def content_digest(encoded: bytes) -> str:
-    """What tells a repeat from a conflict: the content as read, however it was transported."""
+def content_digest(cdr: Cdr, encoded: bytes) -> str:
+    """What tells a repeat from a conflict: the content as read, however it was transported.
+
+    `encoded` is the record's JSON; flags say how it was read, so they are no content.
+    """
+    if cdr.flags:
+        encoded = msgspec.json.encode(msgspec.structs.replace(cdr, flags=()))
     return hashlib.blake2b(encoded, digest_size=12).hexdigest()
 
 

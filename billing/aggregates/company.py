@@ -11,7 +11,7 @@ from billing.values import Refused
 PAYMENTS = ("prepaid", "postpaid")
 
 
-class CompanyOpened(Event):
+class CompanyOpened(Event, frozen=True, kw_only=True):
     name: str
     currency: str
     time_zone: str
@@ -19,7 +19,7 @@ class CompanyOpened(Event):
     credit_limit_micros: int = 0
 
 
-class RateGroupBound(Event):
+class RateGroupBound(Event, frozen=True, kw_only=True):
     group_id: str
     valid_from: datetime | None = None  # None: from the beginning
 

@@ -13,7 +13,7 @@ from billing.values import Refused
 FORMATS = ("auto", "native", "freeswitch", "asterisk", "kamailio", "csv")
 
 
-class DeviceRegistered(Event):
+class DeviceRegistered(Event, frozen=True, kw_only=True):
     company_id: str
     name: str
     time_zone: str
@@ -25,14 +25,14 @@ class DeviceRegistered(Event):
     fallback_encoding: str = "cp1252"  # of records that are not UTF-8
 
 
-class TenantNamed(Event):
+class TenantNamed(Event, frozen=True, kw_only=True):
     """On a hosted device: records of this account code, context or domain are this company's."""
 
     tenant: str
     company_id: str
 
 
-class ExtensionAssigned(Event):
+class ExtensionAssigned(Event, frozen=True, kw_only=True):
     """From `valid_from` on the extension belongs to `account` ('' = the company itself)."""
 
     extension: str
@@ -42,7 +42,7 @@ class ExtensionAssigned(Event):
     valid_from: datetime | None = None  # None: from the beginning
 
 
-class TrunkAssigned(Event):
+class TrunkAssigned(Event, frozen=True, kw_only=True):
     """From `valid_from` on calls that come in by the trunk are the gateway account's."""
 
     trunk: str
@@ -50,7 +50,7 @@ class TrunkAssigned(Event):
     valid_from: datetime | None = None
 
 
-class RoutePrefixesSet(Event):
+class RoutePrefixesSet(Event, frozen=True, kw_only=True):
     rules: tuple[RoutePrefix, ...]
 
 

@@ -19,7 +19,7 @@ TYPES = (
 )
 
 
-class NumberPlanReplaced(Event):
+class NumberPlanReplaced(Event, frozen=True, kw_only=True):
     """The whole plan of this layer from now on."""
 
     entries: tuple[PlanEntry, ...]

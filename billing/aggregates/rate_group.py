@@ -7,12 +7,12 @@ from billing.rating.rates import Rate, validate_rate
 from billing.values import Refused
 
 
-class RateGroupCreated(Event):
+class RateGroupCreated(Event, frozen=True, kw_only=True):
     name: str
     currency: str
 
 
-class RatesChanged(Event):
+class RatesChanged(Event, frozen=True, kw_only=True):
     """Prices set (new, or a new version from their `effective_from`); one event for many."""
 
     rates: tuple[Rate, ...]

@@ -5,7 +5,7 @@ from billing.aggregates.event import Event
 from billing.values import Refused
 
 
-class UserAccountOpened(Event):
+class UserAccountOpened(Event, frozen=True, kw_only=True):
     company_id: str
     name: str
     currency: str

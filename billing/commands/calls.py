@@ -45,7 +45,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
             source=record.source,
             cdr=cdr,
             rating=rate_cdr(cdr, device, catalogue.context),
-            digest=call.content_digest(encoded),
+            digest=call.content_digest(cdr, encoded),
             raw=record.raw,
             raw_encoding=record.raw_encoding,
         )

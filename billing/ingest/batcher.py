@@ -8,12 +8,15 @@ makes large batches, and no timer is needed.
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 
+import msgspec
+
+from billing.aggregates.device import DeviceRegistered
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.store import Store
+from billing.values import Refused
 
 MOST = 2_000  # records in one append: beyond it an append gains nothing (docs/architecture.md)
 WAITING = 1_000  # submissions that may wait; the next is told to come again
@@ -23,11 +26,20 @@ class Busy(Exception):  # noqa: N818 -- an answer to the sender, not a fault
     """Too many submissions wait already."""
 
 
-Waiting = tuple[SubmitCalls, "Future[list[Receipt]]"]
+class Waiting(msgspec.Struct):
+    """A submission in the queue; without one, somebody waits for a fresh catalogue only."""
+
+    command: SubmitCalls | None
+    receipts: "Future[list[Receipt]]"
+
+    @property
+    def records(self) -> int:
+        """How many records it adds to a batch."""
+        return len(self.command.records) if self.command else 0
 
 
 class Batcher:
-    """The one writer of a process."""
+    """The one writer of a process; the catalogue is its thread's, others read registrations."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,45 +57,56 @@ class Batcher:
         self._queue.put(None)
         self._thread.join()
 
-    async def submit(self, make: Callable[[Catalogue], SubmitCalls]) -> list[Receipt]:
-        """Receipts of a submission, once it is committed. Raises Busy, or what the append raised.
-
-        `make` reads the records; it runs here, on the event loop, before the writer's turn.
-        """
-        waiting: Future[list[Receipt]] = Future()
+    async def registration(self, device_id: str) -> DeviceRegistered:
+        """How the records of a device are to be read. Raises Refused, or Busy."""
         try:
-            self._queue.put_nowait((make(self._catalogue), waiting))
+            return self._catalogue.registration(device_id)
+        except Refused:
+            await self._enqueue(None)  # it may have been registered a moment ago
+            return self._catalogue.registration(device_id)
+
+    async def submit(self, command: SubmitCalls) -> list[Receipt]:
+        """What became of each record, once committed. Raises Busy, or what the append raised."""
+        return await self._enqueue(command)
+
+    async def _enqueue(self, command: SubmitCalls | None) -> list[Receipt]:
+        waiting = Waiting(command, Future())
+        try:
+            self._queue.put_nowait(waiting)
         except queue.Full as error:
             raise Busy from error
-        return await asyncio.wrap_future(waiting)
+        return await asyncio.wrap_future(waiting.receipts)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ending = self._gather(first)
+        ending = False
+        while not ending:
+            batch, ending = self._gather()
             self._write(batch)
-            if ending:
-                return
 
-    def _gather(self, first: Waiting) -> tuple[list[Waiting], bool]:
-        batch, records = [first], len(first[0].records)
-        while records < MOST:
+    def _gather(self) -> tuple[list[Waiting], bool]:
+        """What waits, up to MOST records; and whether it is the last."""
+        batch: list[Waiting] = []
+        records = 0
+        following = self._queue.get()
+        while following is not None:
+            batch.append(following)
+            records += following.records
+            if records >= MOST:
+                return batch, False
             try:
                 following = self._queue.get_nowait()
             except queue.Empty:
-                break
-            if following is None:
-                return batch, True
-            batch.append(following)
-            records += len(following[0].records)
-        return batch, False
+                return batch, False
+        return batch, True
 
     def _write(self, batch: list[Waiting]) -> None:
-        live = [each for each in batch if each[1].set_running_or_notify_cancel()]
+        live = [each for each in batch if each.receipts.set_running_or_notify_cancel()]
+        commands = [each.command for each in live if each.command]
         try:
-            receipts = submit(self._store, self._catalogue, [command for command, _ in live])
+            receipts = iter(submit(self._store, self._catalogue, commands))
         except Exception as error:  # noqa: BLE001 -- whatever it was, each sender must hear of it
-            for _, waiting in live:
-                waiting.set_exception(error)
+            for each in live:
+                each.receipts.set_exception(error)
             return
-        for (_, waiting), receipt in zip(live, receipts, strict=True):
-            waiting.set_result(receipt)
+        for each in live:
+            each.receipts.set_result(next(receipts) if each.command else [])

@@ -16,17 +16,18 @@ from sanic.exceptions import SanicException
 
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls
-from billing.commands.catalogue import Catalogue
 from billing.config import Config
 from billing.database import Database
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
-from billing.ingest.formats import Unacceptable, profile_of, read_body
+from billing.ingest.formats import SourceProfile, Unacceptable, profile_of, read_body
+from billing.rating.cdr import CallRecord
 from billing.store import Store
 from billing.values import Refused, new_id
 
 MOST_RECORDS = 5_000  # in one body
 MOST_BYTES = 8 * 1024 * 1024  # of one body
+QUICK_BYTES = 64 * 1024  # a larger body is read in a thread
 CHALLENGE = {"www-authenticate": 'Basic realm="cdr"'}
 
 logger = logging.getLogger("billing.ingest")
@@ -95,35 +96,37 @@ async def health(_: Request) -> HTTPResponse:
     return HTTPResponse("ok\n", content_type="text/plain")
 
 
-async def submit(request: Request, source: str = "") -> HTTPResponse:
-    """Take in the records of a body; 200 with what became of each, after the commit.
-
-    `source` is for the sender's own bookkeeping: the body tells its format itself.
-    """
+async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: ARG001 -- the sender's own bookkeeping: the body tells its format itself
+    """Take in the records of a body; 200 with what became of each, after the commit."""
     device_id = await _admit(request)
     if device_id is None:
         return _problem(401, "Wrong account or password", headers=CHALLENGE)
-    received_at = datetime.now(UTC)
     envelope = Envelope(
-        recorded_at=received_at,
+        recorded_at=datetime.now(UTC),
         actor=f"device:{device_id}",
         address=request.ip,
         request_id=new_id(),
     )
+    batcher = request.app.ctx.batcher
+    profile = profile_of(await batcher.registration(device_id))
+    if len(request.body) > QUICK_BYTES:
+        records = await asyncio.to_thread(_read, request, profile, envelope.recorded_at)
+    else:
+        records = _read(request, profile, envelope.recorded_at)
+    if len(records) > MOST_RECORDS:
+        raise Unacceptable(413, f"At most {MOST_RECORDS} records in one body.")
+    command = SubmitCalls(device_id=device_id, records=records, envelope=envelope)
+    return _answer(envelope.request_id, await batcher.submit(command))
 
-    def make(catalogue: Catalogue) -> SubmitCalls:
-        records = read_body(
-            request.body,
-            content_type=request.headers.get("content-type", ""),
-            content_encoding=request.headers.get("content-encoding", ""),
-            profile=profile_of(catalogue.registration(device_id)),
-            received_at=received_at,
-        )
-        if len(records) > MOST_RECORDS:
-            raise Unacceptable(413, f"At most {MOST_RECORDS} records in one body.")
-        return SubmitCalls(device_id=device_id, records=records, envelope=envelope)
 
-    return _answer(envelope.request_id, await request.app.ctx.batcher.submit(make))
+def _read(request: Request, profile: SourceProfile, received_at: datetime) -> list[CallRecord]:
+    return read_body(
+        request.body,
+        content_type=request.headers.get("content-type", ""),
+        content_encoding=request.headers.get("content-encoding", ""),
+        profile=profile,
+        received_at=received_at,
+    )
 
 
 async def _admit(request: Request) -> str | None:

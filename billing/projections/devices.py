@@ -54,8 +54,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 key = (device_id, event.tenant, event.extension)
                 assigned[key] = (event.account, event.name)
     if assigned:
-        rows = [(*key, *value) for key, value in assigned.items()]
-        cursor.execute(ASSIGN, [list(column) for column in zip(*rows, strict=True)])
+        extensions = [(*key, *value) for key, value in assigned.items()]
+        cursor.execute(ASSIGN, [list(column) for column in zip(*extensions, strict=True)])
         cursor.execute(COUNT_EXTENSIONS, (list({key[0] for key in assigned}),))
     if counts:
         rows = [(device_id, *count) for device_id, count in counts.items()]

@@ -5,6 +5,7 @@ Never imported by a running service: the geographic names alone take 100 MB.
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import phonenumbers
 from babel import Locale
@@ -77,7 +78,7 @@ def seed_plan(countries: Sequence[str], language: str) -> list[PlanEntry]:
 
 
 def _name(country: str, language: str) -> str:
-    return Locale(language).territories.get(country, country)
+    return str(Locale(language).territories.get(country, country))
 
 
 def _countries(language: str) -> Iterator[PlanEntry]:
@@ -115,7 +116,7 @@ def _areas(country: str, language: str) -> Iterator[PlanEntry]:
 def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
     """What is no landline: found by asking for the type of sample numbers, digit by digit."""
     code = phonenumbers.country_code_for_region(country)
-    metadata = PhoneMetadata.metadata_for_region(country)
+    metadata: Any = PhoneMetadata.metadata_for_region(country)
     lengths = [n for n in metadata.general_desc.possible_length if n > DEEPEST]
     for head, kind in _descend(code, "", lengths):
         if kind != "landline":

@@ -1,6 +1,7 @@
 """Devices: registering, extensions, trunks, tenants, route prefixes."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from billing.aggregates import device
 from billing.aggregates.device import (
@@ -13,7 +14,7 @@ from billing.aggregates.device import (
 from billing.rating.numbers import RoutePrefix
 from tests.given import given
 
-PLACE = {"time_zone": "Europe/Madrid", "country": "ES", "area_code": "91"}
+PLACE: dict[str, Any] = {"time_zone": "Europe/Madrid", "country": "ES", "area_code": "91"}
 PBX = DeviceRegistered(company_id="acme", name="PBX", **PLACE)
 REGISTERING = {"company_id": "acme", "name": "PBX", **PLACE, "countries": ["ES"]}
 MAY = datetime(2026, 5, 1, tzinfo=UTC)

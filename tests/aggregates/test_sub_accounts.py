@@ -1,12 +1,14 @@
 """User and gateway accounts, and administrators: opening."""
 
+from typing import Any
+
 from billing.aggregates import administrator, gateway_account, user_account
 from billing.aggregates.administrator import AdministratorAdded, add_administrator
 from billing.aggregates.gateway_account import GatewayAccountOpened, open_gateway_account
 from billing.aggregates.user_account import UserAccountOpened, open_user_account
 from tests.given import given
 
-OPENING = {"company_id": "acme", "name": "Ana", "currency": "EUR", "own_wallet": True}
+OPENING: dict[str, Any] = {"company_id": "acme", "name": "Ana", "currency": "EUR", "own_wallet": True}
 MARTA = {"sign_in_name": "marta", "name": "Marta", "role": "auditor", "language": "es"}
 
 

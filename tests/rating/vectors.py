@@ -69,9 +69,9 @@ def cost(subtotal: Charge, rate: CompiledRate, tariff: dict[str, Any]) -> Fracti
     rounding = tariff.get("rounding")
     if not rounding:
         return exact
-    scaled = exact * Fraction(10) ** rounding["decimals"]
+    scaled = exact * Fraction(10) ** int(rounding["decimals"])
     rounded = round_ratio(scaled.numerator, scaled.denominator, rounding["method"])
-    return rounded / Fraction(10) ** rounding["decimals"]
+    return Fraction(rounded) / Fraction(10) ** int(rounding["decimals"])
 
 
 def run(vector: dict[str, Any]) -> Fraction:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.ingest.formats import (
-    CallRecord,
     SourceProfile,
     Unacceptable,
     json_repair,
     profile_of,
     read_file,
 )
+from billing.rating.cdr import CallRecord
 from tests.ingest.formats.bodies import RECEIVED, read, sample
 
 LINE = (

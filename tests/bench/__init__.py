@@ -1,0 +1,1 @@
+"""`make bench`: what the main job costs, beside the limit of raw PostgreSQL, in one run."""

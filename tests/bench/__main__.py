@@ -1,0 +1,65 @@
+"""Runs every measurement once and prints absolutes and ratios."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from billing.database import EmbeddedServer
+from tests.bench import bulk, clients, installation
+
+RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
+SINGLES = 10_000
+
+
+def row(name: str, seconds: float, count: int, limit: float = 0.0) -> None:
+    """One line: the rate, and its share of the raw limit."""
+    share = f"{limit / seconds:6.0%} of raw" if limit else ""
+    print(f"  {name:<46}{count / seconds:>10,.0f} /s  {share}", flush=True)
+
+
+def main() -> int:
+    """Measure; DATABASE_URL names another server than an embedded one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = os.environ.get("DATABASE_URL")
+        server = None if given else EmbeddedServer(Path(folder) / "data")
+        url = given or server.url  # type: ignore[union-attr] # one of both is there
+        measure(url, Path(folder) / "records.ndjson")
+        if server:
+            server.stop()
+    return 0
+
+
+def measure(server_url: str, file: Path) -> None:
+    """All figures, on databases of their own on one server."""
+    installation.write_records(file, RECORDS)
+    size = file.stat().st_size / RECORDS
+    print(f"{RECORDS:,} records of {size:.0f} bytes, a deck of {installation.PREFIXES:,} prefixes")
+    with (
+        installation.database(server_url, "bench_one") as one,
+        installation.database(server_url, "bench_raw") as raw,
+    ):
+        installation.install(one)
+        ingested = bulk.ingest(one, file)
+        projected = bulk.project(one)
+        bulk.copy_partitions(one, raw)
+        raw_log = bulk.raw_copy(one, raw, ("billing_events",))
+        raw_list = bulk.raw_copy(one, raw, ("call_list", "daily_usage"))
+        row("raw COPY into the log", raw_log, RECORDS)
+        row("raw COPY into the read models", raw_list, RECORDS)
+        row("ingestion alone (read, rate, append)", ingested, RECORDS, raw_log)
+        row("the same file again (all duplicates)", bulk.ingest(one, file), RECORDS)
+        row("projection alone (seven read models)", projected, RECORDS, raw_list)
+    with installation.database(server_url, "bench_two") as two:
+        installation.install(two)
+        row("end to end", bulk.end_to_end(two, file), RECORDS, raw_log + raw_list)
+    with installation.database(server_url, "bench_three") as three:
+        installation.install(three)
+        seconds, waits = clients.post_singles(three, file, SINGLES)
+        row(f"{clients.CLIENTS} clients, single records, acknowledged", seconds, SINGLES)
+        p50, p99 = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+        print(f"  {'':<46}p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

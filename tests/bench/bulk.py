@@ -1,0 +1,108 @@
+"""Bulk figures: raw PostgreSQL, ingestion alone, projection alone, end to end."""
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from billing.ingest.files import ingest_file
+from billing.projections import projections
+from billing.projections.runner import Runner
+from billing.store import Store
+from tests.bench.installation import SAID
+
+ZONE = "Europe/Madrid"
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of wall time."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def ingest(url: str, file: Path) -> float:
+    """Seconds to read, rate and append a file."""
+    store = Store(url)
+    seconds = timed(
+        lambda: ingest_file(
+            store,
+            file,
+            device_id="pbx",
+            record_format="native",
+            envelope=SAID,
+            progress=lambda *_: None,
+        )
+    )
+    store.close()
+    return seconds
+
+
+def project(url: str) -> float:
+    """Seconds to bring every read model up to the log."""
+    store = Store(url)
+    runner = Runner(url, store, projections(ZONE))
+    seconds = timed(runner.catch_up)
+    runner.close()
+    store.close()
+    return seconds
+
+
+def end_to_end(url: str, file: Path) -> float:
+    """Seconds until the last record of a file stands in every read model, both at work at once."""
+    begin = time.perf_counter()
+    ingestion = multiprocessing.Process(target=ingest, args=(url, file))
+    ingestion.start()
+    while ingestion.is_alive():
+        project(url)
+    ingestion.join()
+    project(url)
+    return time.perf_counter() - begin
+
+
+def raw_copy(source: str, target: str, tables: tuple[str, ...]) -> float:
+    """Seconds to COPY the rows of some tables, the same bytes, into the same empty tables."""
+    seconds = 0.0
+    for table in tables:
+        with tempfile.TemporaryFile() as file:
+            columns = _columns(source, table)
+            with psycopg.connect(source) as connection, connection.cursor() as cursor:
+                statement = f"copy (select {columns} from {table}) to stdout (format binary)"
+                with cursor.copy(statement.encode()) as out:
+                    for block in out:
+                        file.write(block)
+            file.seek(0)
+            seconds += timed(lambda: _copy_in(target, table, columns, file))  # noqa: B023 -- run at once
+    return seconds
+
+
+def _columns(url: str, table: str) -> str:
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(f"select * from {table} limit 0".encode())
+        return ", ".join(column.name for column in cursor.description or ())
+
+
+def _copy_in(url: str, table: str, columns: str, file: object) -> None:
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        with cursor.copy(f"copy {table} ({columns}) from stdin (format binary)".encode()) as into:
+            while block := file.read(1 << 20):  # type: ignore[attr-defined] # a temporary file
+                into.write(block)
+        connection.commit()
+
+
+def copy_partitions(source: str, target: str) -> None:
+    """Give the target the month partitions that the source has."""
+    with psycopg.connect(source) as connection:
+        found = connection.execute(
+            "select child.relname, parent.relname, pg_get_expr(child.relpartbound, child.oid)"
+            " from pg_inherits join pg_class as child on inhrelid = child.oid"
+            " join pg_class as parent on inhparent = parent.oid"
+            " where parent.relname in ('billing_events', 'call_list') and child.relkind = 'r'"
+        ).fetchall()
+    with psycopg.connect(target, autocommit=True) as connection:
+        for child, parent, bound in found:
+            if bound != "DEFAULT":
+                connection.execute(f"create table {child} partition of {parent} {bound}".encode())

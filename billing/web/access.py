@@ -36,7 +36,9 @@ def admits(*roles: str, before_change: bool = False) -> Callable[[Handler], Hand
                 if session.must_change and not before_change:
                     return redirect("/password")
             if request.method not in ("GET", "HEAD"):
-                await _refuse_forgery(request)
+                _refuse_other_origins(request)
+                if ANYONE not in roles:
+                    _refuse_without_token(request)
             return await handler(request, *args, **kwargs)
 
         guarded.admits = roles  # type: ignore[attr-defined]
@@ -84,21 +86,26 @@ def form_value(request: Request[Any, Any], name: str) -> str:
 
 
 def _ask_to_sign_in(request: Request[Any, Any]) -> BaseHTTPResponse:
-    wants_page = "text/html" in request.headers.get("accept", "text/html")
+    accepted = request.headers.get("accept", "*/*")
+    wants_page = "text/html" in accepted or "*/*" in accepted
     if is_fragment(request) or request.method != "GET" or not wants_page:
         raise Unauthorized
     here = request.path + (f"?{request.query_string}" if request.query_string else "")
     return redirect("/sign-in" + ("" if here == "/" else f"?next={quote(here, safe='')}"))
 
 
-async def _refuse_forgery(request: Request[Any, Any]) -> None:
-    """Admit a change only from a page of ours: its origin, and the session's own token."""
+def _refuse_other_origins(request: Request[Any, Any]) -> None:
+    """Admit a change only from a page of ours."""
     origin = str(request.headers.get("origin") or request.headers.get("referer", ""))
     if urlsplit(origin).netloc.lower() != request.host.lower():
         raise Forbidden
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden
-    session = await current_session(request)
+
+
+def _refuse_without_token(request: Request[Any, Any]) -> None:
+    """Admit a change only with the session's own token."""
+    session: Session = request.ctx.session
     given = request.headers.get("x-csrf-token") or form_value(request, "csrf")
-    if session and not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
+    if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
         raise Forbidden

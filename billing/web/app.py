@@ -52,6 +52,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     # Sanic keeps applications by name in one register; tests make many.
     app: Sanic[Any, Any] = Sanic(f"contarifa_{token_hex(4)}", configure_logging=False)
     app.config.AUTO_EXTEND = False
+    app.config.TOUCHUP = False  # it rewrites Sanic's own methods: a second application fails
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.FALLBACK_ERROR_FORMAT = "text"
     app.ctx.site = None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from xml.parsers.expat import ExpatError
 
@@ -32,6 +33,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     status: str  # rated, suspended, rerated, voided
     reason: str
     device_id: str
+    filed_at: datetime  # the start; of a record without one, its receipt
     cdr: Cdr
     rating: Rating
     conflicts: int
@@ -56,6 +58,7 @@ def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
         status=status,
         reason=reason,
         device_id=first.device_id,
+        filed_at=first.filed_at,
         cdr=last.cdr,
         rating=last.rating,
         conflicts=kinds.count("ConflictKept"),

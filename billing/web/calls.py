@@ -81,6 +81,6 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
         names=names,
         device=device,
         actors=actor_names,
-        steps=explain(rating.steps),
+        steps=explain(rating.steps, rating.currency, names),
         flags=[words.word(words.FLAGS, flag) for flag in rating.flags],
     )

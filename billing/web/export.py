@@ -133,6 +133,8 @@ class WorkbookWriter:
                 self._add_sheet()
             self._write(row)
             self._line += 1
+            if row.status not in ("rated", "rerated"):
+                continue  # on the list, but nothing of it is charged
             self._talk_ms += row.talk_ms
             if row.currency:
                 self._sums[row.currency] = self._sums.get(row.currency, 0) + row.amount_micros

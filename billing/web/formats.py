@@ -1,5 +1,6 @@
 """How figures and times are written in the reader's language and the site's zone."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import quote, urlencode
@@ -10,22 +11,34 @@ from babel import dates, numbers
 from billing.values import MICROS, Money
 from billing.web.i18n import gettext, locale
 
+LETTER_THEN_DIGIT = re.compile(r"([^\W\d_])(\d)")  # PEN0.15: a code needs room before its figure
+
 
 def money(micros: int, currency: str, digits: int | None = None) -> str:
     """An amount; totals with the currency's own decimals, calls and rates with `digits`."""
     amount = Decimal(micros) / MICROS
     if not currency:
         return decimal(amount, 2 if digits is None else digits)
-    if digits is None:
-        return numbers.format_currency(amount, currency, locale=locale())
     pattern = locale().currency_formats["standard"].pattern
-    return numbers.format_currency(
-        amount,
-        currency,
-        format=pattern.replace("0.00", "0." + "0" * digits),
+    if digits is not None:
+        pattern = pattern.replace("0.00", "0." + "0" * digits)
+    text = numbers.format_currency(
+        amount, currency, format=pattern, locale=locale(), currency_digits=digits is None
+    )
+    return LETTER_THEN_DIGIT.sub("\\1\N{NO-BREAK SPACE}\\2", text)
+
+
+def price(text: str, currency: str) -> str:
+    """A price as decks carry it, with two to eight decimals."""
+    pattern = locale().currency_formats["standard"].pattern
+    shown = numbers.format_currency(
+        Decimal(text),
+        currency or "XXX",
+        format=pattern.replace("0.00", "0.00######") if currency else "#,##0.00######",
         locale=locale(),
         currency_digits=False,
     )
+    return LETTER_THEN_DIGIT.sub("\\1\N{NO-BREAK SPACE}\\2", shown)
 
 
 def amount(value: Money) -> str:
@@ -42,12 +55,8 @@ def decimal(value: Decimal | int, digits: int = 0) -> str:
 def percent(part: int, whole: int) -> str:
     """A share with one decimal."""
     share = Decimal(part) / whole if whole else Decimal(0)
-    pattern = locale().percent_formats[None].pattern.replace("0", "0.0", 1).replace("##0.0", "##0")
-    return numbers.format_percent(share, format=_one_decimal(pattern), locale=locale())
-
-
-def _one_decimal(pattern: str) -> str:
-    return pattern.replace("##0", "##0.0")
+    pattern = locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
+    return numbers.format_percent(share, format=pattern, locale=locale())
 
 
 def hms(seconds: int) -> str:

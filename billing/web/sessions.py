@@ -14,7 +14,8 @@ TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too man
 LONGEST_BROWSER = 300
 
 FIND = """
-select s.token_hash, s.administrator_id, s.csrf_token, s.seen_at, a.name, a.role, c.must_change
+select s.token_hash, s.administrator_id, s.csrf_token, s.seen_at, a.name, a.role, c.sign_in_name,
+ c.must_change
 from sessions s
  join administrators a on a.administrator_id = s.administrator_id
  join administrator_credentials c on c.administrator_id = s.administrator_id
@@ -46,6 +47,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     administrator_id: str
     csrf_token: str
     seen_at: datetime
+    sign_in_name: str
     name: str
     role: str
     must_change: bool

@@ -65,11 +65,19 @@ AREA_TYPES = {
 }
 FLAGS = {
     "forbidden": N_("A call that should not exist"),
-    "long": N_("Longer than a day"),
-    "frozen": N_("The account was frozen"),
+    "over_24h": N_("Longer than a day"),
+    "frozen_account": N_("The account was frozen"),
+    "b_leg": N_("Second leg of a conversation"),
     "ambiguous_time": N_("Local time that occurs twice"),
     "encoding": N_("Not in UTF-8"),
     "repaired": N_("Repaired when read"),
+}
+
+ROUNDINGS = {
+    "half_up": N_("half away from zero"),
+    "half_even": N_("half to even"),
+    "up": N_("up"),
+    "down": N_("down"),
 }
 
 

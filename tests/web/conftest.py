@@ -1,14 +1,12 @@
 """Served applications for the tests of pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.web.serving import PASSWORD, add_administrator, install, served
-
-SignIn = Callable[[str], httpx.Client]
+from tests.web.serving import PASSWORD, SignIn, add_administrator, install, served
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def empty_site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def sign_in(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], httpx.Client]]:
+def sign_in() -> Iterator[SignIn]:
     """Open a client that is signed in at an address under a name."""
     clients: list[httpx.Client] = []
 

@@ -4,13 +4,14 @@ import asyncio
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import argon2
+import httpx
 import psycopg
 
 from billing.aggregates import call
@@ -29,6 +30,7 @@ from billing.rating.context import Rating
 from billing.store import Pending, Store
 from billing.web.app import create_app
 
+SignIn = Callable[..., httpx.Client]  # of an address, and a name if it is not marta
 PASSWORD = "correct horse battery"
 # The cheapest parameters: what is tested is that hashes are checked, not how long it takes.
 HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -61,8 +63,7 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[str]:
     ready, stop, place = threading.Event(), asyncio.Event(), list[Any]()
 
     async def serve() -> None:
-        server = await app.create_server(sock=listener, return_asyncio_server=True)
-        assert server is not None
+        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
         await server.startup()
         await server.before_start()
         await server.after_start()
@@ -166,7 +167,7 @@ def _company(company_id: str, name: str, currency: str) -> list[tuple[str, int, 
             1,
             DeviceRegistered(
                 company_id=company_id,
-                name=f"Centralita {name.split()[0]}",
+                name=f"Centralita {name.split(maxsplit=1)[0]}",
                 time_zone=ZONE,
                 country="ES",
                 area_code="91",
@@ -208,12 +209,25 @@ def _call(number: int, now: datetime) -> tuple[str, call.CallReceived]:
         extension=str(101 + number % 9),
         direction="inbound" if number % 11 == 5 else "outbound",
         number=dialled,
-        call_class=call_class,
+        call_class=call_class,  # type: ignore[arg-type]
         area=area,
         billed_seconds=0 if suspended else talk_seconds,
         amount_micros=0 if suspended else price * talk_seconds // 60 * 10,
         currency="" if suspended else currency,
         rate_name="" if suspended else area,
+        flags=("over_24h",) if number == 1 else (),
+        steps=(
+            ("by_extension", "101", f"user:{company_id}-front"),
+            ("direction", "outbound"),
+            ("route_prefix", "9", "", dialled),
+            ("e164", dialled.removeprefix("+34"), dialled),
+            ("attribution", "3491", "Madrid", "landline"),
+            ("class", call_class),
+            ("rate", "local", "local", "2026-01-01"),
+            ("connect_fee", "0.05"),
+            ("line", "", "0.018", "60", "1", str(talk_seconds)),
+            ("rounded", "half_up", "4", "0.1234"),
+        ),
     )
     device_id = f"{company_id}-pbx"
     event = call.receive(

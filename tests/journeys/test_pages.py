@@ -1,0 +1,201 @@
+"""What people do with the pages, in a real Chromium: with and without scripts, wide and narrow."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.web.serving import PASSWORD, add_administrator, install, served
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1400, "height": 875}
+PAGES = ("/calls", "/calls?q=99999", "/companies", "/devices", "/password")
+Opened = Callable[..., Page]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists() and not os.environ.get("CI"), reason="there is no Chromium here"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[str]:
+    install(database_url)
+    add_administrator(database_url)
+    with served(database_url, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[Opened]:
+    """A signed-in page; the test fails if anything was said on the console."""
+    said: list[str] = []
+    contexts = []
+
+    def opened(*, language: str = "en", theme: str = "light", **options: object) -> Page:
+        context = browser.new_context(
+            base_url=site,
+            locale="en-GB",
+            **{"viewport": DESK, **options},  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        context.add_cookies(
+            [
+                {"name": "language", "value": language, "url": site},
+                {"name": "theme", "value": theme, "url": site},
+            ]
+        )
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{page.url} {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"{page.url} {error}"))
+        page.goto("/calls")
+        page.fill("[name=name]", "marta")
+        page.fill("[name=password]", PASSWORD)
+        page.click("button.btn-primary")
+        expect(page.locator("tbody tr").first).to_be_visible()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def times(page: Page) -> list[str]:
+    return page.locator("td.when").all_inner_texts()
+
+
+def test_an_administrator_finds_out_what_a_call_cost(open_page: Opened) -> None:
+    page = open_page()
+    expect(page).to_have_title("Calls · Contarifa")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_text("Local", exact=True).first.click()
+    expect(page).to_have_url(lambda url: "class=local" in url)
+    expect(page.locator("tfoot")).to_contain_text("60 calls")
+    page.get_by_label("Company").select_option("Clínica Santa Águeda")
+    expect(page).to_have_url(lambda url: "company=clinica" in url and "q=" not in url)
+    page.locator("#q").fill("914230628")
+    expect(page.locator("tfoot")).to_contain_text("30 calls")
+    page.locator("td.when a").first.click()
+    expect(page.locator("h1")).to_contain_text("+34914230628")
+    expect(page.locator(".steps li")).to_have_count(10)
+    expect(page.locator("pre").first).to_contain_text('"dst": "914230628"')
+
+
+def test_pages_turn_by_button_and_by_key(open_page: Opened) -> None:
+    page = open_page()
+    newest = times(page)
+    page.get_by_role("link", name="Older").click()
+    expect(page.get_by_role("link", name="Newer")).to_be_visible()
+    assert set(times(page)).isdisjoint(newest)
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(lambda url: "after=" in url)
+    page.get_by_role("link", name="Newest").click()
+    expect(page.locator(".pager [rel=prev]")).to_have_count(0)
+    assert times(page) == newest
+    page.keyboard.press("/")
+    expect(page.locator("#q0")).to_be_focused()
+
+
+def test_language_and_theme_change_and_stay(open_page: Opened) -> None:
+    page = open_page()
+    page.locator("[data-theme-switch]").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_label("Account menu").click()
+    page.get_by_role("button", name="Español").click()
+    expect(page.locator("h1")).to_have_text("Llamadas")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_label("Menú de la cuenta").click()
+    page.get_by_role("button", name="Cerrar sesión").click()
+    expect(page.locator("h1")).to_have_text("Iniciar sesión")
+
+
+def test_menus_close_by_escape_and_by_a_click_elsewhere(open_page: Opened) -> None:
+    page = open_page()
+    menu = page.locator("details.period")
+    menu.locator("summary").click()
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    menu.locator("summary").click()
+    page.locator("h1").click()
+    expect(menu).not_to_have_attribute("open", "")
+    menu.locator("summary").click()
+    page.get_by_role("link", name="Today").click()
+    expect(page).to_have_url(lambda url: "from=" in url and "to=" in url)
+
+
+def test_everything_works_without_scripts(open_page: Opened) -> None:
+    page = open_page(java_script_enabled=False)
+    page.get_by_label("Status").select_option("suspended")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("tbody tr")).to_have_count(8)
+    page.locator("details.period summary").click()
+    page.get_by_role("link", name="Last month").click()
+    expect(page.get_by_text("No calls match these filters")).to_be_visible()
+    page.locator("[data-theme-switch]").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_label("Account menu").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
+def test_the_filtered_calls_are_downloaded(open_page: Opened) -> None:
+    page = open_page()
+    page.goto("/calls?class=national")
+    page.get_by_text("Export").click()
+    with page.expect_download() as csv:
+        page.get_by_role("link", name="CSV").click()
+    assert csv.value.path().read_text("utf-8-sig").count("National") == 30
+    with page.expect_download() as excel:
+        page.get_by_role("link", name="Excel").click()
+    assert excel.value.suggested_filename.endswith(".xlsx")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_page_keeps_anybody_out(theme: str, size: dict[str, int], open_page: Opened) -> None:
+    page = open_page(theme=theme, viewport=size, language="es")
+    call = page.locator("td.when a").first.get_attribute("href")
+    for address in (*PAGES, str(call)):
+        page.goto(address)
+        page.wait_for_load_state("load")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{address}\n{found.generate_report()}"
+        fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert fits, f"{address} is wider than the screen"
+
+
+def test_on_a_phone_the_menu_opens_and_closes(open_page: Opened) -> None:
+    page = open_page(viewport=PHONE)
+    expect(page.locator("#side")).not_to_be_visible()
+    page.get_by_label("Open the menu").click()
+    page.locator("#side").get_by_role("link", name="Devices").click()
+    expect(page.locator("h1")).to_have_text("Devices")
+    expect(page.locator("#side")).not_to_be_visible()
+    page.get_by_label("Open the menu").click()
+    page.locator("#side").get_by_label("Close the menu").click()
+    expect(page.locator("#side")).not_to_be_visible()

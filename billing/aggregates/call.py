@@ -62,6 +62,7 @@ class CallVoided(Event, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
     filed_at: datetime
+    source: str
     digest: str  # of the record that stands
     cdr: Cdr
     rating: Rating
@@ -94,6 +95,7 @@ def evolve(call: Call | None, event: Event) -> Call | None:
             return Call(
                 device_id=event.device_id,
                 filed_at=event.filed_at,
+                source=event.source,
                 digest=event.digest,
                 cdr=event.cdr,
                 rating=event.rating,
@@ -146,6 +148,23 @@ def receive_again(call: Call, record: CallReceived) -> list[Event]:
             raw_encoding=record.raw_encoding,
         )
     ]
+
+
+def complete(call: Call, cdr: Cdr, rating: Rating) -> list[Event]:
+    """A suspended record that now is a whole call, or can be priced at last."""
+    if call.rating.status != "suspended" or call.voided:
+        raise Refused("This call is not suspended.")
+    event = receive(
+        device_id=call.device_id,
+        filed_at=call.filed_at,
+        source=call.source,
+        cdr=cdr,
+        rating=rating,
+        digest=call.digest,  # the record's own: sent again it is known
+        raw="",  # as the first event has it
+        raw_encoding="",
+    )
+    return [event]
 
 
 def void(call: Call, reason: str) -> list[Event]:

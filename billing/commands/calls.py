@@ -8,6 +8,7 @@ from billing.aggregates import call
 from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
+from billing.commands.dialogs import complete_dialogs, halves_of
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
 from billing.store import CALLS, Conflict, Pending, Store
@@ -54,13 +55,21 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
     return pending
 
 
-def commit(store: Store, pending: Sequence[Pending]) -> list[Receipt]:
+def commit(store: Store, catalogue: Catalogue, pending: Sequence[Pending]) -> list[Receipt]:
     """Append prepared records; a receipt each, in order. What returns is in the log for good."""
     positions = store.append_new(pending)
+    halves = halves_of(
+        [
+            (each, _record(each))
+            for each, position in zip(pending, positions, strict=True)
+            if position and _record(each).cdr.problem
+        ]
+    )
+    settled = complete_dialogs(store, catalogue, halves) if halves else set()
     known = [each for each, position in zip(pending, positions, strict=True) if not position]
     again = iter(_receive_again(store, known) if known else ())
     return [
-        _receipt(each, "accepted" if position else next(again))
+        _receipt(each, "accepted" if position else next(again), settled)
         for each, position in zip(pending, positions, strict=True)
     ]
 
@@ -71,7 +80,7 @@ def submit(
     """Take in the records of several submissions in one append."""
     catalogue.refresh(store)
     pending = [prepare(catalogue, command) for command in commands]
-    receipts = iter(commit(store, [each for some in pending for each in some]))
+    receipts = iter(commit(store, catalogue, [each for some in pending for each in some]))
     return [[next(receipts) for _ in some] for some in pending]
 
 
@@ -93,9 +102,9 @@ def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:
     return cdr, _encoder.encode(cdr)
 
 
-def _receipt(pending: Pending, status: str) -> Receipt:
+def _receipt(pending: Pending, status: str, settled: set[str]) -> Receipt:
     event = _record(pending)
-    reason = event.rating.reason
+    reason = "" if pending.stream in settled else event.rating.reason
     return Receipt(
         status="suspended" if reason and status == "accepted" else status,
         key=event.cdr.key,

@@ -15,6 +15,7 @@ import msgspec
 from billing.aggregates.device import DeviceRegistered
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
+from billing.garbage import keep_for_good
 from billing.store import Store
 from billing.values import Refused
 
@@ -50,6 +51,7 @@ class Batcher:
     def start(self) -> None:
         """Read the catalogue and begin to write. Blocks while it reads."""
         self._catalogue.refresh(self._store)
+        keep_for_good()
         self._thread.start()
 
     def close(self) -> None:

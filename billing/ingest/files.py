@@ -15,6 +15,7 @@ import msgspec
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls, commit, prepare
 from billing.commands.catalogue import Catalogue
+from billing.garbage import keep_for_good
 from billing.ingest.formats import profile_of, read_file
 from billing.rating.cdr import CallRecord
 from billing.store import Store
@@ -38,6 +39,7 @@ def ingest_file(
     """
     catalogue = Catalogue()
     catalogue.refresh(store)
+    keep_for_good()
     profile = profile_of(catalogue.registration(device_id))
     if record_format != "auto":
         profile = msgspec.structs.replace(profile, format=record_format)
@@ -50,7 +52,7 @@ def ingest_file(
             command = SubmitCalls(device_id=device_id, records=batch, envelope=envelope)
             pending = prepare(catalogue, command)
             _count(counts, waiting)
-            waiting = writer.submit(commit, store, pending)
+            waiting = writer.submit(commit, store, catalogue, pending)
             if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second is enough
                 shown = time.monotonic()
                 progress(file.tell() / size, counts)

@@ -10,7 +10,7 @@ Result = Literal["answered", "no_answer", "busy", "failed", "cancelled", ""]
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One leg as its sender told it. Times are UTC; durations milliseconds as the sender counted."""
+    """One leg as its sender told it. Times are UTC; durations are milliseconds as counted there."""
 
     key: str  # the record key by the recipe of its source (cdr-formats.md section 3)
     call_id: str = ""  # links the legs of one conversation
@@ -30,9 +30,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pin: str = ""  # account code
     tenant: str = ""  # context or domain of a hosted device
     flags: tuple[str, ...] = ()  # "ambiguous_time", "encoding", "repaired", ...
-    problem: str = (
-        ""  # why it can't be rated: "bad_time", "bad_duration", "unreadable", "unfinished"
-    )
+    # Why it can't be rated: "bad_time", "bad_duration", "unreadable", "unfinished".
+    problem: str = ""
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,6 @@ import msgspec
 from billing.rating.rates import CompiledBand, CompiledRate, CompiledTier, Rounding
 from billing.values import PRICE_DECIMALS
 
-DAY_SECONDS = 86_400
-
 
 class Line(msgspec.Struct, frozen=True):
     """Increments of one tier in one band, laid together in closed form."""
@@ -50,8 +48,6 @@ def charge(
     if tier is not None:
         count = int(-(-duration // (tier.increment_s * 1000)))
         billed = count * tier.increment_s
-        if not billed * tier.price and not rate.connect_fee:
-            return Charge(0, 1, billed, 0, (Line("", tier, count),))
         total = billed * tier.price + rate.connect_fee * tier.unit_s
         return Charge(total, tier.unit_s, billed, rate.connect_fee, (Line("", tier, count),))
     return _charge_in_bands(rate, answered_at, zone, duration)
@@ -88,8 +84,10 @@ def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[Line]) -> int
         if at >= end:
             continue
         count = int(-(-(end - at) // tier.increment_s))
-        lines.append(Line(band.name, tier, count))
         at += count * tier.increment_s
+        if lines and lines[-1].tier == tier and lines[-1].band == band.name:
+            count += lines.pop().count  # the band just goes on, past midnight or another's bound
+        lines.append(Line(band.name, tier, count))
     return at
 
 
@@ -97,12 +95,14 @@ def band_at(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> CompiledBan
     """The heaviest band that covers a moment's wall time. Raises NoBand."""
     wall = moment.astimezone(zone)
     second = wall.hour * 3600 + wall.minute * 60 + wall.second
+    weekday, day = wall.isoweekday(), wall.date().isoformat()
     for band in rate.bands:
-        if band.days and wall.isoweekday() not in band.days:
-            continue
-        if band.dates and wall.date().isoformat() not in band.dates:
-            continue
-        if any(begin <= second < end for begin, end in band.spans):
+        when = band.when
+        if (
+            when.begin <= second < when.end
+            and (not when.days or weekday in when.days)
+            and (not when.dates or day in when.dates)
+        ):
             return band
     raise NoBand
 
@@ -112,13 +112,12 @@ def next_change(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> datetim
 
     Midnight counts as a bound, for days and dates begin there.
     """
-    bounds = {0, *(second for band in rate.bands for span in band.spans for second in span)}
     wall = moment.astimezone(zone)
     midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     candidates = [
         (midnight + timedelta(days=day, seconds=second)).replace(tzinfo=zone, fold=fold)
         for day in (0, 1)
-        for second in bounds
+        for second in rate.bounds
         for fold in (0, 1)
     ]
     later = min(c for c in (c.astimezone(UTC) for c in candidates) if c > moment)
@@ -142,12 +141,12 @@ def _clock_change(begin: datetime, end: datetime, zone: ZoneInfo) -> datetime | 
 
 def clamp(charge: Charge, rate: CompiledRate) -> tuple[int, int, str]:
     """The subtotal after the least and the most it may be, and which of them applied."""
-    numerator, denominator = charge.numerator, charge.denominator
+    numerator, denominator, bound = charge.numerator, charge.denominator, ""
     if rate.min_cost is not None and numerator < rate.min_cost * denominator:
-        return rate.min_cost, 1, "min"
+        numerator, denominator, bound = rate.min_cost, 1, "min"
     if rate.max_cost is not None and numerator > rate.max_cost * denominator:
-        return rate.max_cost, 1, "max"
-    return numerator, denominator, ""
+        numerator, denominator, bound = rate.max_cost, 1, "max"
+    return numerator, denominator, bound
 
 
 def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:

@@ -81,3 +81,57 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = ""
     flags: tuple[str, ...] = ()
     steps: tuple[tuple[str, ...], ...] = ()
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """A rating in the making: what the links of the chain found out so far, each adding its own."""
+
+    company_id: str
+    flags: tuple[str, ...]
+    user_account: str = ""
+    gateway_account: str = ""
+    payer: str = ""
+    extension: str = ""
+    direction: Direction = ""
+    number: str = ""
+    call_class: CallClass = ""
+    area: str = ""
+    area_type: str = ""
+    country: str = ""
+    group_id: str = ""
+    rate_name: str = ""
+    rate_prefix: str = ""
+    billed_seconds: int = 0
+    amount_micros: int = 0
+    currency: str = ""
+    steps: list[tuple[str, ...]] = []
+
+    def rating(self, status: Literal["rated", "suspended"], reason: str = "") -> Rating:
+        """What was found, as the answer."""
+        return Rating(
+            status=status,
+            reason=reason,
+            company_id=self.company_id,
+            user_account=self.user_account,
+            gateway_account=self.gateway_account,
+            payer=self.payer,
+            extension=self.extension,
+            direction=self.direction,
+            number=self.number,
+            call_class=self.call_class,
+            area=self.area,
+            area_type=self.area_type,
+            country=self.country,
+            group_id=self.group_id,
+            rate_name=self.rate_name,
+            rate_prefix=self.rate_prefix,
+            billed_seconds=self.billed_seconds,
+            amount_micros=self.amount_micros,
+            currency=self.currency,
+            flags=self.flags,
+            steps=tuple(self.steps),
+        )
+
+
+class Suspend(Exception):  # noqa: N818 -- an outcome of the chain, not a fault
+    """The chain can't go on; its argument is one of chain.REASONS."""

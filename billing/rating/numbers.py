@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 E164_SHORTEST, E164_LONGEST = 7, 15
+LOCAL_SHORTEST, LOCAL_LONGEST = 5, 9  # without the area code; what is shorter is an extension
+ARGENTINA, FIFTEEN_AND_NATIONAL = "54", 12
 
 
 class RoutePrefix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,15 +27,17 @@ class DialPlan(msgspec.Struct, frozen=True, kw_only=True):
     trunk_needed: bool = True  # whether a national number is never dialled without it
     international: str = "00"
     lengths: tuple[int, ...]  # of national numbers, without the trunk prefix
-    mobile: tuple[str, int] = ("", 0)  # head and length of what is dialled without a trunk prefix
+    bare: tuple[tuple[str, int], ...] = ()  # heads and lengths dialled without the trunk prefix
 
 
 # Of the countries named by a national numbering authority; others dial 00 or + only.
 DIAL_PLANS = {
-    "AR": DialPlan(code="54", trunk="0", lengths=(10, 11)),
+    "AR": DialPlan(code="54", trunk="0", trunk_needed=False, lengths=(10, 11)),
     "BR": DialPlan(code="55", trunk="0", trunk_needed=False, lengths=(10, 11)),
     "CL": DialPlan(code="56", lengths=(9,)),
-    "CN": DialPlan(code="86", trunk="0", lengths=(9, 10, 11), mobile=("1", 11)),
+    "CN": DialPlan(
+        code="86", trunk="0", lengths=(9, 10, 11), bare=(("1", 11), ("400", 10), ("800", 10))
+    ),
     "CO": DialPlan(code="57", lengths=(10,)),
     "DE": DialPlan(code="49", trunk="0", lengths=tuple(range(5, 13))),
     "ES": DialPlan(code="34", lengths=(9,)),
@@ -41,7 +45,7 @@ DIAL_PLANS = {
     "GB": DialPlan(code="44", trunk="0", lengths=(9, 10)),
     "IT": DialPlan(code="39", lengths=tuple(range(6, 12))),
     "MX": DialPlan(code="52", lengths=(10,)),
-    "PE": DialPlan(code="51", trunk="0", lengths=(8, 9), mobile=("9", 9)),
+    "PE": DialPlan(code="51", trunk="0", lengths=(8, 9), bare=(("9", 9),)),
     "PT": DialPlan(code="351", lengths=(9,)),
     "US": DialPlan(code="1", trunk="1", trunk_needed=False, international="011", lengths=(10,)),
 }
@@ -54,13 +58,14 @@ def dial_plan(country: str) -> DialPlan:
 
 
 def clean(dialled: str) -> str:
-    """The digits of what was dialled, and a + in front if it had one."""
-    digits = dialled if dialled.isascii() and dialled.isdigit() else _digits(dialled)
-    return "+" + digits if dialled.lstrip()[:1] == "+" else digits
+    """The digits of what was dialled, and a + in front if it had one.
 
-
-def _digits(text: str) -> str:
-    return "".join(c for c in text if "0" <= c <= "9")
+    A star or hash stays: *31#600… is a feature of the switch, not a call to the Netherlands.
+    """
+    if dialled.isascii() and dialled.isdigit():
+        return dialled
+    digits = "".join(c for c in dialled if c in "0123456789*#")
+    return "+" + digits if dialled.lstrip(" (")[:1] == "+" else digits
 
 
 def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
@@ -69,37 +74,61 @@ def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
         return _international(dialled[1:])
     if dialled.startswith(plan.international):
         return _international(dialled[len(plan.international) :])
-    if not plan.code:
+    if not plan.code or not dialled.isdigit():
         return ""
-    if plan.trunk and dialled.startswith(plan.trunk):
-        national = dialled[len(plan.trunk) :]
-        if len(national) in plan.lengths and national[0] != "0":
-            return plan.code + national
-    if _is_national(dialled, plan):
-        return plan.code + dialled
+    national = _national(dialled, plan, area_code.removeprefix(plan.trunk))
+    if national:
+        return plan.code + national
     if dialled.startswith(plan.code) and len(dialled) - len(plan.code) in plan.lengths:
         # The whole number without its +, as most SIP trunks give it.
         return dialled
+    return ""
+
+
+def _national(dialled: str, plan: DialPlan, area_code: str) -> str:
+    """The national number of what was dialled in its own country; "" if it is none."""
+    if plan.trunk and dialled.startswith(plan.trunk):
+        national = dialled[len(plan.trunk) :]
+        if len(national) in plan.lengths and national[0] != "0":
+            return national
+        if plan.code == ARGENTINA and len(national) == FIFTEEN_AND_NATIONAL:
+            return _without_15(national)
+    if plan.code == ARGENTINA and dialled.startswith("15") and area_code:
+        return _without_15(area_code + dialled)
+    if _is_national(dialled, plan):
+        return dialled
     if area_code and _is_local(dialled, plan, area_code):
-        return plan.code + area_code + dialled
+        return area_code + dialled
+    return ""
+
+
+def _without_15(national: str) -> str:
+    """An Argentine mobile number: 11 15 2345 6789 at home is +54 9 11 2345 6789."""
+    for area in (2, 3, 4):
+        rest = national[area:]
+        if rest.startswith("15") and len(national) == FIFTEEN_AND_NATIONAL:
+            return "9" + national[:area] + rest[2:]
     return ""
 
 
 def _international(rest: str) -> str:
-    plausible = E164_SHORTEST <= len(rest) <= E164_LONGEST and rest[0] != "0"
+    plausible = E164_SHORTEST <= len(rest) <= E164_LONGEST and rest[0] != "0" and rest.isdigit()
     return rest if plausible else ""
 
 
 def _is_national(dialled: str, plan: DialPlan) -> bool:
-    head, length = plan.mobile
-    if length and dialled.startswith(head) and len(dialled) == length:
-        return True
-    return not (plan.trunk and plan.trunk_needed) and len(dialled) in plan.lengths
+    if not (plan.trunk and plan.trunk_needed):
+        return len(dialled) in plan.lengths
+    return any(dialled.startswith(head) and len(dialled) == length for head, length in plan.bare)
 
 
 def _is_local(dialled: str, plan: DialPlan, area_code: str) -> bool:
     """Whether the area code in front would make it a whole national number."""
-    return len(dialled) + len(area_code) in plan.lengths and dialled[0] not in "01"
+    return (
+        LOCAL_SHORTEST <= len(dialled) <= LOCAL_LONGEST
+        and len(dialled) + len(area_code) in plan.lengths
+        and dialled[0] not in "01"
+    )
 
 
 def strip_route_prefix(

@@ -1,7 +1,7 @@
 """Number attribution: which area and type a number belongs to."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -9,6 +9,7 @@ from billing.rating.prefixes import PrefixTable
 
 ORDINARY = ("landline", "mobile")
 FREE = ("emergency", "toll_free")
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 SHORT_CODE_DIGITS = 6  # what is no longer than this is dialled as it stands, without an area
 
 
@@ -50,10 +51,11 @@ def build_layer(entries: Iterable[PlanEntry]) -> Table:
 
 def newest_first(entries: list[PlanEntry]) -> tuple[PlanEntry, ...]:
     """Versions by the moment they come into force, the latest first; equals by later import."""
-    undated = [entry for entry in reversed(entries) if entry.effective_from is None]
-    dated = [entry for entry in reversed(entries) if entry.effective_from is not None]
-    dated.sort(key=lambda entry: entry.effective_from or datetime.min, reverse=True)
-    return (*dated, *undated)
+    if len(entries) == 1:
+        return (entries[0],)
+    return tuple(
+        sorted(reversed(entries), key=lambda entry: entry.effective_from or BEGINNING, reverse=True)
+    )
 
 
 class NumberPlan:
@@ -70,15 +72,30 @@ class NumberPlan:
         self._overrides = {
             company: build_layer(_numbers(entries)) for company, entries in own.items()
         }
-        self._short_codes: dict[tuple[str, str], PlanEntry] = {}
-        for layer in reversed([*own.values(), *kept]):
+        # By company ("" for all) and country ("" for any), in the order they are asked.
+        short: dict[tuple[str, str], list[Table]] = {}
+        for company, layer in [*own.items(), *(("", layer) for layer in kept)]:
+            codes: dict[str, list[PlanEntry]] = {}
             for entry in layer:
                 if entry.short_code:
-                    self._short_codes[entry.country, entry.prefix] = entry
+                    codes.setdefault(entry.country, []).append(entry)
+            for country, entries in codes.items():
+                short.setdefault((company, country), []).append(build_layer(entries))
+        self._short_codes = short
 
-    def short_code(self, dialled: str, country: str) -> PlanEntry | None:
+    def short_code(
+        self, dialled: str, country: str, at: datetime, company_id: str = ""
+    ) -> PlanEntry | None:
         """The emergency or service number that was dialled as it stands in a country."""
-        return self._short_codes.get((country, dialled))
+        if len(dialled) > SHORT_CODE_DIGITS:
+            return None
+        for company in (company_id, "") if company_id else ("",):
+            for where in (country, "") if country else ("",):
+                for layer in self._short_codes.get((company, where), ()):
+                    entry = _newest(layer, dialled, at)
+                    if entry:
+                        return entry
+        return None
 
     def attribute(self, number: str, at: datetime, company_id: str = "") -> PlanEntry | None:
         """The entry of a number in E.164 digits without +; None if no layer knows it."""
@@ -89,11 +106,19 @@ class NumberPlan:
                 continue
             if versions[0].covers(number, at):
                 return versions[0]
-            for older in layer.find_all(number):
-                for entry in older:
-                    if entry.covers(number, at):
-                        return entry
+            entry = _newest(layer, number, at)
+            if entry:
+                return entry
         return None
+
+
+def _newest(layer: Table, number: str, at: datetime) -> PlanEntry | None:
+    """The longest prefix with a version that covers the number, and of that the newest."""
+    for versions in layer.find_all(number):
+        for entry in versions:
+            if entry.covers(number, at):
+                return entry
+    return None
 
 
 def _numbers(entries: Iterable[PlanEntry]) -> Iterable[PlanEntry]:

@@ -37,5 +37,5 @@ class PrefixTable(Generic[T]):
     def find_all(self, number: str) -> Iterator[T]:
         """The values of all prefixes of `number`, the longest first."""
         for length in self._lengths.get(number[:HEAD], self._short):
-            if number[:length] in self._values:
+            if length <= len(number) and number[:length] in self._values:
                 yield self._values[number[:length]]

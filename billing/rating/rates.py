@@ -1,7 +1,7 @@
 """Rates: one price each, as an event keeps it, and the group that chooses among them."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Literal
 
@@ -13,6 +13,9 @@ from billing.values import Refused, parse_price
 Rounding = Literal["half_up", "up", "down", "half_even"]
 CLASSES = ("internal", "local", "national", "international", "inbound")
 MOST_DECIMALS = 6  # amounts are integer micro-units
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+DAY_SECONDS = 86_400
+SUNDAY = 7
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ def validate_rate(rate: Rate) -> None:
     """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
         raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
-    if rate.prefix and not rate.prefix.isdigit():
+    if rate.prefix and not (rate.prefix.isascii() and rate.prefix.isdigit()):
         raise Refused("%(name)s: the prefix is digits only.", name=rate.name)
     if rate.call_class and rate.call_class not in CLASSES:
         raise Refused("%(name)s: there is no such class.", name=rate.name)
@@ -74,13 +77,20 @@ def validate_rate(rate: Rate) -> None:
     if rate.tiers:
         _check_tiers(rate.name, rate.tiers)
     for band in rate.bands:
-        _check_tiers(rate.name, band.tiers)
-        _check_price(rate.name, band.connect_fee or "0")
-        seconds_of_day(band.from_time)
-        seconds_of_day(band.to_time)
-        for day in band.dates:
-            _check_date(rate.name, day)
+        _check_band(rate.name, band)
     _check_overlaps(rate)
+
+
+def _check_band(name: str, band: Band) -> None:
+    _check_tiers(name, band.tiers)
+    _check_price(name, band.connect_fee or "0")
+    seconds_of_day(band.from_time)
+    seconds_of_day(band.to_time)
+    for day in band.dates:
+        _check_date(name, day)
+    for weekday in band.days:
+        if not 1 <= weekday <= SUNDAY:
+            raise Refused("%(name)s: %(day)s is not a date.", name=name, day=weekday)
 
 
 def _check_price(name: str, price: str) -> None:
@@ -119,23 +129,54 @@ def _check_overlaps(rate: Rate) -> None:
 
 
 def _meet(one: Band, other: Band) -> bool:
-    if one.days and other.days and not set(one.days) & set(other.days):
-        return False
-    if one.dates and other.dates and not set(one.dates) & set(other.dates):
-        return False
-    return any(a < d and c < b for a, b in _spans(one) for c, d in _spans(other))
+    return any(
+        a.begin < b.end
+        and b.begin < a.end
+        and (not a.days or not b.days or bool(a.days & b.days))
+        and (not a.dates or not b.dates or bool(a.dates & b.dates))
+        and _share_a_day(a, b)
+        for a in _pieces(one)
+        for b in _pieces(other)
+    )
 
 
-def _spans(band: Band) -> list[tuple[int, int]]:
+class Piece(msgspec.Struct, frozen=True):
+    """The part of a band that lies within a day: seconds since midnight, the end not included."""
+
+    days: frozenset[int]
+    dates: frozenset[str]
+    begin: int
+    end: int
+
+
+def _share_a_day(one: Piece, other: Piece) -> bool:
+    """Whether the dates of one fall on the weekdays of the other."""
+    for dates, days in ((one.dates, other.days), (other.dates, one.days)):
+        if dates and days and not any(date.fromisoformat(d).isoweekday() in days for d in dates):
+            return False
+    return True
+
+
+def _pieces(band: Band) -> list[Piece]:
+    """A band such as 22:00 to 06:00 goes over midnight: its end is on the day after its days."""
     begin, end = seconds_of_day(band.from_time), seconds_of_day(band.to_time)
-    # A band such as 22:00 to 06:00 goes over midnight.
-    return [(begin, end)] if begin < end else [(begin, 86_400), (0, end)]
+    days, dates = frozenset(band.days), frozenset(band.dates)
+    if begin < end:
+        return [Piece(days, dates, begin, end)]
+    evening = Piece(days, dates, begin, DAY_SECONDS)
+    if not end:
+        return [evening]
+    next_days = frozenset(day % SUNDAY + 1 for day in days)
+    next_dates = frozenset(
+        (date.fromisoformat(day) + timedelta(days=1)).isoformat() for day in dates
+    )
+    return [evening, Piece(next_days, next_dates, 0, end)]
 
 
 def seconds_of_day(text: str) -> int:
     """Seconds since midnight of "HH:MM" or "HH:MM:SS"; "24:00:00" is the day's end."""
     if text in ("24:00", "24:00:00"):
-        return 86_400
+        return DAY_SECONDS
     try:
         at = time.fromisoformat(text)
     except ValueError as error:
@@ -150,15 +191,14 @@ class CompiledTier(msgspec.Struct, frozen=True):
     price: int
     unit_s: int
     increment_s: int
-    price_text: str
+    told: tuple[str, str, str]  # price, unit and increment, as a step tells them
 
 
 class CompiledBand(msgspec.Struct, frozen=True):
+    """Some hours of some days, within a day; a band over midnight becomes two."""
+
     name: str
-    days: frozenset[int]
-    dates: frozenset[str]
-    spans: tuple[tuple[int, int], ...]
-    weight: int
+    when: Piece
     tiers: tuple[CompiledTier, ...]
     connect_fee: int
 
@@ -169,9 +209,14 @@ class CompiledRate(msgspec.Struct, frozen=True):
     rate: Rate
     connect_fee: int
     bands: tuple[CompiledBand, ...]
+    bounds: tuple[int, ...]  # seconds of the day at which a band may begin or end
     flat: CompiledTier | None  # the only tier of the only band: nearly every rate of a deck
     min_cost: int | None
     max_cost: int | None
+    told: tuple[str, ...]  # the step that names it
+
+
+ALL_DAY = Piece(frozenset(), frozenset(), 0, DAY_SECONDS)
 
 
 def compile_rate(rate: Rate) -> CompiledRate:
@@ -180,34 +225,40 @@ def compile_rate(rate: Rate) -> CompiledRate:
     bands = [
         CompiledBand(
             band.name,
-            frozenset(band.days),
-            frozenset(band.dates),
-            tuple(_spans(band)),
-            band.weight,
+            piece,
             _compile_tiers(band.tiers),
             parse_price(band.connect_fee) if band.connect_fee else fee,
         )
         for band in sorted(rate.bands, key=lambda band: -band.weight)
+        for piece in _pieces(band)
     ]
     if rate.tiers:
-        every_day: frozenset[int] = frozenset()
-        tiers = _compile_tiers(rate.tiers)
-        bands.append(CompiledBand("", every_day, frozenset(), ((0, 86_400),), 0, tiers, fee))
-    only = bands[0].tiers if len(bands) == 1 and not rate.bands else ()
+        bands.append(CompiledBand("", ALL_DAY, _compile_tiers(rate.tiers), fee))
+    only = bands[0].tiers if rate.tiers and not rate.bands else ()
+    since = rate.effective_from
+    covers = rate.prefix or rate.call_class or rate.area
     return CompiledRate(
-        rate,
-        fee,
-        tuple(bands),
-        only[0] if len(only) == 1 else None,
-        parse_price(rate.min_cost) if rate.min_cost else None,
-        parse_price(rate.max_cost) if rate.max_cost else None,
+        rate=rate,
+        connect_fee=fee,
+        bands=tuple(bands),
+        bounds=tuple(sorted({0, *(s for b in bands for s in (b.when.begin, b.when.end))})),
+        flat=only[0] if len(only) == 1 else None,
+        min_cost=parse_price(rate.min_cost) if rate.min_cost else None,
+        max_cost=parse_price(rate.max_cost) if rate.max_cost else None,
+        told=("rate", rate.name, covers, f"{since:%Y-%m-%d}" if since else ""),
     )
 
 
 def _compile_tiers(tiers: tuple[Tier, ...]) -> tuple[CompiledTier, ...]:
     return tuple(
-        CompiledTier(t.from_s, parse_price(t.price), t.unit_s, t.increment_s, t.price)
-        for t in tiers
+        CompiledTier(
+            tier.from_s,
+            parse_price(tier.price),
+            tier.unit_s,
+            tier.increment_s,
+            (tier.price, str(tier.unit_s), str(tier.increment_s)),
+        )
+        for tier in tiers
     )
 
 
@@ -243,8 +294,9 @@ class RateGroup:
         versions = self._prefixes.find(number)
         if versions is None:
             return None
-        if versions[0].effective_from is None:  # the newest holds from the beginning
-            return self._compile(versions[0])
+        newest = versions[0]
+        if newest.effective_from is None or newest.effective_from <= at:
+            return self._compile(newest)
         for longest in self._prefixes.find_all(number):
             rate = _in_force(longest, at)
             if rate:
@@ -273,9 +325,7 @@ class RateGroup:
 def _newest_first(rates: list[Rate]) -> tuple[Rate, ...]:
     if len(rates) == 1:
         return (rates[0],)
-    dated = [rate for rate in rates if rate.effective_from]
-    dated.sort(key=lambda rate: rate.effective_from or datetime.min, reverse=True)
-    return (*dated, *(rate for rate in rates if not rate.effective_from))
+    return tuple(sorted(rates, key=lambda rate: rate.effective_from or BEGINNING, reverse=True))
 
 
 def _in_force(versions: tuple[Rate, ...], at: datetime) -> Rate | None:

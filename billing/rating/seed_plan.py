@@ -1,6 +1,6 @@
-"""The first number plan of an installation's countries, made at set-up from the `phonenumbers` package's public data.
+"""The first number plan of an installation's countries, from the public data of `phonenumbers`.
 
-Never imported by a running service: the geographic names alone take 100 MB.
+Made at set-up and never imported by a running service: the geographic names alone take 100 MB.
 """
 
 import re

@@ -1,0 +1,89 @@
+"""Which number a call is rated by: short code or E.164, what the plan knows of it, its class."""
+
+from datetime import datetime
+from functools import lru_cache
+
+from billing.rating.cdr import Cdr
+from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContext
+from billing.rating.numbers import clean, dial_plan, strip_route_prefix, to_e164
+from billing.rating.plan import ORDINARY, PlanEntry
+
+Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
+
+
+def find_number(
+    cdr: Cdr, device: DeviceProfile, context: RatingContext, at: datetime, draft: Draft
+) -> tuple[PlanEntry | None, str]:
+    """The plan's entry and the digits to rate by; number, class and area are told in `draft`."""
+    steps = draft.steps
+    if draft.direction == "internal":
+        draft.number, draft.call_class = cdr.called, "internal"
+        steps.append(("class", "internal"))
+        return None, cdr.called
+    dialled = cdr.caller if draft.direction == "inbound" else cdr.called
+    entry, digits, is_e164 = _normalise(dialled, device, context, at, draft)
+    draft.number = "+" + digits if is_e164 else digits
+    if entry is None and digits:
+        entry = context.plan.attribute(digits, at, draft.company_id)
+        if entry:
+            steps.append(("attribution", entry.prefix, entry.area, entry.type))
+        else:
+            steps.append(("no_attribution", digits))
+    if entry:
+        draft.area, draft.area_type, draft.country = entry.area, entry.type, entry.country
+    draft.call_class = _class(entry, digits, device) if entry or is_e164 else ""
+    steps.append(("class", draft.call_class))
+    return entry, digits
+
+
+def _normalise(
+    dialled: str, device: DeviceProfile, context: RatingContext, at: datetime, draft: Draft
+) -> Normalised:
+    """Short code, else route prefix and E.164, else as dialled."""
+    number = clean(dialled)
+    country, company_id = device.country, draft.company_id
+    entry = context.plan.short_code(number, country, at, company_id)
+    if entry is None and device.route_prefixes:
+
+        def plausible(rest: str) -> bool:
+            return bool(
+                context.plan.short_code(rest, country, at, company_id)
+                or to_e164(rest, dial_plan(country), device.area_code)
+            )
+
+        number, rule = strip_route_prefix(number, device.route_prefixes, plausible)
+        if rule:
+            draft.steps.append(("route_prefix", rule.prefix, rule.replacement, number))
+            entry = context.plan.short_code(number, country, at, company_id)
+    if entry:
+        draft.steps.append(("short_code", number, entry.area, entry.type))
+        return entry, number, False
+    e164 = to_e164(number, dial_plan(country), device.area_code)
+    if e164:
+        draft.steps.append(("e164", dialled, "+" + e164))
+        return None, e164, True
+    draft.steps.append(("as_dialled", dialled))
+    return None, number.lstrip("+"), False
+
+
+def _class(entry: PlanEntry | None, digits: str, device: DeviceProfile) -> CallClass:
+    if entry and entry.type not in ORDINARY:
+        return "special"
+    code, own_area = _home(device.country, device.area_code)
+    if entry and entry.country:  # countries may share a code: +1 is not all domestic
+        is_home = entry.country == device.country
+    else:
+        is_home = bool(code) and digits.startswith(code)
+    if not is_home:
+        return "international"
+    if own_area and digits.startswith(own_area) and not (entry and entry.type == "mobile"):
+        return "local"
+    return "national"
+
+
+@lru_cache(maxsize=1024)
+def _home(country: str, area_code: str) -> tuple[str, str]:
+    """The country code, and the E.164 digits of the own area ("" without one)."""
+    plan = dial_plan(country)
+    own_area = plan.code + area_code.removeprefix(plan.trunk) if area_code else ""
+    return plan.code, own_area

@@ -102,7 +102,7 @@ def test_an_administrator_finds_out_what_a_call_cost(open_page: Opened) -> None:
     expect(page.locator("tfoot")).to_contain_text("30 calls")
     page.locator("td.when a").first.click()
     expect(page.locator("h1")).to_contain_text("+34914230628")
-    expect(page.locator(".steps li")).to_have_count(10)
+    expect(page.locator(".told li")).to_have_count(10)
     expect(page.locator("pre").first).to_contain_text('"dst": "914230628"')
 
 

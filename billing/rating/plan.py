@@ -53,9 +53,9 @@ def newest_first(entries: list[PlanEntry]) -> tuple[PlanEntry, ...]:
     """Versions by the moment they come into force, the latest first; equals by later import."""
     if len(entries) == 1:
         return (entries[0],)
-    return tuple(
-        sorted(reversed(entries), key=lambda entry: entry.effective_from or BEGINNING, reverse=True)
-    )
+    later_first = entries[::-1]
+    later_first.sort(key=lambda entry: entry.effective_from or BEGINNING, reverse=True)
+    return tuple(later_first)
 
 
 class NumberPlan:

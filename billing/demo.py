@@ -22,6 +22,8 @@ from billing.setup import said_here
 from billing.store import Store
 from billing.values import MICROS, Money
 
+LAB = "lab"  # id and account of the device that one may submit as
+CAPTURES = Path(__file__).parent.parent.parent / "shared" / "samples"
 CALLS = 4_000  # synthetic ones, over DAYS
 DAYS = 30
 COUNTRIES = {"EUR": ("ES", "91", "Europe/Madrid"), "PEN": ("PE", "1", "America/Lima")}
@@ -89,12 +91,15 @@ def create(store: Store, config: Config) -> None:
     _prices(store)
     for company_id in COMPANIES:
         _company(store, company_id)
-    counts = _calls(store)
+    counts = _calls(store) + _captures(store)
+    with Database(config.database_url).connect() as connection:
+        secret = devices.issue_device_password(connection, LAB, LAB)
     runner = Runner(config.database_url, store, projections(config.time_zone))
     runner.catch_up()
     runner.close()
     print(f"{len(COMPANIES)} companies, {counts} call records.")
-    print(f"Sign in as   admin\nwith         {password}   (shown once)", flush=True)
+    print(f"Sign in as   admin\nwith         {password}   (shown once)")
+    print(f"Submit as    {LAB}\nwith         {secret}   (shown once)", flush=True)
 
 
 def _administrator(store: Store, config: Config) -> str:
@@ -148,7 +153,7 @@ def _class_rates(currency: str) -> list[Rate]:
 
 def _company(store: Store, company_id: str) -> None:
     name, currency, extensions = COMPANIES[company_id]
-    country, area_code, zone = COUNTRIES[currency]
+    zone = COUNTRIES[currency][2]
     companies.open_company(
         store,
         companies.OpenCompany(
@@ -172,19 +177,7 @@ def _company(store: Store, company_id: str) -> None:
         said_here(),
     )
     device_id = f"{company_id}-pbx"
-    devices.register_device(
-        store,
-        devices.RegisterDevice(
-            device_id=device_id,
-            company_id=company_id,
-            name=f"Centralita {name.split()[0]}",
-            time_zone=zone,
-            country=country,
-            area_code=area_code,
-            model="Asterisk 20",
-        ),
-        said_here(),
-    )
+    _device(store, device_id, company_id, f"Centralita {name.split()[0]}", currency, "Asterisk 20")
     assignments = tuple(
         devices.Assignment(extension=str(101 + i), account=user if i < 2 else "")  # noqa: PLR2004 -- the reception has two
         for i in range(extensions)
@@ -222,6 +215,42 @@ def _calls(store: Store) -> int:
             )
         total += counts["read"]
     return total
+
+
+def _captures(store: Store) -> int:
+    """A device for trying things out, with the records of a real one where they are at hand."""
+    _device(store, LAB, "clinica", "Laboratorio", "EUR", "FreeSWITCH, Asterisk, Kamailio")
+    count = 0
+    for path in sorted(CAPTURES.glob("asterisk/*.csv")):
+        counts = ingest_file(
+            store,
+            path,
+            device_id=LAB,
+            record_format="asterisk",
+            envelope=said_here(),
+            progress=lambda *_: None,
+        )
+        count += counts["read"]
+    return count
+
+
+def _device(
+    store: Store, device_id: str, company_id: str, name: str, currency: str, model: str
+) -> None:
+    country, area_code, zone = COUNTRIES[currency]
+    devices.register_device(
+        store,
+        devices.RegisterDevice(
+            device_id=device_id,
+            company_id=company_id,
+            name=name,
+            time_zone=zone,
+            country=country,
+            area_code=area_code,
+            model=model,
+        ),
+        said_here(),
+    )
 
 
 def synthetic_lines(

@@ -1,4 +1,4 @@
-"""`billing demo`: an installation to look at, with companies, devices, prices and calls of a month."""
+"""`billing demo`: an installation to look at: companies, devices, prices, calls of a month."""
 
 import random
 import tempfile
@@ -177,7 +177,8 @@ def _company(store: Store, company_id: str) -> None:
         said_here(),
     )
     device_id = f"{company_id}-pbx"
-    _device(store, device_id, company_id, f"Centralita {name.split()[0]}", currency, "Asterisk 20")
+    device_name = f"Centralita {name.split()[0]}"
+    _device(store, device_id, company_id, name=device_name, currency=currency, model="Asterisk 20")
     assignments = tuple(
         devices.Assignment(extension=str(101 + i), account=user if i < 2 else "")  # noqa: PLR2004 -- the reception has two
         for i in range(extensions)
@@ -219,7 +220,8 @@ def _calls(store: Store) -> int:
 
 def _captures(store: Store) -> int:
     """A device for trying things out, with the records of a real one where they are at hand."""
-    _device(store, LAB, "clinica", "Laboratorio", "EUR", "FreeSWITCH, Asterisk, Kamailio")
+    model = "FreeSWITCH, Asterisk, Kamailio"
+    _device(store, LAB, "clinica", name="Laboratorio", currency="EUR", model=model)
     count = 0
     for path in sorted(CAPTURES.glob("asterisk/*.csv")):
         counts = ingest_file(
@@ -235,7 +237,7 @@ def _captures(store: Store) -> int:
 
 
 def _device(
-    store: Store, device_id: str, company_id: str, name: str, currency: str, model: str
+    store: Store, device_id: str, company_id: str, *, name: str, currency: str, model: str
 ) -> None:
     country, area_code, zone = COUNTRIES[currency]
     devices.register_device(

@@ -95,7 +95,8 @@ class Child:
         values = msgspec.structs.asdict(self._config)
         said = {SETTINGS[field]: _setting(value) for field, value in values.items()}
         command = [sys.executable, "-m", "billing", "job", self.name]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **said})
+        environment = {**os.environ, **said}
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
 
     def restart_if_dead(self) -> bool:
         """Start it again if it died; False if it died too often to go on."""

@@ -107,7 +107,7 @@ def read_prices(path: Path) -> tuple[Rate, ...]:
         rows = csv.DictReader(file)
         wanted = {"prefix", "name", "price_per_minute"}
         if missing := wanted - set(rows.fieldnames or ()):
-            raise Refused("The column %(column)s is missing.", column=sorted(missing)[0])
+            raise Refused("The column %(column)s is missing.", column=min(missing))
         return tuple(_price(number, row) for number, row in enumerate(rows, start=2))
 
 

@@ -112,16 +112,22 @@ def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        ("update billing_events set state = replace(encode(state, 'escape'), 'unpaid', 'unpaix')"
-         "::bytea where originator_id = 'company:b'", "partition default at positions 2 to 3"),
+        (
+            "update billing_events set state = replace(encode(state, 'escape'), 'paid', 'paix')::bytea"
+            " where originator_id = 'company:b'",
+            "partition default at positions 2 to 3",
+        ),
         ("delete from billing_events where originator_id = 'call:2026-11:d:1'", "2 events were"),
         ("update seals set seal = sha256('x') where last_position = 1", "seal of positions 1 to 1"),
         ("delete from seals where last_position = 1", "a seal is missing before position 2"),
-        ("insert into billing_events select 'company:z', 1, topic, state from billing_events"
-         " where originator_id = 'company:a'", "company:z at position 4 is under no seal"),
+        (
+            "insert into billing_events select 'company:z', 1, topic, state from billing_events"
+            " where originator_id = 'company:a'",
+            "company:z at position 4 is under no seal",
+        ),
     ],
     ids=["edited", "deleted", "seal altered", "seal deleted", "smuggled in"],
-)  # fmt: skip
+)
 def test_tampering_is_named(store: Store, database_url: str, tampering: str, fault: str) -> None:
     store.append([freeze("company:a", 1)])
     store.append([freeze("company:b", 1), freeze("call:2026-11:d:1", 1)])

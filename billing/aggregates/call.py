@@ -13,7 +13,6 @@ from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
 from billing.values import Refused
 
-
 LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
 
 

@@ -85,7 +85,7 @@ def submit(
 
 
 _encoder = msgspec.json.Encoder()
-_CONTROL = {code: None for code in range(32)}
+_CONTROL = dict.fromkeys(range(32))
 
 
 def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:

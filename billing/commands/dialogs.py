@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from billing.aggregates import call
-from billing.aggregates.event import Envelope
+from billing.aggregates.event import Envelope, Event
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.rating.cdr import Cdr
@@ -66,7 +66,7 @@ def complete_dialogs(store: Store, catalogue: Catalogue, halves: Sequence[Half])
     return set()  # both halves stay listed as unfinished, for the recycling
 
 
-def _merge(catalogue: Catalogue, invite: call.Call, bye: call.Call) -> list[call.Event]:
+def _merge(catalogue: Catalogue, invite: call.Call, bye: call.Call) -> list[Event]:
     """The events that end both halves; none if one of them is settled already."""
     if not method_of(invite.cdr) or not method_of(bye.cdr) or bye.voided:
         return []

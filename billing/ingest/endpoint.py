@@ -64,6 +64,7 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
     """The Sanic application of the submission interface."""
     app = Sanic("contarifa-cdr", configure_logging=False)
     app.config.AUTO_EXTEND = False
+    app.config.TOUCHUP = False  # it edits code at start, once a process: a second start fails
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.REQUEST_TIMEOUT = 15
     app.config.KEEP_ALIVE_TIMEOUT = 120  # above the clients': libcurl resends on a closed one

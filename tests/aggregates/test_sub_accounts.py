@@ -8,7 +8,12 @@ from billing.aggregates.gateway_account import GatewayAccountOpened, open_gatewa
 from billing.aggregates.user_account import UserAccountOpened, open_user_account
 from tests.given import given
 
-OPENING: dict[str, Any] = {"company_id": "acme", "name": "Ana", "currency": "EUR", "own_wallet": True}
+OPENING: dict[str, Any] = {
+    "company_id": "acme",
+    "name": "Ana",
+    "currency": "EUR",
+    "own_wallet": True,
+}
 MARTA = {"sign_in_name": "marta", "name": "Marta", "role": "auditor", "language": "es"}
 
 

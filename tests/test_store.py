@@ -15,6 +15,14 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SAID = Envelope(recorded_at=NOW, actor="system", address="127.0.0.1", request_id="r1")
 
 
+EDIT = """
+update billing_events set state = replace(encode(state, 'escape'), 'unpaid', 'unpaix')::bytea
+where originator_id = 'company:b'"""
+SMUGGLE = """
+insert into billing_events select 'company:z', 1, topic, state from billing_events
+where originator_id = 'company:a'"""
+
+
 def freeze(stream: str, version: int, reason: str = "unpaid") -> Pending:
     return Pending(stream, version, AccountFrozen(reason=reason), SAID)
 
@@ -112,19 +120,11 @@ def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        (
-            "update billing_events set state = replace(encode(state, 'escape'), 'paid', 'paix')::bytea"
-            " where originator_id = 'company:b'",
-            "partition default at positions 2 to 3",
-        ),
+        (EDIT, "partition default at positions 2 to 3"),
         ("delete from billing_events where originator_id = 'call:2026-11:d:1'", "2 events were"),
         ("update seals set seal = sha256('x') where last_position = 1", "seal of positions 1 to 1"),
         ("delete from seals where last_position = 1", "a seal is missing before position 2"),
-        (
-            "insert into billing_events select 'company:z', 1, topic, state from billing_events"
-            " where originator_id = 'company:a'",
-            "company:z at position 4 is under no seal",
-        ),
+        (SMUGGLE, "company:z at position 4 is under no seal"),
     ],
     ids=["edited", "deleted", "seal altered", "seal deleted", "smuggled in"],
 )

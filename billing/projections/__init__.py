@@ -23,16 +23,17 @@ class Projection(msgspec.Struct, frozen=True):
     name: str  # the checkpoint's key: outlives the code
     tables: tuple[str, ...]  # what a rebuild empties
     apply: Callable[[Cursor[Any], Sequence[Recorded]], None]
+    calls: bool = True  # whether it looks at events of calls, which are nearly all
 
 
 def projections(zone: str) -> list[Projection]:
     """All read models; days are local days of `zone`."""
     return [
-        Projection(accounts.NAME, accounts.TABLES, accounts.apply),
-        Projection(administrators.NAME, administrators.TABLES, administrators.apply),
+        Projection(accounts.NAME, accounts.TABLES, accounts.apply, calls=False),
+        Projection(administrators.NAME, administrators.TABLES, administrators.apply, calls=False),
         Projection(balances.NAME, balances.TABLES, balances.apply),
         Projection(calls.NAME, calls.TABLES, calls.apply),
         Projection(devices.NAME, devices.TABLES, devices.apply),
-        Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply),
+        Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply, calls=False),
         Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone)),
     ]

@@ -9,7 +9,7 @@ from operator import itemgetter
 import psycopg
 
 from billing.projections import Projection
-from billing.store import CHANNEL, Store
+from billing.store import CALLS, CHANNEL, Store
 from billing.values import Refused
 
 BATCH = 5_000  # events in one transaction
@@ -62,11 +62,13 @@ class Runner:
             batch = [recorded for recorded in batch if recorded.position <= stop]
         if not batch:
             return False
+        without_calls = [recorded for recorded in batch if not recorded.stream.startswith(CALLS)]
         with self._connection.transaction(), self._connection.cursor() as cursor:
             held = cursor.execute(HOLD, (names,)).fetchall()
             ours = [name for at, name in held if at == position]
             for name in ours:
-                self._by_name[name].apply(cursor, batch)
+                projection = self._by_name[name]
+                projection.apply(cursor, batch if projection.calls else without_calls)
             cursor.execute(ADVANCE, (batch[-1].position, ours))
         return bool(ours)
 

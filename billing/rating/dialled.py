@@ -6,7 +6,7 @@ from functools import lru_cache
 from billing.rating.cdr import Cdr
 from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContext
 from billing.rating.numbers import clean, dial_plan, strip_route_prefix, to_e164
-from billing.rating.plan import ORDINARY, PlanEntry
+from billing.rating.plan import ORDINARY, SHORT_CODE_DIGITS, PlanEntry
 
 Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
 
@@ -24,7 +24,8 @@ def find_number(
     entry, digits, is_e164 = _normalise(dialled, device, context, at, draft)
     draft.number = "+" + digits if is_e164 else digits
     if entry is None and digits:
-        entry = context.plan.attribute(digits, at, draft.company_id)
+        if is_e164 or len(digits) > SHORT_CODE_DIGITS:  # 1234 is no call to America
+            entry = context.plan.attribute(digits, at, draft.company_id)
         if entry:
             steps.append(("attribution", entry.prefix, entry.area, entry.type))
         else:

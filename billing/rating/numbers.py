@@ -7,6 +7,7 @@ import msgspec
 E164_SHORTEST, E164_LONGEST = 7, 15
 LOCAL_SHORTEST, LOCAL_LONGEST = 5, 9  # without the area code; what is shorter is an extension
 ARGENTINA, FIFTEEN_AND_NATIONAL = "54", 12
+ITALY = "39"  # where the 0 belongs to the number
 
 
 class RoutePrefix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,25 +28,41 @@ class DialPlan(msgspec.Struct, frozen=True, kw_only=True):
     trunk_needed: bool = True  # whether a national number is never dialled without it
     international: str = "00"
     lengths: tuple[int, ...]  # of national numbers, without the trunk prefix
-    bare: tuple[tuple[str, int], ...] = ()  # heads and lengths dialled without the trunk prefix
+    # Heads and lengths of others: of another length, or dialled without a needed trunk prefix.
+    others: tuple[tuple[str, int], ...] = ()
 
 
 # Of the countries named by a national numbering authority; others dial 00 or + only.
 DIAL_PLANS = {
     "AR": DialPlan(code="54", trunk="0", trunk_needed=False, lengths=(10, 11)),
-    "BR": DialPlan(code="55", trunk="0", trunk_needed=False, lengths=(10, 11)),
+    "BR": DialPlan(
+        code="55",
+        trunk="0",
+        trunk_needed=False,
+        lengths=(10, 11),
+        others=(("300", 9), ("500", 9), ("800", 9)),
+    ),
     "CL": DialPlan(code="56", lengths=(9,)),
     "CN": DialPlan(
-        code="86", trunk="0", lengths=(9, 10, 11), bare=(("1", 11), ("400", 10), ("800", 10))
+        code="86",
+        trunk="0",
+        lengths=(9, 10, 11),
+        others=(("1", 11), ("400", 10), ("800", 10), ("16", 8)),
     ),
-    "CO": DialPlan(code="57", lengths=(10,)),
-    "DE": DialPlan(code="49", trunk="0", lengths=tuple(range(5, 13))),
+    "CO": DialPlan(
+        code="57",
+        trunk="0",
+        trunk_needed=False,
+        lengths=(10,),
+        others=(("1800", 11), ("190", 11)),
+    ),
+    "DE": DialPlan(code="49", trunk="0", lengths=tuple(range(5, 14))),
     "ES": DialPlan(code="34", lengths=(9,)),
     "FR": DialPlan(code="33", trunk="0", lengths=(9,)),
     "GB": DialPlan(code="44", trunk="0", lengths=(9, 10)),
-    "IT": DialPlan(code="39", lengths=tuple(range(6, 12))),
+    "IT": DialPlan(code="39", lengths=tuple(range(6, 11)), others=(("0", 11),)),
     "MX": DialPlan(code="52", lengths=(10,)),
-    "PE": DialPlan(code="51", trunk="0", lengths=(8, 9), bare=(("9", 9),)),
+    "PE": DialPlan(code="51", trunk="0", lengths=(8, 9), others=(("9", 9),)),
     "PT": DialPlan(code="351", lengths=(9,)),
     "US": DialPlan(code="1", trunk="1", trunk_needed=False, international="011", lengths=(10,)),
 }
@@ -76,20 +93,21 @@ def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
         return _international(dialled[len(plan.international) :])
     if not plan.code or not dialled.isdigit():
         return ""
+    # The whole number without its +, as most SIP trunks give it.
+    rest = dialled[len(plan.code) :] if dialled.startswith(plan.code) else ""
+    if rest and _is_other(rest, plan):
+        return dialled
     national = _national(dialled, plan, area_code.removeprefix(plan.trunk))
     if national:
         return plan.code + national
-    if dialled.startswith(plan.code) and len(dialled) - len(plan.code) in plan.lengths:
-        # The whole number without its +, as most SIP trunks give it.
-        return dialled
-    return ""
+    return dialled if len(rest) in plan.lengths else ""
 
 
 def _national(dialled: str, plan: DialPlan, area_code: str) -> str:
     """The national number of what was dialled in its own country; "" if it is none."""
     if plan.trunk and dialled.startswith(plan.trunk):
         national = dialled[len(plan.trunk) :]
-        if len(national) in plan.lengths and national[0] != "0":
+        if _is_whole(national, plan):
             return national
         if plan.code == ARGENTINA and len(national) == FIFTEEN_AND_NATIONAL:
             return _without_15(national)
@@ -118,8 +136,17 @@ def _international(rest: str) -> str:
 
 def _is_national(dialled: str, plan: DialPlan) -> bool:
     if not (plan.trunk and plan.trunk_needed):
-        return len(dialled) in plan.lengths
-    return any(dialled.startswith(head) and len(dialled) == length for head, length in plan.bare)
+        return _is_whole(dialled, plan)
+    return _is_other(dialled, plan)
+
+
+def _is_whole(national: str, plan: DialPlan) -> bool:
+    usual = len(national) in plan.lengths and (national[0] != "0" or plan.code == ITALY)
+    return usual or _is_other(national, plan)
+
+
+def _is_other(national: str, plan: DialPlan) -> bool:
+    return any(len(national) == length and national.startswith(h) for h, length in plan.others)
 
 
 def _is_local(dialled: str, plan: DialPlan, area_code: str) -> bool:

@@ -1,0 +1,97 @@
+"""The number plan that an installation begins with: Spain and Peru, and the world by its codes."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.rating.plan import NumberPlan, PlanEntry
+from billing.rating.seed_plan import seed_plan
+from billing.values import Refused
+
+AT = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[PlanEntry]:
+    """The seed of Spain and Peru, named in Spanish."""
+    return seed_plan(["ES", "PE"], "es")
+
+
+@pytest.fixture(scope="module")
+def plan(entries: list[PlanEntry]) -> NumberPlan:
+    """The seed as the only layer of a plan."""
+    return NumberPlan([entries])
+
+
+@pytest.mark.parametrize(
+    ("number", "area", "kind", "country"),
+    [
+        ("34912345678", "Madrid", "landline", "ES"),
+        ("34932345678", "Barcelona", "landline", "ES"),
+        ("34600123456", "España, móviles", "mobile", "ES"),
+        ("34722123456", "España, móviles", "mobile", "ES"),
+        ("34900123456", "España, número gratuito", "toll_free", "ES"),
+        ("34806123456", "España, tarificación adicional", "premium", "ES"),
+        ("34901123456", "España, coste compartido", "shared_cost", "ES"),
+        ("5112345678", "Lima", "landline", "PE"),
+        ("51912345678", "Perú, móviles", "mobile", "PE"),
+        ("5180012345", "Perú, número gratuito", "toll_free", "PE"),
+        ("5254123456", "México", "landline", "MX"),
+        ("442079460000", "Reino Unido", "landline", "GB"),
+        ("12125551212", "Estados Unidos", "landline", "US"),
+        ("881612345678", "satélite", "satellite", ""),
+    ],
+)
+def test_a_number_has_its_area_type_and_country(
+    plan: NumberPlan, number: str, area: str, kind: str, country: str
+) -> None:
+    found = plan.attribute(number, AT)
+    assert found is not None
+    assert area in found.area
+    assert (found.type, found.country) == (kind, country)
+
+
+@pytest.mark.parametrize(
+    ("dialled", "country", "kind"),
+    [
+        ("112", "ES", "emergency"),
+        ("091", "ES", "emergency"),
+        ("016", "ES", "toll_free"),
+        ("11818", "ES", "special"),
+        ("105", "PE", "emergency"),
+        ("116", "PE", "emergency"),
+    ],
+)
+def test_short_codes_are_known_in_their_country(
+    plan: NumberPlan, dialled: str, country: str, kind: str
+) -> None:
+    found = plan.short_code(dialled, country, AT)
+    assert found is not None
+    assert (found.type, found.country) == (kind, country)
+
+
+def test_no_extension_is_a_short_code_and_no_short_code_an_area(plan: NumberPlan) -> None:
+    assert plan.short_code("201", "ES", AT) is None
+    assert plan.attribute("112", AT) is None or plan.attribute("112", AT) != plan.short_code(
+        "112", "ES", AT
+    )
+
+
+def test_the_same_call_gives_the_same_plan(entries: list[PlanEntry]) -> None:
+    assert seed_plan(["ES", "PE"], "es") == entries
+
+
+def test_no_prefix_stands_twice_in_a_country(entries: list[PlanEntry]) -> None:
+    keys = [(each.prefix, each.short_code, each.country) for each in entries]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_order_of_countries_matters_to_their_own_numbers_only_by_name() -> None:
+    names = {each.prefix: each.area for each in seed_plan(["PE"], "en") if not each.short_code}
+    assert (names["34"], names["51"]) == ("Spain", "Peru")
+    assert names["519"] == "Peru, mobile"
+
+
+def test_what_is_no_country_is_refused() -> None:
+    with pytest.raises(Refused, match="XX is not a country code"):
+        seed_plan(["ES", "XX"], "es")

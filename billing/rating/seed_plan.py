@@ -16,6 +16,7 @@ from phonenumbers.shortnumberinfo import (
     expected_cost_for_region,
     is_emergency_number,
     is_possible_short_number_for_region,
+    is_sms_service_for_region,
     is_valid_short_number_for_region,
 )
 
@@ -56,6 +57,8 @@ WORDS = {
         "satellite": "satellite",
     },
 }
+# Emergency services that the package knows as mere services: health, police, firemen.
+EMERGENCIES = {"ES": ("061", "062", "080", "091", "092")}
 SATELLITE = ("870", "8812", "8813", "8816", "8817")
 DEEPEST = 5  # national digits that a type of number is told apart by
 FILLINGS = ("0123456789", "2345678901", "5678901234", "9876543210", "1111111111", "7070707070")
@@ -160,7 +163,9 @@ def _short_codes(country: str, language: str) -> Iterator[PlanEntry]:
                 continue
             if not is_valid_short_number_for_region(number, country):
                 continue
-            if is_emergency_number(digits, country):
+            if is_sms_service_for_region(number, country):
+                continue  # thousands, and nobody can call them
+            if is_emergency_number(digits, country) or digits in EMERGENCIES.get(country, ()):
                 kind = "emergency"
             else:
                 kind = COSTS.get(expected_cost_for_region(number, country), "special")

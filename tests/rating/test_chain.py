@@ -88,12 +88,12 @@ def device(**fields: Any) -> DeviceProfile:
 
 def context(*rates: Rate, **fields: Any) -> RatingContext:
     """Acme and Zeta; Acme has the standard group, or one of these rates."""
-    acme = {"company_id": "acme", "currency": "EUR", "zone": ZoneInfo("Europe/Madrid")}
+    place: dict[str, Any] = {"currency": "EUR", "zone": ZoneInfo("Europe/Madrid")}
     bound = fields.pop("bound", ((None, "g1"),))
     given = {
         "companies": {
-            "acme": CompanyProfile(**acme, rate_groups=bound),
-            "zeta": CompanyProfile(**{**acme, "company_id": "zeta"}, rate_groups=((None, "g1"),)),
+            "acme": CompanyProfile(company_id="acme", rate_groups=bound, **place),
+            "zeta": CompanyProfile(company_id="zeta", rate_groups=((None, "g1"),), **place),
         },
         "accounts": {ANA: AccountProfile(), BOB: AccountProfile(own_wallet=True)},
         "groups": {"g1": RateGroup("g1", "Standard", "EUR", rates or STANDARD)},

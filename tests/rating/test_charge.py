@@ -407,7 +407,7 @@ def naive(compiled: CompiledRate, answered_at: datetime, milliseconds: int) -> F
         tier = [tier for tier in band.tiers if tier.from_s <= at][-1]
         total += Fraction(tier.price * tier.increment_s, tier.unit_s)
         at += tier.increment_s
-    return total / PRICE_UNITS
+    return Fraction(total, PRICE_UNITS)
 
 
 @given(tiers=TIERS, fee=PRICES, milliseconds=CALLS)

@@ -57,7 +57,8 @@ def test_a_number_has_its_area_type_and_country(
         ("112", "ES", "emergency"),
         ("091", "ES", "emergency"),
         ("016", "ES", "toll_free"),
-        ("11818", "ES", "special"),
+        ("11818", "ES", "premium"),
+        ("010", "ES", "special"),
         ("105", "PE", "emergency"),
         ("116", "PE", "emergency"),
     ],
@@ -70,11 +71,9 @@ def test_short_codes_are_known_in_their_country(
     assert (found.type, found.country) == (kind, country)
 
 
-def test_no_extension_is_a_short_code_and_no_short_code_an_area(plan: NumberPlan) -> None:
-    assert plan.short_code("201", "ES", AT) is None
-    assert plan.attribute("112", AT) is None or plan.attribute("112", AT) != plan.short_code(
-        "112", "ES", AT
-    )
+def test_a_short_code_is_of_its_country_and_what_is_none_is_none(plan: NumberPlan) -> None:
+    for dialled, country in (("201", "ES"), ("105", "ES"), ("112", "MX"), ("25000", "ES")):
+        assert plan.short_code(dialled, country, AT) is None  # 25000 is for text messages
 
 
 def test_the_same_call_gives_the_same_plan(entries: list[PlanEntry]) -> None:
@@ -86,10 +85,12 @@ def test_no_prefix_stands_twice_in_a_country(entries: list[PlanEntry]) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_the_order_of_countries_matters_to_their_own_numbers_only_by_name() -> None:
-    names = {each.prefix: each.area for each in seed_plan(["PE"], "en") if not each.short_code}
-    assert (names["34"], names["51"]) == ("Spain", "Peru")
-    assert names["519"] == "Peru, mobile"
+def test_names_are_in_the_language_asked_for() -> None:
+    english = NumberPlan([seed_plan(["PE"], "en")])
+    for number, area in (("34912345678", "Spain"), ("51912345678", "Peru, mobile")):
+        found = english.attribute(number, AT)
+        assert found is not None
+        assert found.area == area
 
 
 def test_what_is_no_country_is_refused() -> None:

@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing.rating.rates import CompiledBand, CompiledRate, CompiledTier, Rounding
+from billing.rating.rates import MOST_DECIMALS, CompiledBand, CompiledRate, CompiledTier, Rounding
 from billing.values import PRICE_DECIMALS
 
+POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(PRICE_DECIMALS + 1))
 
-class Line(msgspec.Struct, frozen=True):
+
+class Line(msgspec.Struct, gc=False, frozen=True):
     """Increments of one tier in one band, laid together in closed form."""
 
     band: str
@@ -18,7 +20,7 @@ class Line(msgspec.Struct, frozen=True):
     count: int
 
 
-class Charge(msgspec.Struct, frozen=True):
+class Charge(msgspec.Struct, gc=False, frozen=True):
     """Exact: the subtotal is `numerator` / `denominator` units of 10^-8 of the currency."""
 
     numerator: int
@@ -164,6 +166,5 @@ def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 def amount_micros(numerator: int, denominator: int, decimals: int, rounding: Rounding) -> int:
     """Micro-units of an exact amount in units of 10^-8, rounded once to `decimals`."""
-    unit = 10 ** (PRICE_DECIMALS - decimals)
-    rounded = round_ratio(numerator, denominator * unit, rounding)
-    return int(rounded * 10 ** (6 - decimals))
+    unit = POWERS[PRICE_DECIMALS - decimals]
+    return round_ratio(numerator, denominator * unit, rounding) * POWERS[MOST_DECIMALS - decimals]

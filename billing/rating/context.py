@@ -57,7 +57,7 @@ class RatingContext(msgspec.Struct, kw_only=True):
     frozen: set[str] = set()  # accounts on hold, by stream id
 
 
-class Rating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rating(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """What a record means: priced, or suspended with the reason; and each step that led there."""
 
     status: Literal["rated", "suspended"]
@@ -83,7 +83,7 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: tuple[tuple[str, ...], ...] = ()
 
 
-class Draft(msgspec.Struct, kw_only=True):
+class Draft(msgspec.Struct, gc=False, kw_only=True):
     """A rating in the making: what the links of the chain found out so far, each adding its own."""
 
     company_id: str

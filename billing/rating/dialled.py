@@ -1,12 +1,12 @@
 """Which number a call is rated by: short code or E.164, what the plan knows of it, its class."""
 
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from billing.rating.cdr import Cdr
 from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContext
 from billing.rating.numbers import clean, dial_plan, strip_route_prefix, to_e164
-from billing.rating.plan import ORDINARY, SHORT_CODE_DIGITS, PlanEntry
+from billing.rating.plan import ORDINARY, SHORT_CODE_DIGITS, NumberPlan, PlanEntry
 
 Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
 
@@ -42,29 +42,32 @@ def _normalise(
 ) -> Normalised:
     """Short code, else route prefix and E.164, else as dialled."""
     number = clean(dialled)
-    country, company_id = device.country, draft.company_id
-    entry = context.plan.short_code(number, country, at, company_id)
+    plan, company_id = context.plan, draft.company_id
+    entry = plan.short_code(number, device.country, at, company_id)
     if entry is None and device.route_prefixes:
-
-        def plausible(rest: str) -> bool:
-            return bool(
-                context.plan.short_code(rest, country, at, company_id)
-                or to_e164(rest, dial_plan(country), device.area_code)
-            )
-
+        plausible = partial(_plausible, device, plan, at, company_id)
         number, rule = strip_route_prefix(number, device.route_prefixes, plausible)
         if rule:
             draft.steps.append(("route_prefix", rule.prefix, rule.replacement, number))
-            entry = context.plan.short_code(number, country, at, company_id)
+            entry = plan.short_code(number, device.country, at, company_id)
     if entry:
         draft.steps.append(("short_code", number, entry.area, entry.type))
         return entry, number, False
-    e164 = to_e164(number, dial_plan(country), device.area_code)
+    e164 = to_e164(number, dial_plan(device.country), device.area_code)
     if e164:
         draft.steps.append(("e164", dialled, "+" + e164))
         return None, e164, True
     draft.steps.append(("as_dialled", dialled))
     return None, number.lstrip("+"), False
+
+
+def _plausible(
+    device: DeviceProfile, plan: NumberPlan, at: datetime, company_id: str, rest: str
+) -> bool:
+    """Whether a number could be dialled at the device as it stands."""
+    if plan.short_code(rest, device.country, at, company_id):
+        return True
+    return bool(to_e164(rest, dial_plan(device.country), device.area_code))
 
 
 def _class(entry: PlanEntry | None, digits: str, device: DeviceProfile) -> CallClass:

@@ -13,7 +13,7 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 SHORT_CODE_DIGITS = 6  # what is no longer than this is dialled as it stands, without an area
 
 
-class PlanEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlanEntry(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A prefix in E.164 digits, or a short code as dialled (max_len says it is one)."""
 
     prefix: str

@@ -1,4 +1,7 @@
-"""Rates: one price each, as an event keeps it, and the group that chooses among them."""
+"""Rates: one price each, as an event keeps it, and the group that chooses among them.
+
+Nothing here can be part of a cycle: `gc=False` spares the collector decks of 100,000 rates.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +21,7 @@ DAY_SECONDS = 86_400
 SUNDAY = 7
 
 
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
+class Tier(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """From a second of the call on: a price for a unit, charged in whole increments."""
 
     from_s: int = 0
@@ -27,7 +30,7 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     increment_s: int = 1
 
 
-class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Band(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """Other tiers at some hours of some days, by wall time; the highest weight wins."""
 
     name: str
@@ -40,7 +43,7 @@ class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connect_fee: str = ""  # "" = the rate's
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rate(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A price for a prefix, an area or a class of calls, from a moment on."""
 
     name: str
@@ -140,7 +143,7 @@ def _meet(one: Band, other: Band) -> bool:
     )
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, gc=False, frozen=True):
     """The part of a band that lies within a day: seconds since midnight, the end not included."""
 
     days: frozenset[int]
@@ -184,7 +187,7 @@ def seconds_of_day(text: str) -> int:
     return at.hour * 3600 + at.minute * 60 + at.second
 
 
-class CompiledTier(msgspec.Struct, frozen=True):
+class CompiledTier(msgspec.Struct, gc=False, frozen=True):
     """Prices as integers of 10^-8."""
 
     from_s: int
@@ -194,7 +197,7 @@ class CompiledTier(msgspec.Struct, frozen=True):
     told: tuple[str, str, str]  # price, unit and increment, as a step tells them
 
 
-class CompiledBand(msgspec.Struct, frozen=True):
+class CompiledBand(msgspec.Struct, gc=False, frozen=True):
     """Some hours of some days, within a day; a band over midnight becomes two."""
 
     name: str
@@ -203,7 +206,7 @@ class CompiledBand(msgspec.Struct, frozen=True):
     connect_fee: int
 
 
-class CompiledRate(msgspec.Struct, frozen=True):
+class CompiledRate(msgspec.Struct, gc=False, frozen=True):
     """A rate ready to charge; `bands` has the heaviest first, the rate's own tiers last."""
 
     rate: Rate
@@ -262,16 +265,30 @@ def _compile_tiers(tiers: tuple[Tier, ...]) -> tuple[CompiledTier, ...]:
     )
 
 
+class Version(msgspec.Struct, gc=False):
+    """A rate of a group, compiled when the first call asks for it."""
+
+    rate: Rate
+    compiled: CompiledRate | None = None
+
+    def ready(self) -> CompiledRate:
+        """The rate, compiled."""
+        if self.compiled is None:
+            self.compiled = compile_rate(self.rate)
+        return self.compiled
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it has begun."""
+        since = self.rate.effective_from
+        return since is None or since <= at
+
+
 class RateGroup:
     """The rates of a group, to choose from. Immutable; `with_changes` makes the next one."""
 
     def __init__(self, group_id: str, name: str, currency: str, rates: Iterable[Rate] = ()) -> None:
         self.group_id, self.name, self.currency = group_id, name, currency
         self._rates: dict[tuple[str, str, str, datetime | None], Rate] = {}
-        self._compiled: dict[int, CompiledRate] = {}  # by the identity of a rate kept in _rates
-        self._fill(rates)
-
-    def _fill(self, rates: Iterable[Rate]) -> None:
         for rate in rates:
             key = (rate.prefix, rate.call_class, rate.area, rate.effective_from)
             self._rates[key] = rate
@@ -294,42 +311,31 @@ class RateGroup:
         versions = self._prefixes.find(number)
         if versions is None:
             return None
-        newest = versions[0]
-        if newest.effective_from is None or newest.effective_from <= at:
-            return self._compile(newest)
+        if versions[0].in_force(at):  # nearly always
+            return versions[0].ready()
         for longest in self._prefixes.find_all(number):
             rate = _in_force(longest, at)
             if rate:
-                return self._compile(rate)
+                return rate
         return None
 
     def by_area(self, area: str, at: datetime) -> CompiledRate | None:
         """The rate of an area."""
-        return self._other("", area, at)
+        return _in_force(self._others.get(("", area), ()), at)
 
     def by_class(self, call_class: str, at: datetime) -> CompiledRate | None:
         """The rate of a class of calls."""
-        return self._other(call_class, "", at)
-
-    def _other(self, call_class: str, area: str, at: datetime) -> CompiledRate | None:
-        rate = _in_force(self._others.get((call_class, area), ()), at)
-        return self._compile(rate) if rate else None
-
-    def _compile(self, rate: Rate) -> CompiledRate:
-        compiled = self._compiled.get(id(rate))
-        if compiled is None:
-            compiled = self._compiled[id(rate)] = compile_rate(rate)
-        return compiled
+        return _in_force(self._others.get((call_class, ""), ()), at)
 
 
-def _newest_first(rates: list[Rate]) -> tuple[Rate, ...]:
-    if len(rates) == 1:
-        return (rates[0],)
-    return tuple(sorted(rates, key=lambda rate: rate.effective_from or BEGINNING, reverse=True))
+def _newest_first(rates: list[Rate]) -> tuple[Version, ...]:
+    if len(rates) > 1:
+        rates.sort(key=lambda rate: rate.effective_from or BEGINNING, reverse=True)
+    return tuple(map(Version, rates))
 
 
-def _in_force(versions: tuple[Rate, ...], at: datetime) -> Rate | None:
-    for rate in versions:
-        if rate.effective_from is None or rate.effective_from <= at:
-            return rate
+def _in_force(versions: tuple[Version, ...], at: datetime) -> CompiledRate | None:
+    for version in versions:
+        if version.in_force(at):
+            return version.ready()
     return None

@@ -1,10 +1,11 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 from eventsourcing.application import Application
@@ -12,7 +13,9 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper, Notificatio
 from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.utils import Environment
 from psycopg import Cursor
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from billing.aggregates.event import Envelope, Event
@@ -96,6 +99,50 @@ class EventMapper(Mapper[str]):
         )
 
 
+class BinaryArray(bytes):
+    """PostgreSQL's binary form of an array, ready to be sent.
+
+    psycopg makes the same value by value in four times the time: a tenth of all ingestion.
+    """
+
+    HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type of the values, length, first index
+    LENGTH = struct.Struct("!i").pack
+    TEXT, BYTEA = 25, 17  # types of values
+    TYPE: ClassVar[int]
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> Self:
+        """The array of these values, none of them null."""
+        parts = [cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)]
+        for value in values:
+            parts += (cls.LENGTH(len(value)), value)
+        return cls(b"".join(parts))
+
+
+class TextArray(BinaryArray):
+    TYPE = BinaryArray.TEXT
+
+
+class ByteaArray(BinaryArray):
+    TYPE = BinaryArray.BYTEA
+
+
+class BinaryArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: bytes) -> bytes:
+        """As it stands."""
+        return obj
+
+
+class TextArrayDumper(BinaryArrayDumper):
+    oid = 1009  # text[]
+
+
+class ByteaArrayDumper(BinaryArrayDumper):
+    oid = 1001  # bytea[]
+
+
 class EventRecorder(PostgresApplicationRecorder):
     """One transaction an append: lock, insert what is new, seal, notify."""
 
@@ -105,9 +152,12 @@ class EventRecorder(PostgresApplicationRecorder):
     on conflict do nothing
     returning originator_id, originator_version, notification_id"""
     LAST_SEAL = "select seal from seals order by last_position desc limit 1"
-    ADD_SEAL = """
-    insert into seals (last_position, first_position, events, previous, digests, seal)
-    values (%s, %s, %s, %s, %s::jsonb, %s)"""
+    ADD_SEAL = f"""
+    with added as (
+      insert into seals (last_position, first_position, events, previous, digests, seal)
+      values (%s, %s, %s, %s, %s::jsonb, %s)
+    )
+    select pg_notify('{CHANNEL}', '')"""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,40 +170,38 @@ class EventRecorder(PostgresApplicationRecorder):
 
         Without `skip_existing` an event that was there raises Conflict and nothing is stored.
         """
+        streams: list[Any] = [event.originator_id for event in stored_events]
+        versions = [event.originator_version for event in stored_events]
+        columns = [
+            TextArray.of([stream.encode() for stream in streams]),
+            versions,
+            TextArray.of([event.topic.encode() for event in stored_events]),
+            ByteaArray.of([event.state for event in stored_events]),
+        ]
         with self.datastore.transaction(commit=True) as cursor:
+            cursor.row_factory = tuple_row
+            cursor.adapters.register_dumper(TextArray, TextArrayDumper)
+            cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            months = self._ensure_partitions(cursor, stored_events)
-            columns: list[Any] = [
-                [str(event.originator_id) for event in stored_events],
-                [event.originator_version for event in stored_events],
-                [event.topic for event in stored_events],
-                [event.state for event in stored_events],
-            ]
+            months = self._ensure_partitions(cursor, streams)
             cursor.execute(self.INSERT, columns, binary=True, prepare=True)
-            positions = {
-                (row["originator_id"], row["originator_version"]): row["notification_id"]
-                for row in cursor.fetchall()
-            }
-            if len(positions) < len(stored_events) and not kwargs.get("skip_existing"):
+            positions = {(stream, version): at for stream, version, at in cursor.fetchall()}
+            if len(positions) < len(streams) and not kwargs.get("skip_existing"):
                 raise Conflict
             # A key given twice in one batch is stored once: its first event takes the position.
-            result = [
-                positions.pop((event.originator_id, event.originator_version), 0)
-                for event in stored_events
-            ]
+            result = [positions.pop(key, 0) for key in zip(streams, versions, strict=True)]
             self._seal(cursor, stored_events, result)
-            cursor.execute(f"notify {CHANNEL}")
         self._months |= months  # not before the commit: a rolled-back partition is not there
         return result
 
-    def _ensure_partitions(self, cursor: Cursor[Any], events: Sequence[StoredEvent]) -> set[str]:
+    def _ensure_partitions(self, cursor: Cursor[Any], streams: Sequence[str]) -> set[str]:
         """Give each month of calls its partition before its first event; the months met."""
-        months = {str(e.originator_id)[5:12] for e in events if str(e.originator_id)[:5] == CALLS}
+        months = {stream[5:12] for stream in streams if stream.startswith(CALLS)}
         for month in sorted(months - self._months):
             name = partition_name(month)
-            cursor.execute("select to_regclass(%s) is not null as known", (name,))
+            cursor.execute("select to_regclass(%s)", (name,))
             row = cursor.fetchone()
-            if row and not row["known"]:
+            if row and row[0] is None:
                 cursor.execute(
                     f"create table {name} partition of billing_events "
                     f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')"
@@ -168,9 +216,9 @@ class EventRecorder(PostgresApplicationRecorder):
             return
         cursor.execute(self.LAST_SEAL)
         last = cursor.fetchone()
-        previous = last["seal"] if last else GENESIS
+        previous = last[0] if last else GENESIS
         digests = partition_digests(
-            (p, str(e.originator_id), e.originator_version, e.topic, e.state) for p, e in rows
+            [(p, str(e.originator_id), e.originator_version, e.topic, e.state) for p, e in rows]
         )
         first_position, last_position = rows[0][0], rows[-1][0]
         seal = seal_of(previous, first_position, last_position, len(rows), digests)

@@ -4,7 +4,7 @@ A file taken in half and then again is harmless: what was committed is known by 
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -21,6 +21,7 @@ from billing.rating.cdr import CallRecord
 from billing.store import Store
 
 BATCH = 2_000  # records in one append
+AHEAD = 3  # batches rated and not yet committed, so that neither side waits for the other
 Progress = Callable[[float, Counter[str]], None]  # share of the file read, counts by status
 
 
@@ -35,7 +36,7 @@ def ingest_file(
 ) -> Counter[str]:
     """Take in a file; the records read and how many were accepted, duplicate, and so on.
 
-    One batch is rated while the one before it is committed.
+    Batches are rated while those before them are committed.
     """
     catalogue = Catalogue()
     catalogue.refresh(store)
@@ -46,17 +47,20 @@ def ingest_file(
     counts: Counter[str] = Counter()
     with path.open("rb") as file, ThreadPoolExecutor(1, "commit") as writer:
         records = read_file(file, profile=profile, received_at=envelope.recorded_at)
-        size, waiting = path.stat().st_size or 1, None
+        size = path.stat().st_size or 1
+        waiting: deque[Future[list[Receipt]]] = deque()
         shown = time.monotonic()
         for batch in _batches(records):
             command = SubmitCalls(device_id=device_id, records=batch, envelope=envelope)
             pending = prepare(catalogue, command)
-            _count(counts, waiting)
-            waiting = writer.submit(commit, store, catalogue, pending)
+            if len(waiting) == AHEAD:
+                _count(counts, waiting.popleft())
+            waiting.append(writer.submit(commit, store, catalogue, pending))
             if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second is enough
                 shown = time.monotonic()
                 progress(file.tell() / size, counts)
-        _count(counts, waiting)
+        for committing in waiting:
+            _count(counts, committing)
     progress(1.0, counts)
     return counts
 
@@ -66,8 +70,7 @@ def _batches(records: Iterator[CallRecord]) -> Iterator[list[CallRecord]]:
         yield batch
 
 
-def _count(counts: Counter[str], waiting: Future[list[Receipt]] | None) -> None:
-    if waiting:
-        receipts = waiting.result()
-        counts["read"] += len(receipts)
-        counts.update(receipt.status for receipt in receipts)
+def _count(counts: Counter[str], committing: Future[list[Receipt]]) -> None:
+    receipts = committing.result()
+    counts["read"] += len(receipts)
+    counts.update(receipt.status for receipt in receipts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-HEAD = 3  # digits by which the lengths worth trying are known
+HEAD = 4  # digits by which the lengths worth trying are known
 
 
 class PrefixTable(Generic[T]):
@@ -17,7 +17,9 @@ class PrefixTable(Generic[T]):
         lengths: dict[str, set[int]] = {}
         for prefix in values:
             if len(prefix) >= HEAD:
-                lengths.setdefault(prefix[:HEAD], set(short)).add(len(prefix))
+                lengths.setdefault(prefix[:HEAD], set()).add(len(prefix))
+        for head, found in lengths.items():
+            found.update(length for length in short if head[:length] in values)
         self._lengths = {
             head: tuple(sorted(found, reverse=True)) for head, found in lengths.items()
         }

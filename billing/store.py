@@ -185,7 +185,7 @@ class EventRecorder(PostgresApplicationRecorder):
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             months = self._ensure_partitions(cursor, streams)
             cursor.execute(self.INSERT, columns, binary=True, prepare=True)
-            positions = {(stream, version): at for stream, version, at in cursor.fetchall()}
+            positions: dict[Any, int] = {(row[0], row[1]): row[2] for row in cursor.fetchall()}
             if len(positions) < len(streams) and not kwargs.get("skip_existing"):
                 raise Conflict
             # A key given twice in one batch is stored once: its first event takes the position.

@@ -178,7 +178,8 @@ class EventRecorder(PostgresApplicationRecorder):
             TextArray.of([event.topic.encode() for event in stored_events]),
             ByteaArray.of([event.state for event in stored_events]),
         ]
-        with self.datastore.transaction(commit=True) as cursor:
+        with self.datastore.transaction(commit=True) as rows_as_dicts:
+            cursor: Cursor[Any] = rows_as_dicts
             cursor.row_factory = tuple_row
             cursor.adapters.register_dumper(TextArray, TextArrayDumper)
             cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)

@@ -1,0 +1,218 @@
+"""The submission interface over real HTTP: who may, what is stored, and what is answered."""
+
+import asyncio
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from billing.store import Store
+from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
+
+PATH = "/v1/cdr"
+
+
+@pytest.fixture
+def address(database_url: str) -> Iterator[str]:
+    install(database_url)
+    with served(database_url) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, auth=(ACCOUNT, PASSWORD), timeout=30) as client:
+        yield client
+
+
+def calls(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "select count(*) from billing_events where originator_id like 'call:%'"
+        ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def statuses(response: httpx.Response) -> list[str]:
+    assert response.status_code == 200, response.text
+    return [result["status"] for result in response.json()["results"]]
+
+
+def test_a_record_is_stored_before_it_is_answered_and_known_when_it_comes_again(
+    client: httpx.Client, database_url: str
+) -> None:
+    first = client.post(PATH, content=record(1))
+    assert statuses(first) == ["accepted"]
+    assert first.headers["x-cdr-accepted"] == "1"
+    stored = calls(database_url)
+    assert stored == 1
+    again = client.post(f"{PATH}/asterisk?uuid=1", content=record(1))
+    assert statuses(again) == ["duplicate"]
+    assert again.headers["x-cdr-duplicate"] == "1"
+    assert calls(database_url) == stored
+
+
+def test_a_batch_reports_each_record_in_order(client: httpx.Client, database_url: str) -> None:
+    client.post(PATH, content=record(1))
+    body = b"".join(
+        (record(2), record(1), record(1, bill_ms=9_000), b'{"half": \n', record(3, dst="806123456"))
+    )
+    response = client.post(PATH, content=body)
+    assert statuses(response)[:3] == ["accepted", "duplicate", "conflict"]
+    assert response.json()["received"] == 5
+    assert response.json()["results"][3]["reason"] == "unreadable"
+    assert response.json()["errors"] is True
+    stored = calls(database_url)
+    again = client.post(PATH, content=body)
+    assert statuses(again) == ["duplicate", "duplicate", "conflict", "duplicate", "duplicate"]
+    assert calls(database_url) == stored  # the conflict was kept once
+
+
+def test_the_same_key_twice_in_one_body_is_one_call(client: httpx.Client) -> None:
+    assert statuses(client.post(PATH, content=record(1) * 2)) == ["accepted", "duplicate"]
+
+
+def test_what_no_text_column_takes_is_taken_in(client: httpx.Client) -> None:
+    nul = record(1, caller_name="a\x00b", src="10\x001", id="k\x00ey")
+    long = record(2, id="x" * 5_000)
+    assert statuses(client.post(PATH, content=nul + long)) == ["accepted", "accepted"]
+
+
+def test_wrong_credentials_are_challenged_after_the_body_was_read(address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        for headers in (
+            {},
+            {"authorization": "Basic !!!"},
+            {"authorization": "Bearer x"},
+            {"authorization": "Basic bm9ib2R5Ong="},  # nobody:x
+        ):
+            response = client.post(PATH, content=record(1) * 50, headers=headers)
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"] == 'Basic realm="cdr"'
+
+
+def test_guessing_is_slowed_down_and_a_known_device_still_let_in(
+    client: httpx.Client, address: str
+) -> None:
+    assert statuses(client.post(PATH, content=record(1))) == ["accepted"]
+    with httpx.Client(base_url=address, auth=(ACCOUNT, "guess"), timeout=60) as guesser:
+        answers = [guesser.post(PATH, content=record(9)) for _ in range(14)]
+    assert answers[0].status_code == 401
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert statuses(client.post(PATH, content=record(2))) == ["accepted"]
+
+
+def test_a_device_registered_a_moment_ago_may_submit(
+    client: httpx.Client, address: str, database_url: str
+) -> None:
+    client.post(PATH, content=record(1))
+    install(database_url, "second", "second")
+    response = httpx.post(address + PATH, content=record(1), auth=("second", PASSWORD))
+    assert statuses(response) == ["accepted"]  # the same key of another device is another call
+
+
+def test_a_body_that_cannot_be_taken_in_is_refused_with_words(client: httpx.Client) -> None:
+    xml = b'<!DOCTYPE x [<!ENTITY a "b">]><cdr>&a;</cdr>'
+    bomb = gzip.compress(b"\0" * (80 << 20))
+    for body, headers, status in (
+        (b"", {}, 400),
+        (xml, {}, 400),
+        (bomb, {}, 413),
+        (record(1), {"content-encoding": "br"}, 415),
+        (b"x" * (9 << 20), {}, 413),
+        (b"".join(record(n) for n in range(5_001)), {}, 413),
+    ):
+        response = client.post(PATH, content=body, headers=headers)
+        assert response.status_code == status
+        assert response.json()["title"]
+
+
+def test_gzip_and_a_lying_content_type_are_read(client: httpx.Client) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    body = gzip.compress(record(1) + record(2))
+    assert statuses(client.post(PATH, content=body, headers=headers)) == ["accepted"] * 2
+
+
+def test_other_paths_and_methods_are_refused(client: httpx.Client) -> None:
+    assert client.get(PATH).status_code == 405
+    assert client.post("/v2/cdr").status_code == 404
+    assert client.get("/healthz").text == "ok\n"
+
+
+def test_while_the_database_is_away_nothing_is_claimed_to_be_stored(
+    client: httpx.Client, database_url: str
+) -> None:
+    assert statuses(client.post(PATH, content=record(1))) == ["accepted"]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("alter table billing_events rename to away")
+        response = client.post(PATH, content=record(2))
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) > 0
+        connection.execute("alter table away rename to billing_events")
+    assert statuses(client.post(PATH, content=record(2))) == ["accepted"]
+
+
+def test_many_clients_at_once_are_each_acknowledged_once(address: str, database_url: str) -> None:
+    async def post_all() -> Counter[str]:
+        async with httpx.AsyncClient(
+            base_url=address, auth=(ACCOUNT, PASSWORD), timeout=60
+        ) as client:
+            # Every record twice, by different clients at the same time.
+            posts = [client.post(PATH, content=record(n % 100)) for n in range(200)]
+            answers = await asyncio.gather(*posts)
+        return Counter(statuses(answer)[0] for answer in answers)
+
+    assert asyncio.run(post_all()) == {"accepted": 100, "duplicate": 100}
+    assert calls(database_url) == 100
+
+
+def test_every_capture_goes_in_and_again_changes_nothing(
+    address: str, database_url: str, shared: Path
+) -> None:
+    captures = sorted(shared.glob("samples/*/*.req"))
+    unauthenticated = {"000.req", "008.req"}  # of Kamailio: it waits for the challenge
+
+    def send(path: Path) -> tuple[int, list[str]]:
+        status, body = post_capture(address, path)
+        assert (status == 401) == (path.name in unauthenticated)
+        return status, [result["status"] for result in json.loads(body).get("results", [])]
+
+    for path in captures:
+        _, found = send(path)
+        assert len(found) == (0 if path.name in unauthenticated else 1)
+        if path.parent.name == "kamailio" and found:
+            assert found == ["suspended"]  # each is half of a dialog
+        elif path.name == "xml-formencoded.req":
+            assert found == ["duplicate"]  # of the call that came as JSON
+        elif found:
+            assert found == ["accepted"]
+    stored = calls(database_url)
+    for path in captures:
+        assert set(send(path)[1]) <= {"duplicate"}
+    assert calls(database_url) == stored
+
+
+def test_every_captured_file_goes_in(client: httpx.Client, shared: Path) -> None:
+    expected = {"Master.csv": 11, "lab-Master.csv": 105, "master.jsonl": 11}
+    for name, count in expected.items():
+        body = (shared / "samples" / "asterisk" / name).read_bytes()
+        response = client.post(PATH, content=body)
+        assert response.json()["received"] == count
+    # The JSON lines are the calls of Master.csv; one of them was broken JSON.
+    found = Counter(statuses(response))
+    assert found["duplicate"] >= 10
+
+
+def test_the_price_is_that_of_the_rate(client: httpx.Client, database_url: str) -> None:
+    response = client.post(PATH, content=record(1))
+    store = Store(database_url)
+    event = store.load("call:" + response.json()["results"][0]["cdr_id"])[0].event
+    store.close()
+    assert event.rating.amount_micros == 18_000  # type: ignore[attr-defined] # one minute at 0.018

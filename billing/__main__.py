@@ -65,6 +65,7 @@ def main() -> int:
         server = embedded_if_needed(config)
         if server:
             config = msgspec.structs.replace(config, database_url=server.url)
+        arguments.server = server
         code: int = arguments.run(arguments, config)
     except Refused as refused:
         print(f"billing: {refused}", file=sys.stderr)
@@ -108,9 +109,8 @@ def run_verify(_: argparse.Namespace, config: Config) -> int:
     return 1 if verdict.fault else 0
 
 
-def run_psql(_: argparse.Namespace, config: Config) -> int:
-    server = embedded_if_needed(Config(data_dir=config.data_dir))
-    program = str(server.psql) if server and server.url == config.database_url else "psql"
+def run_psql(arguments: argparse.Namespace, config: Config) -> int:
+    program = str(arguments.server.psql) if arguments.server else "psql"
     return os.spawnlp(os.P_WAIT, program, program, config.database_url)  # noqa: S606 -- no shell
 
 

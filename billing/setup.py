@@ -20,7 +20,7 @@ from billing.database import Database, migrate
 from billing.rating.rates import Rate, Tier
 from billing.rating.seed_plan import seed_plan
 from billing.store import Recorded, Store
-from billing.values import Refused, new_id
+from billing.values import Refused, is_digits, new_id
 
 CHUNK = 5_000
 
@@ -113,7 +113,7 @@ def read_prices(path: Path) -> tuple[Rate, ...]:
 
 def _price(number: int, row: dict[str, str]) -> Rate:
     prefix = row["prefix"].strip().removeprefix("+")
-    if not prefix.isdigit():
+    if not is_digits(prefix):
         raise Refused("Row %(row)s: the prefix is digits only.", row=number)
     tier = Tier(from_s=0, price=row["price_per_minute"].strip(), unit_s=60, increment_s=1)
     return Rate(name=row["name"].strip(), prefix=prefix, tiers=(tier,))

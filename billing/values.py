@@ -46,7 +46,7 @@ def parse_price(text: str) -> int:
 
 
 def _scaled(text: str, decimals: int) -> int:
-    if not re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
+    if not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]+)?", text):
         raise Refused("%(text)s is not a plain decimal number.", text=repr(text))
     try:
         scaled = Decimal(text).scaleb(decimals)
@@ -63,6 +63,11 @@ def decimal_string(micros: int) -> str:
     """The shortest plain decimal of an amount in micro-units: 1500000 -> "1.5"."""
     sign, whole, part = "-" if micros < 0 else "", *divmod(abs(micros), MICROS)
     return f"{sign}{whole}.{part:06}".rstrip("0").rstrip(".")
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is ASCII digits and nothing else; other alphabets have digits of their own."""
+    return text.isascii() and text.isdigit()
 
 
 class Period(msgspec.Struct, frozen=True):

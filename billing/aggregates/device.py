@@ -8,7 +8,7 @@ import msgspec
 
 from billing.aggregates.event import Event
 from billing.rating.numbers import RoutePrefix
-from billing.values import Refused
+from billing.values import Refused, is_digits
 
 FORMATS = ("auto", "native", "freeswitch", "asterisk", "kamailio", "csv")
 
@@ -89,7 +89,7 @@ def register_device(
         raise Refused("%(zone)s is not a time zone.", zone=time_zone)
     if country not in countries:
         raise Refused("%(code)s is not a country code.", code=country)
-    if area_code and not area_code.isdigit():
+    if area_code and not is_digits(area_code):
         raise Refused("An area code is digits only.")
     if record_format not in FORMATS:
         raise Refused("%(name)s is not a record format.", name=record_format)
@@ -143,6 +143,6 @@ def assign_trunk(
 
 def set_route_prefixes(device: Device, rules: tuple[RoutePrefix, ...]) -> list[Event]:
     """Replace the device's route prefixes; they are tried in their order, one applies."""
-    if any(not rule.prefix.isdigit() for rule in rules):
+    if any(not is_digits(rule.prefix) for rule in rules):
         raise Refused("A route prefix is digits only.")
     return [RoutePrefixesSet(rules=rules)]

@@ -4,7 +4,7 @@ import msgspec
 
 from billing.aggregates.event import Event
 from billing.rating.plan import PlanEntry
-from billing.values import Refused
+from billing.values import Refused, is_digits
 
 SEED, IMPORTED = "number-plan:seed", "number-plan:imported"
 TYPES = (
@@ -41,7 +41,7 @@ def evolve(plan: NumberPlan | None, event: Event) -> NumberPlan | None:
 def replace_number_plan(_plan: NumberPlan | None, entries: tuple[PlanEntry, ...]) -> list[Event]:
     """Replace a layer of the number plan. Refused as a whole, naming the first wrong entry."""
     for entry in entries:
-        if not entry.prefix.isdigit():
+        if not is_digits(entry.prefix):
             raise Refused("The prefix %(prefix)s is not digits only.", prefix=repr(entry.prefix))
         if entry.type not in TYPES:
             raise Refused("%(type)s is not a type of number.", type=repr(entry.type))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from billing.values import is_digits
+
 E164_SHORTEST, E164_LONGEST = 7, 15
 LOCAL_SHORTEST, LOCAL_LONGEST = 5, 9  # without the area code; what is shorter is an extension
 ARGENTINA, FIFTEEN_AND_NATIONAL = "54", 12
@@ -79,7 +81,7 @@ def clean(dialled: str) -> str:
 
     A star or hash stays: *31#600… is a feature of the switch, not a call to the Netherlands.
     """
-    if dialled.isascii() and dialled.isdigit():
+    if is_digits(dialled):
         return dialled
     digits = "".join(c for c in dialled if c in "0123456789*#")
     return "+" + digits if dialled.lstrip(" (")[:1] == "+" else digits

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from billing.rating.prefixes import PrefixTable
-from billing.values import Refused, parse_price
+from billing.values import Refused, is_digits, parse_price
 
 Rounding = Literal["half_up", "up", "down", "half_even"]
 CLASSES = ("internal", "local", "national", "international", "inbound")
@@ -67,7 +67,7 @@ def validate_rate(rate: Rate) -> None:
     """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
         raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
-    if rate.prefix and not (rate.prefix.isascii() and rate.prefix.isdigit()):
+    if rate.prefix and not is_digits(rate.prefix):
         raise Refused("%(name)s: the prefix is digits only.", name=rate.name)
     if rate.call_class and rate.call_class not in CLASSES:
         raise Refused("%(name)s: there is no such class.", name=rate.name)

@@ -1,6 +1,7 @@
 """What every test can ask for: a migrated database of its own, cloned from a template in 30 ms."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,19 +17,22 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A PostgreSQL: DATABASE_URL's if set, an embedded one otherwise."""
     given = os.environ.get("DATABASE_URL")
     if given:
         yield given
         return
-    server = EmbeddedServer(tmp_path_factory.mktemp("server"))
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        # The data dies with the tests; they measure nothing.
-        connection.execute("alter system set fsync = off")
-        connection.execute("select pg_reload_conf()")
-    yield server.url
-    server.stop()
+    # Not in pytest's own folder: each session that begins there shuts out other users, and
+    # started by root the server runs as one.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = EmbeddedServer(Path(folder))
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            # The data dies with the tests; they measure nothing.
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
+        yield server.url
+        server.stop()
 
 
 @pytest.fixture(scope="session")

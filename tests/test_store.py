@@ -45,19 +45,15 @@ def test_a_taken_version_is_a_conflict_and_nothing_is_stored(store: Store) -> No
 
 def test_append_new_leaves_out_what_is_there_and_says_so(store: Store) -> None:
     store.append([freeze("call:2026-11:d:1", 1)])
-    known, fresh, repeated = store.append_new(
-        [
-            freeze("call:2026-11:d:1", 1),
-            freeze("call:2026-11:d:2", 1),
-            freeze("call:2026-11:d:2", 1),
-        ]
-    )
+    streams = ("call:2026-11:d:1", "call:2026-11:d:2", "call:2026-11:d:2")
+    encoded = store.encode([freeze(stream, 1) for stream in streams])
+    known, fresh, repeated = store.append_new(encoded)
     assert (known, repeated) == (0, 0)
     assert fresh == store.load("call:2026-11:d:2")[0].position
 
 
 def test_each_month_of_calls_has_its_partition(store: Store, database_url: str) -> None:
-    store.append_new([freeze("call:2015-03:d:1", 1), freeze("call:2026-11:d:1", 1)])
+    store.append_new(store.encode([freeze("call:2015-03:d:1", 1), freeze("call:2026-11:d:1", 1)]))
     with psycopg.connect(database_url) as connection:
         places = connection.execute(
             "select tableoid::regclass::text, originator_id from billing_events order by 2"
@@ -111,7 +107,7 @@ def test_positions_are_in_commit_order_whoever_appends(store: Store, database_ur
 
 def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
     store.append([freeze("company:a", 1), freeze("call:2026-11:d:1", 1)])
-    store.append_new([freeze("call:2026-11:d:1", 1)])  # seals nothing: nothing is new
+    store.append_new(store.encode([freeze("call:2026-11:d:1", 1)]))  # seals nothing: nothing is new
     store.append([freeze("company:a", 2)])
     verdict = verify(database_url)
     assert (verdict.events, verdict.seals, verdict.fault) == (3, 2, "")

@@ -11,7 +11,7 @@ from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.dialogs import complete_dialogs, halves_of
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
-from billing.store import CALLS, Conflict, Pending, Store
+from billing.store import CALLS, Conflict, Encoded, Pending, Store
 from billing.values import Refused
 
 
@@ -55,9 +55,10 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
     return pending
 
 
-def commit(store: Store, catalogue: Catalogue, pending: Sequence[Pending]) -> list[Receipt]:
+def commit(store: Store, catalogue: Catalogue, encoded: Encoded) -> list[Receipt]:
     """Append prepared records; a receipt each, in order. What returns is in the log for good."""
-    positions = store.append_new(pending)
+    pending = encoded.events
+    positions = store.append_new(encoded)
     halves = halves_of(
         [
             (each, _record(each))
@@ -80,7 +81,9 @@ def submit(
     """Take in the records of several submissions in one append."""
     catalogue.refresh(store)
     pending = [prepare(catalogue, command) for command in commands]
-    receipts = iter(commit(store, catalogue, [each for some in pending for each in some]))
+    receipts = iter(
+        commit(store, catalogue, store.encode([each for some in pending for each in some]))
+    )
     return [[next(receipts) for _ in some] for some in pending]
 
 

@@ -15,7 +15,7 @@ import msgspec
 from billing.aggregates.device import DeviceRegistered
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.garbage import keep_for_good
+from billing.interpreter import keep_for_good
 from billing.store import Store
 from billing.values import Refused
 

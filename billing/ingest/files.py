@@ -15,8 +15,8 @@ import msgspec
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls, commit, prepare
 from billing.commands.catalogue import Catalogue
-from billing.garbage import keep_for_good
 from billing.ingest.formats import profile_of, read_file
+from billing.interpreter import keep_for_good
 from billing.rating.cdr import CallRecord
 from billing.store import Store
 
@@ -52,10 +52,10 @@ def ingest_file(
         shown = time.monotonic()
         for batch in _batches(records):
             command = SubmitCalls(device_id=device_id, records=batch, envelope=envelope)
-            pending = prepare(catalogue, command)
+            encoded = store.encode(prepare(catalogue, command))
             if len(waiting) == AHEAD:
                 _count(counts, waiting.popleft())
-            waiting.append(writer.submit(commit, store, catalogue, pending))
+            waiting.append(writer.submit(commit, store, catalogue, encoded))
             if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second is enough
                 shown = time.monotonic()
                 progress(file.tell() / size, counts)

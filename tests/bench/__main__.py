@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from billing.database import EmbeddedServer
-from billing.garbage import collect_rarely
+from billing.interpreter import tune
 from tests.bench import bulk, clients, installation
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
@@ -21,7 +21,7 @@ def row(name: str, seconds: float, count: int, limit: float = 0.0) -> None:
 
 def main() -> int:
     """Measure; DATABASE_URL names another server than an embedded one of its own."""
-    collect_rarely()  # as the command does
+    tune()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")

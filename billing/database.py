@@ -38,6 +38,11 @@ class EmbeddedServer:
         self._server: Any = _start(data_dir / "postgresql")
         _forget_the_dead(self._server.global_process_id_list)
         self.url: str = self._server.get_uri()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            # The default, 1 GB, is written in half a minute of bulk ingestion; each checkpoint
+            # makes every page be logged whole once more.
+            connection.execute("alter system set max_wal_size = '4GB'")
+            connection.execute("select pg_reload_conf()")
 
     @property
     def psql(self) -> Path:

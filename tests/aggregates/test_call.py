@@ -1,0 +1,111 @@
+"""Calls: received, received again, completed, voided."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from billing.aggregates import call
+from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.aggregates.event import Event
+from billing.rating.cdr import Cdr
+from billing.rating.context import Rating
+from tests.given import given
+
+START = datetime(2026, 10, 31, 23, 59, tzinfo=UTC)
+CDR = Cdr(key="k", started_at=START, billed_ms=60_000, caller="101", called="1", result="answered")
+RATED = Rating(status="rated", payer="company:acme", amount_micros=18_000, currency="EUR")
+NO_RATE = Rating(status="suspended", reason="no_rate")
+
+
+def received(rating: Rating, cdr: Cdr = CDR, digest: str = "d1", raw: str = "{}") -> Event:
+    kind = CallRated if rating.status == "rated" else CallSuspended
+    return kind(
+        device_id="pbx",
+        filed_at=START,
+        source="native",
+        cdr=cdr,
+        rating=rating,
+        digest=digest,
+        raw=raw,
+    )
+
+
+def kept(digest: str) -> ConflictKept:
+    return ConflictKept(filed_at=START, source="native", cdr=CDR, digest=digest, raw="{}")
+
+
+VOIDED = CallVoided(device_id="pbx", filed_at=START, reason="merged", cdr=CDR, rating=RATED)
+
+
+@pytest.mark.parametrize("rating", [RATED, NO_RATE], ids=["rated", "suspended"])
+def test_a_record_is_rated_or_suspended_when_it_comes(rating: Rating) -> None:
+    event = call.receive(
+        device_id="pbx",
+        filed_at=START,
+        source="native",
+        cdr=CDR,
+        rating=rating,
+        digest="d1",
+        raw="{}",
+        raw_encoding="",
+    )
+    assert event == received(rating)
+
+
+def test_a_record_with_the_same_content_changes_nothing() -> None:
+    given(call, received(RATED)).when(call.receive_again, received(RATED)).then()
+
+
+def test_a_record_with_other_content_is_kept_once() -> None:
+    other, third = received(RATED, digest="d2"), received(RATED, digest="d3")
+    given(call, received(RATED)).when(call.receive_again, other).then(kept("d2"))
+    given(call, received(RATED), kept("d2")).when(call.receive_again, other).then()
+    given(call, received(RATED), kept("d2")).when(call.receive_again, third).then(kept("d3"))
+
+
+def test_what_came_first_stands_whatever_came_later() -> None:
+    given(call, received(RATED), kept("d2")).when(call.receive_again, received(RATED)).then()
+
+
+def test_a_suspended_record_is_completed_under_its_own_digest() -> None:
+    given(call, received(NO_RATE)).when(call.complete, CDR, RATED).then(received(RATED, raw=""))
+    given(call, received(RATED)).when(call.complete, CDR, RATED).then_refused("not suspended")
+
+
+def test_a_completed_record_remembers_its_conflicts() -> None:
+    life = (received(NO_RATE), kept("d2"), received(RATED, raw=""))
+    given(call, *life).when(call.receive_again, received(RATED, digest="d2")).then()
+
+
+def test_a_record_is_voided_once_and_not_completed_after() -> None:
+    given(call, received(RATED)).when(call.void, "merged").then(VOIDED)
+    given(call, received(RATED), VOIDED).when(call.void, "merged").then_refused("already voided")
+    suspended = (received(NO_RATE), VOIDED)
+    given(call, *suspended).when(call.complete, CDR, RATED).then_refused("not suspended")
+
+
+def test_a_voided_record_that_comes_again_is_still_known() -> None:
+    given(call, received(RATED), VOIDED).when(call.receive_again, received(RATED)).then()
+
+
+def test_a_stream_is_named_by_month_device_and_key() -> None:
+    assert call.stream_of("pbx", START, "k") == "call:2026-10:pbx:k"
+    assert call.stream_of("pbx", START.replace(year=24), "k") == "call:0024-10:pbx:k"
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "a\nb", "a\0b"], ids=["long", "line end", "nul"])
+def test_a_key_no_index_takes_is_known_by_its_hash(key: str) -> None:
+    stream = call.stream_of("pbx", START, key)
+    assert stream.startswith("call:2026-10:pbx:blake2b-")
+    assert len(stream) < 100
+    assert stream != call.stream_of("pbx", START, key + "y")
+
+
+def test_how_a_record_was_read_is_no_content() -> None:
+    flagged = Cdr(key="k", flags=("encoding",))
+    plain = Cdr(key="k")
+    other = Cdr(key="k", billed_ms=1)
+    digests = [call.content_digest(cdr, msgspec.json.encode(cdr)) for cdr in (flagged, plain)]
+    assert digests[0] == digests[1]
+    assert call.content_digest(other, msgspec.json.encode(other)) != digests[0]

@@ -1,0 +1,238 @@
+"""Companies, their accounts, rate groups, plans and administrators: carried out, or refused."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import psycopg
+import pytest
+
+from billing.aggregates import company
+from billing.aggregates.account import AccountFrozen, AccountRecharged, AccountUnfrozen
+from billing.aggregates.administrator import AdministratorAdded
+from billing.aggregates.company import CompanyOpened, RateGroupBound
+from billing.aggregates.event import Event
+from billing.aggregates.number_plan import SEED, NumberPlanReplaced
+from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.user_account import UserAccountOpened
+from billing.commands import accounts, administrators, companies, rates
+from billing.commands.deciding import ATTEMPTS, decide
+from billing.passwords import verify_password
+from billing.rating.plan import PlanEntry
+from billing.rating.rates import Rate, Tier
+from billing.setup import said_here
+from billing.store import Pending, Store
+from billing.values import Money, Refused
+
+SAID = said_here()
+ACME = companies.OpenCompany(
+    company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
+)
+GROUP = rates.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
+ANA = accounts.OpenSubAccount(account="user:ana", company_id="acme", name="Ana", own_wallet=True)
+
+
+def events(store: Store, stream: str) -> list[Event]:
+    return [recorded.event for recorded in store.load(stream)]
+
+
+def recharge(reference: str, micros: int = 1_000_000) -> accounts.RechargeAccount:
+    return accounts.RechargeAccount(
+        account="company:acme", amount=Money(micros, "EUR"), reason="cash", reference=reference
+    )
+
+
+def test_a_company_is_opened_and_bound_to_a_rate_group(store: Store) -> None:
+    rates.create_rate_group(store, GROUP, SAID)
+    first = companies.open_company(store, ACME, SAID)
+    bind = companies.BindRateGroup(company_id="acme", group_id="g")
+    assert companies.bind_rate_group(store, bind, SAID) > first
+    assert [type(event) for event in events(store, "company:acme")] == [
+        CompanyOpened,
+        RateGroupBound,
+    ]
+
+
+def test_what_does_not_exist_is_named(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    with pytest.raises(Refused, match="There is no rate-group:g"):
+        companies.bind_rate_group(
+            store, companies.BindRateGroup(company_id="acme", group_id="g"), SAID
+        )
+    rates.create_rate_group(store, GROUP, SAID)
+    with pytest.raises(Refused, match="There is no company:nobody"):
+        companies.bind_rate_group(
+            store, companies.BindRateGroup(company_id="nobody", group_id="g"), SAID
+        )
+    with pytest.raises(Refused, match="There is no company:nobody"):
+        accounts.open_sub_account(
+            store, accounts.OpenSubAccount(account="user:x", company_id="nobody", name="X"), SAID
+        )
+    with pytest.raises(Refused, match="device:pbx is not an account"):
+        accounts.freeze(store, accounts.FreezeAccount(account="device:pbx", reason="x"), SAID)
+    with pytest.raises(Refused, match="There is no user:nobody"):
+        accounts.freeze(store, accounts.FreezeAccount(account="user:nobody", reason="x"), SAID)
+
+
+def test_a_refused_command_leaves_nothing_behind(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    before = len(store.after(0, 100))
+    with pytest.raises(Refused, match="already"):
+        companies.open_company(store, ACME, SAID)
+    with pytest.raises(Refused, match="EUX is not a currency"):
+        rates.create_rate_group(
+            store, rates.CreateRateGroup(group_id="x", name="X", currency="EUX"), SAID
+        )
+    assert len(store.after(0, 100)) == before
+
+
+def test_a_sub_account_has_the_currency_of_its_company(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    accounts.open_sub_account(store, ANA, SAID)
+    assert events(store, "user:ana") == [
+        UserAccountOpened(company_id="acme", name="Ana", currency="EUR", own_wallet=True)
+    ]
+
+
+def test_an_account_is_recharged_frozen_and_unfrozen(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    accounts.open_sub_account(store, ANA, SAID)
+    ten = accounts.RechargeAccount(
+        account="user:ana", amount=Money(10_000_000, "EUR"), reason="cash"
+    )
+    accounts.recharge(store, ten, SAID)
+    accounts.freeze(store, accounts.FreezeAccount(account="user:ana", reason="unpaid"), SAID)
+    accounts.unfreeze(store, accounts.UnfreezeAccount(account="user:ana", reason="paid"), SAID)
+    assert [type(event) for event in events(store, "user:ana")[1:]] == [
+        AccountRecharged,
+        AccountFrozen,
+        AccountUnfrozen,
+    ]
+
+
+def test_a_recharge_sent_twice_is_posted_once(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    accounts.recharge(store, recharge("4411"), SAID)
+    with pytest.raises(Refused, match="4411 was already made"):
+        accounts.recharge(store, recharge("4411"), SAID)
+    assert len(events(store, "company:acme")) == 2
+
+
+def test_a_rate_group_begins_with_its_defaults_and_is_priced(store: Store) -> None:
+    rates.create_rate_group(store, GROUP, SAID)
+    spain = Rate(name="España", prefix="34", tiers=(Tier(price="0.018"),))
+    rates.change_rates(store, rates.ChangeRates(group_id="g", rates=(spain,)), SAID)
+    assert events(store, "rate-group:g") == [
+        RateGroupCreated(name="Standard", currency="EUR"),
+        RatesChanged(rates=rates.default_rates()),
+        RatesChanged(rates=(spain,)),
+    ]
+    with pytest.raises(Refused, match="There is no rate-group:none"):
+        rates.change_rates(store, rates.ChangeRates(group_id="none", rates=(spain,)), SAID)
+
+
+def test_a_number_plan_is_replaced(store: Store) -> None:
+    madrid = PlanEntry(prefix="3491", area="Madrid", type="landline")
+    for entries in ((madrid,), ()):
+        command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
+        rates.replace_number_plan(store, command, SAID)
+    assert events(store, SEED) == [
+        NumberPlanReplaced(entries=(madrid,)),
+        NumberPlanReplaced(entries=()),
+    ]
+
+
+def test_an_administrator_is_added_with_a_password_of_which_only_the_hash_is_kept(
+    store: Store, database_url: str
+) -> None:
+    marta = administrators.AddAdministrator(administrator_id="m", sign_in_name="marta")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        password = administrators.add_administrator(store, connection, marta, SAID)
+        row = connection.execute(
+            "select password_hash, must_change from administrator_credentials"
+        ).fetchone()
+    assert row
+    assert verify_password(row[0], password)
+    assert row[1] is True
+    (event,) = events(store, "administrator:m")
+    assert isinstance(event, AdministratorAdded)
+    assert password.encode() not in bytes(str(event), "utf-8")
+
+
+def test_a_refused_administrator_leaves_neither_event_nor_credentials(
+    store: Store, database_url: str
+) -> None:
+    def add(administrator_id: str, name: str, role: str = "administrator") -> None:
+        command = administrators.AddAdministrator(
+            administrator_id=administrator_id, sign_in_name=name, role=role
+        )
+        administrators.add_administrator(store, connection, command, SAID)
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        add("m", "marta")
+        with pytest.raises(Refused, match="marta is taken"):
+            add("n", "marta")
+        with pytest.raises(Refused, match="king is not a role"):
+            add("k", "ana", "king")
+        rows = connection.execute("select sign_in_name from administrator_credentials").fetchall()
+    assert rows == [("marta",)]
+    assert [recorded.stream for recorded in store.after(0, 10)] == ["administrator:m"]
+
+
+def at_once(jobs: Sequence[Callable[[], object]]) -> list[str]:
+    """Run jobs in threads that start together; the refusals."""
+    refusals, gate = list[str](), threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> None:
+        gate.wait()
+        try:
+            job()
+        except Refused as refused:
+            refusals.append(str(refused))
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return refusals
+
+
+def test_one_reference_at_once_from_many_is_posted_once(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    refusals = at_once([lambda: accounts.recharge(store, recharge("4411"), SAID)] * 4)
+    assert len(refusals) == 3
+    assert len(events(store, "company:acme")) == 2
+
+
+def test_who_was_slower_decides_again_on_what_happened(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    seen: list[bool] = []
+
+    def freeze_after_another(state: company.Company) -> list[Event]:
+        if not seen:  # between our reading and our append somebody else is done
+            accounts.recharge(store, recharge("first"), SAID)
+        seen.append("first" in state.references)
+        return [AccountFrozen(reason="unpaid")]
+
+    decide(store, "company:acme", company.evolve, freeze_after_another, SAID)
+    assert seen == [False, True]
+    assert [type(event) for event in events(store, "company:acme")[1:]] == [
+        AccountRecharged,
+        AccountFrozen,
+    ]
+
+
+def test_who_is_always_slower_is_told_to_try_again(store: Store) -> None:
+    companies.open_company(store, ACME, SAID)
+    tries: list[int] = []
+
+    def late(state: company.Company) -> list[Event]:
+        tries.append(1)
+        taken = len(store.load("company:acme")) + 1
+        store.append([Pending("company:acme", taken, AccountFrozen(reason="x"), SAID)])
+        return [AccountFrozen(reason="unpaid")]
+
+    with pytest.raises(Refused, match="try again"):
+        decide(store, "company:acme", company.evolve, late, SAID)
+    assert len(tries) == ATTEMPTS
+    assert AccountFrozen(reason="unpaid") not in events(store, "company:acme")

@@ -1,0 +1,117 @@
+"""Devices and the credentials they submit with: carried out, or refused."""
+
+import psycopg
+import pytest
+
+from billing.aggregates.device import (
+    DeviceRegistered,
+    ExtensionAssigned,
+    RoutePrefixesSet,
+    TenantNamed,
+    TrunkAssigned,
+)
+from billing.aggregates.event import Event
+from billing.commands import companies, devices
+from billing.commands.devices import Assignment, issue_device_password
+from billing.passwords import verify_password
+from billing.rating.numbers import RoutePrefix
+from billing.setup import said_here
+from billing.store import Store
+from billing.values import Refused
+
+SAID = said_here()
+PBX = devices.RegisterDevice(
+    device_id="pbx",
+    company_id="acme",
+    name="PBX",
+    time_zone="Europe/Madrid",
+    country="ES",
+    area_code="91",
+)
+
+
+@pytest.fixture
+def opened(store: Store) -> Store:
+    companies.open_company(
+        store,
+        companies.OpenCompany(
+            company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
+        ),
+        SAID,
+    )
+    return store
+
+
+def events(store: Store) -> list[Event]:
+    return [recorded.event for recorded in store.load("device:pbx")]
+
+
+def test_a_device_is_registered_for_a_company_that_is_there(store: Store) -> None:
+    with pytest.raises(Refused, match="There is no company:acme"):
+        devices.register_device(store, PBX, SAID)
+
+
+def test_everything_a_device_can_be_told_is_an_event(opened: Store) -> None:
+    devices.register_device(opened, PBX, SAID)
+    extension = Assignment(extension="101", account="user:ana", name="Ana")
+    devices.assign_extensions(
+        opened, devices.AssignExtensions(device_id="pbx", assignments=(extension,)), SAID
+    )
+    devices.assign_trunk(
+        opened, devices.AssignTrunk(device_id="pbx", trunk="gw1", account="gateway:x"), SAID
+    )
+    rule = RoutePrefix(order=1, prefix="9", min_rest=9, max_rest=15)
+    devices.set_route_prefixes(
+        opened, devices.SetRoutePrefixes(device_id="pbx", rules=(rule,)), SAID
+    )
+    tenant = devices.NameTenant(device_id="pbx", tenant="a.example", company_id="acme")
+    devices.name_tenant(opened, tenant, SAID)
+    assert events(opened) == [
+        DeviceRegistered(
+            company_id="acme", name="PBX", time_zone="Europe/Madrid", country="ES", area_code="91"
+        ),
+        ExtensionAssigned(extension="101", account="user:ana", name="Ana"),
+        TrunkAssigned(trunk="gw1", account="gateway:x"),
+        RoutePrefixesSet(rules=(rule,)),
+        TenantNamed(tenant="a.example", company_id="acme"),
+    ]
+    with pytest.raises(Refused, match="already registered"):
+        devices.register_device(opened, PBX, SAID)
+
+
+def test_extensions_are_assigned_all_or_none(opened: Store) -> None:
+    devices.register_device(opened, PBX, SAID)
+    some = (Assignment(extension="101"), Assignment(extension=""))
+    with pytest.raises(Refused, match="needs a number"):
+        devices.assign_extensions(
+            opened, devices.AssignExtensions(device_id="pbx", assignments=some), SAID
+        )
+    assert len(events(opened)) == 1
+
+
+def test_a_device_that_is_not_there_is_named(opened: Store) -> None:
+    with pytest.raises(Refused, match="There is no device:pbx"):
+        devices.set_route_prefixes(
+            opened, devices.SetRoutePrefixes(device_id="pbx", rules=()), SAID
+        )
+    with pytest.raises(Refused, match="There is no company:nobody"):
+        devices.name_tenant(
+            opened,
+            devices.NameTenant(device_id="pbx", tenant="a", company_id="nobody"),
+            SAID,
+        )
+
+
+def test_a_device_password_is_shown_once_and_kept_as_a_hash(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        given = issue_device_password(connection, "pbx", "acme", "s3cret")
+        made = issue_device_password(connection, "pbx", "second")
+        rows = dict(
+            connection.execute("select account, password_hash from device_credentials").fetchall()
+        )
+        with pytest.raises(Refused, match="acme is taken"):
+            issue_device_password(connection, "other", "acme")
+    assert given == "s3cret"
+    assert made != given
+    assert verify_password(rows["acme"], "s3cret")
+    assert verify_password(rows["second"], made)

@@ -12,6 +12,7 @@ from billing.store import CALLS, Recorded
 
 NAME = "calls"
 TABLES = ("call_list",)
+LONGEST_NUMBER = 200  # an index entry has its limit; `dialled` has all of it
 
 TYPES = {
     "started_at": "timestamptz",
@@ -95,7 +96,7 @@ def _row(call_id: str, event: CallRated | CallSuspended | CallVoided) -> list[An
         rating.extension,
         cdr.caller,
         cdr.called,
-        rating.number,
+        rating.number[:LONGEST_NUMBER],
         rating.area,
         rating.call_class,
         rating.direction,

@@ -1,25 +1,23 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
 import hashlib
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 from eventsourcing.application import Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper, Notification, StoredEvent
+from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.utils import Environment
 from psycopg import Cursor
-from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.events import TOPIC_OF, decode_event
+from billing.binary_arrays import ByteaArray, TextArray, register
 
 CHANNEL = "billing_events"  # NOTIFY: something was appended
 LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
@@ -40,11 +38,24 @@ class Pending(msgspec.Struct, frozen=True):
     envelope: Envelope
 
 
+class Row(msgspec.Struct, frozen=True):
+    """An event as a row: both the library's StoredEvent and its Notification.
+
+    Those are frozen dataclasses, of which each takes ten times as long to make.
+    """
+
+    originator_id: str
+    originator_version: int
+    topic: str
+    state: bytes
+    id: int = 0  # the position, of a row that was read
+
+
 class Encoded(msgspec.Struct, frozen=True):
     """Events to be appended, and the rows they will be."""
 
     events: Sequence[Pending]
-    rows: Sequence[StoredEvent]
+    rows: Sequence[Row]
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -77,7 +88,7 @@ class EventMapper(Mapper[str]):
         self._said: tuple[Envelope | None, bytes] = (None, b"")
         self._heard: tuple[bytes, Envelope | None] = (b"", None)
 
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+    def to_stored_event(self, domain_event: Any) -> Any:
         """The row of a `Pending`."""
         pending: Pending = domain_event
         envelope, said = self._said
@@ -85,11 +96,11 @@ class EventMapper(Mapper[str]):
             said = _encoder.encode(pending.envelope)
             self._said = pending.envelope, said
         state = b'{"event":%b,"envelope":%b}' % (_encoder.encode(pending.event), said)
-        return StoredEvent(pending.stream, pending.version, TOPIC_OF[type(pending.event)], state)
+        return Row(pending.stream, pending.version, TOPIC_OF[type(pending.event)], state)
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+    def to_domain_event(self, stored_event: Any) -> Any:
         """The `Recorded` of a row read with its position."""
-        row: Any = stored_event
+        row: Row = stored_event
         state = _state.decode(row.state)
         heard, envelope = self._heard
         said = bytes(state.envelope)
@@ -104,50 +115,6 @@ class EventMapper(Mapper[str]):
             decode_event(row.topic, state.event),
             envelope,
         )
-
-
-class BinaryArray(bytes):
-    """PostgreSQL's binary form of an array, ready to be sent.
-
-    psycopg makes the same value by value in four times the time: a tenth of all ingestion.
-    """
-
-    HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type of the values, length, first index
-    LENGTH = struct.Struct("!i").pack
-    TEXT, BYTEA = 25, 17  # types of values
-    TYPE: ClassVar[int]
-
-    @classmethod
-    def of(cls, values: Sequence[bytes]) -> Self:
-        """The array of these values, none of them null."""
-        parts = [cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)]
-        for value in values:
-            parts += (cls.LENGTH(len(value)), value)
-        return cls(b"".join(parts))
-
-
-class TextArray(BinaryArray):
-    TYPE = BinaryArray.TEXT
-
-
-class ByteaArray(BinaryArray):
-    TYPE = BinaryArray.BYTEA
-
-
-class BinaryArrayDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: bytes) -> bytes:
-        """As it stands."""
-        return obj
-
-
-class TextArrayDumper(BinaryArrayDumper):
-    oid = 1009  # text[]
-
-
-class ByteaArrayDumper(BinaryArrayDumper):
-    oid = 1001  # bytea[]
 
 
 class EventRecorder(PostgresApplicationRecorder):
@@ -170,9 +137,7 @@ class EventRecorder(PostgresApplicationRecorder):
         super().__init__(*args, **kwargs)
         self._months: set[str] = set()  # call months known to have their partition
 
-    def insert_events(
-        self, stored_events: Sequence[StoredEvent], **kwargs: Any
-    ) -> Sequence[int] | None:
+    def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:
         """Append; returns positions, 0 for an event that was there (with `skip_existing`).
 
         Without `skip_existing` an event that was there raises Conflict and nothing is stored.
@@ -188,8 +153,7 @@ class EventRecorder(PostgresApplicationRecorder):
         with self.datastore.transaction(commit=True) as rows_as_dicts:
             cursor: Cursor[Any] = rows_as_dicts
             cursor.row_factory = tuple_row
-            cursor.adapters.register_dumper(TextArray, TextArrayDumper)
-            cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)
+            register(cursor)
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             months = self._ensure_partitions(cursor, streams)
             cursor.execute(self.INSERT, columns, binary=True, prepare=True)
@@ -216,9 +180,7 @@ class EventRecorder(PostgresApplicationRecorder):
                 )
         return months
 
-    def _seal(
-        self, cursor: Cursor[Any], events: Sequence[StoredEvent], positions: Sequence[int]
-    ) -> None:
+    def _seal(self, cursor: Cursor[Any], events: Sequence[Row], positions: Sequence[int]) -> None:
         rows = [(p, e) for p, e in zip(positions, events, strict=True) if p]
         if not rows:
             return
@@ -372,6 +334,4 @@ class Store:
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             for stream, version, position, topic, state in cursor.execute(statement, values):
-                yield self._mapper.to_domain_event(
-                    Notification(stream, version, topic, state, position)
-                )
+                yield self._mapper.to_domain_event(Row(stream, version, topic, state, position))

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
 from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.binary_arrays import TextArray, register
 from billing.store import CALLS, Recorded
 
 NAME = "calls"
@@ -108,15 +110,21 @@ def _row(call_id: str, event: CallRated | CallSuspended | CallVoided) -> list[An
         0 if voided else rating.amount_micros,
         rating.currency,
         rating.rate_name,
-        list(rating.flags),
+        _flags(rating.flags),
         0,
     ]
+
+
+@lru_cache(maxsize=1_000)
+def _flags(flags: tuple[str, ...]) -> TextArray:
+    return TextArray.of([flag.encode() for flag in flags])
 
 
 def _write(cursor: Cursor[Any], rows: dict[str, list[Any]]) -> None:
     months = {call_id[:7].replace("-", "_") for call_id in rows}
     for (month,) in cursor.execute(MISSING, (list(months),)).fetchall():
         _create_partition(cursor, month)
+    register(cursor)
     with cursor.copy(COPY) as copy:
         copy.set_types(list(TYPES.values()))
         for row in rows.values():

@@ -106,7 +106,7 @@ def test_a_device_password_is_shown_once_and_kept_as_a_hash(database_url: str) -
     with psycopg.connect(database_url, autocommit=True) as connection:
         given = issue_device_password(connection, "pbx", "acme", "s3cret")
         made = issue_device_password(connection, "pbx", "second")
-        rows = dict(
+        rows: dict[str, str] = dict(
             connection.execute("select account, password_hash from device_credentials").fetchall()
         )
         with pytest.raises(Refused, match="acme is taken"):

@@ -17,6 +17,7 @@ from billing.rating.context import (
     DeviceProfile,
     Rating,
     RatingContext,
+    encode_steps,
 )
 from billing.rating.numbers import RoutePrefix
 from billing.rating.plan import NumberPlan, PlanEntry
@@ -165,15 +166,17 @@ def test_a_call_is_rated_step_by_step() -> None:
         billed_seconds=60,
         amount_micros=120_000,
         currency="EUR",
-        steps=(
-            ("by_extension", "101", ANA),
-            ("direction", "outbound"),
-            ("e164", "600123456", "+34600123456"),
-            ("attribution", "346", "Spain, mobile", "mobile"),
-            ("class", "national"),
-            ("rate", "Mobile", "346", ""),
-            ("line", "", "0.12", "60", "1", "60"),
-            ("rounded", "half_up", "4", "0.12"),
+        encoded_steps=encode_steps(
+            (
+                ("by_extension", "101", ANA),
+                ("direction", "outbound"),
+                ("e164", "600123456", "+34600123456"),
+                ("attribution", "346", "Spain, mobile", "mobile"),
+                ("class", "national"),
+                ("rate", "Mobile", "346", ""),
+                ("line", "", "0.12", "60", "1", "60"),
+                ("rounded", "half_up", "4", "0.12"),
+            )
         ),
     )
 

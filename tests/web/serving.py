@@ -26,7 +26,7 @@ from billing.database import Database
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.rating.cdr import Cdr
-from billing.rating.context import Rating
+from billing.rating.context import Rating, encode_steps
 from billing.store import Pending, Store
 from billing.web.app import create_app
 
@@ -216,17 +216,19 @@ def _call(number: int, now: datetime) -> tuple[str, call.CallReceived]:
         currency="" if suspended else currency,
         rate_name="" if suspended else area,
         flags=("over_24h",) if number == 1 else (),
-        steps=(
-            ("by_extension", "101", f"user:{company_id}-front"),
-            ("direction", "outbound"),
-            ("route_prefix", "9", "", dialled),
-            ("e164", dialled.removeprefix("+34"), dialled),
-            ("attribution", "3491", "Madrid", "landline"),
-            ("class", call_class),
-            ("rate", "local", "local", "2026-01-01"),
-            ("connect_fee", "0.05"),
-            ("line", "", "0.018", "60", "1", str(talk_seconds)),
-            ("rounded", "half_up", "4", "0.1234"),
+        encoded_steps=encode_steps(
+            (
+                ("by_extension", "101", f"user:{company_id}-front"),
+                ("direction", "outbound"),
+                ("route_prefix", "9", "", dialled),
+                ("e164", dialled.removeprefix("+34"), dialled),
+                ("attribution", "3491", "Madrid", "landline"),
+                ("class", call_class),
+                ("rate", "local", "local", "2026-01-01"),
+                ("connect_fee", "0.05"),
+                ("line", "", "0.018", "60", "1", str(talk_seconds)),
+                ("rounded", "half_up", "4", "0.1234"),
+            )
         ),
     )
     device_id = f"{company_id}-pbx"

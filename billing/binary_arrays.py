@@ -1,0 +1,59 @@
+"""Arrays in PostgreSQL's binary form, made in one go.
+
+psycopg makes the same value by value in four times the time: a tenth of all ingestion.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from psycopg import Cursor
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+
+class BinaryArray(bytes):
+    """The binary form of an array, ready to be sent."""
+
+    HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type of the values, length, first index
+    LENGTH = struct.Struct("!i").pack
+    TEXT, BYTEA = 25, 17  # types of values
+    TYPE: ClassVar[int]
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> Self:
+        """The array of these values, none of them null."""
+        parts = [cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)]
+        for value in values:
+            parts += (cls.LENGTH(len(value)), value)
+        return cls(b"".join(parts))
+
+
+class TextArray(BinaryArray):
+    TYPE = BinaryArray.TEXT
+
+
+class ByteaArray(BinaryArray):
+    TYPE = BinaryArray.BYTEA
+
+
+class BinaryArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: bytes) -> bytes:
+        """As it stands."""
+        return obj
+
+
+class TextArrayDumper(BinaryArrayDumper):
+    oid = 1009  # text[]
+
+
+class ByteaArrayDumper(BinaryArrayDumper):
+    oid = 1001  # bytea[]
+
+
+def register(cursor: Cursor[Any]) -> None:
+    """Let a cursor send these arrays."""
+    cursor.adapters.register_dumper(TextArray, TextArrayDumper)
+    cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)

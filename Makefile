@@ -26,9 +26,9 @@ check: .venv/ready ## ruff, mypy
 	$(BIN)/mypy
 
 messages: .venv/ready ## bring the message catalogue up to date with the code
-	$(BIN)/pybabel extract --quiet -F babel.cfg -k Refused -k N_ --no-location --sort-output \
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k Refused -k N_ --no-location --sort-output \
 	  --project Contarifa --version 1 -o .venv/contarifa.pot billing
-	$(BIN)/pybabel update --quiet -l es --no-fuzzy-matching --ignore-obsolete \
+	$(BIN)/pybabel --quiet update -l es --no-fuzzy-matching --ignore-obsolete \
 	  -D contarifa -i .venv/contarifa.pot -d billing/web/translations
 
 bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end

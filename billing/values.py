@@ -10,6 +10,7 @@ import msgspec
 
 MICROS = 1_000_000
 PRICE_DECIMALS = 8
+GROUP = 3  # digits between the marks of thousands
 PRICE_UNITS = 10**PRICE_DECIMALS
 
 
@@ -38,6 +39,29 @@ def parse_micros(text: str) -> int:
     if abs(micros) >= 10**18:
         raise Refused("The amount %(text)s is too large.", text=text)
     return micros
+
+
+def parse_amount(text: str) -> int:
+    """Micro-units of an amount as people write it: "12,50", "12.50", "1.234,50", "-5".
+
+    Refused where it could mean two things, as "1.234" could.
+    """
+    bare = text.strip().replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
+    found = re.fullmatch(r"([-+]?)([0-9]{1,18})((?:[.,'][0-9]{3})*)(?:([.,])([0-9]*))?", bare)
+    if not found:
+        raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
+    sign, whole, groups, mark, part = found.groups(default="")
+    marks = set(re.sub(r"[0-9]", "", groups))
+    if len(marks) > 1 or mark in marks or (groups and len(whole) > GROUP):
+        raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
+    if len(groups) == GROUP + 1 and not mark and marks != {"'"} and whole != "0":
+        raise Refused(
+            "%(text)s can mean thousands or decimals. Write it like 1250 or 1.25.", text=repr(text)
+        )
+    if whole == "0" and len(groups) == GROUP + 1 and not mark:
+        mark, part, groups = groups[0], groups[1:], ""
+    digits = re.sub(r"[^0-9]", "", whole + groups)
+    return parse_micros(f"{'-' if sign == '-' else ''}{digits}.{part or '0'}")
 
 
 def parse_price(text: str) -> int:

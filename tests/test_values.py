@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.values import Period, Refused, decimal_string, parse_micros, parse_price
+from billing.values import (
+    Period,
+    Refused,
+    decimal_string,
+    parse_amount,
+    parse_micros,
+    parse_price,
+)
 
 
 @given(st.integers(-(10**17), 10**17))
@@ -39,3 +46,47 @@ def test_a_local_day_is_as_long_as_it_is() -> None:
     begin, end = change.bounds(ZoneInfo("Europe/Madrid"))
     assert begin == datetime(2026, 10, 24, 22, tzinfo=UTC)
     assert (end - begin).total_seconds() == 25 * 3600
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("12,50", 12_500_000),
+        ("12.50", 12_500_000),
+        ("-5", -5_000_000),
+        ("+5", 5_000_000),
+        ("1.234,5", 1_234_500_000),
+        ("1,234.5", 1_234_500_000),
+        ("1.234.567", 1_234_567_000_000),
+        ("1 234,50", 1_234_500_000),
+        ("1'234.50", 1_234_500_000),
+        ("0,125", 125_000),
+        ("0.1250", 125_000),
+        ("1234.5678", 1_234_567_800),
+        ("12,", 12_000_000),
+    ],
+)
+def test_an_amount_is_read_as_people_write_it(text: str, micros: int) -> None:
+    assert parse_amount(text) == micros
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1e9", "not an amount"),
+        ("", "not an amount"),
+        ("doce", "not an amount"),
+        ("1,2,3", "not an amount"),
+        ("1.23.4", "not an amount"),
+        ("12.5.50", "not an amount"),
+        ("1234.567.1", "not an amount"),
+        ("1.234", "thousands or decimals"),
+        ("1,234", "thousands or decimals"),
+        ("0.12345678901234567890", "more than 6 decimals"),
+        ("\u0661\u0662", "not an amount"),
+        ("9" * 18, "too large"),
+    ],
+)
+def test_what_is_no_amount_or_two_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        parse_amount(text)

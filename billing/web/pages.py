@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -11,11 +12,13 @@ from sanic import Request, html
 from sanic.response import HTTPResponse
 
 from billing.web import formats, words
+from billing.web.access import is_fragment
 from billing.web.assets import Asset, asset_address
 from billing.web.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
 
 TEMPLATES = Path(__file__).parent / "templates"
 THEMES = ("light", "dark")
+NOTICE = "notice"  # the cookie by which a page that did something speaks on the next (acting.py)
 
 
 def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environment:
@@ -86,6 +89,7 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
         "here": here,
         "now": datetime.now(UTC),
         "page": "",
+        "notice": "",
     }
     environment: jinja2.Environment = request.app.ctx.site.templates
     return environment.get_template(template).render({**common, **values})
@@ -94,8 +98,12 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
 def page(
     request: Request[Any, Any], template: str, status: int = 200, **values: Any
 ) -> HTTPResponse:
-    """A page of the site."""
-    return html(render_text(request, template, **values), status)
+    """A page of the site, with what the page before has to say."""
+    notice = "" if is_fragment(request) else unquote(str(request.cookies.get(NOTICE, "") or ""))
+    response = html(render_text(request, template, notice=notice, **values), status)
+    if notice:
+        response.delete_cookie(NOTICE)
+    return response
 
 
 def is_partial(request: Request[Any, Any]) -> bool:

@@ -141,6 +141,23 @@ def install(database_url: str, calls: int = 180) -> list[str]:
     return [stream for stream, _ in made]
 
 
+@contextmanager
+def following(database_url: str) -> Iterator[None]:
+    """Keep the read models up to the log, as `billing serve` does, from a thread."""
+    stopping = threading.Event()
+    store = Store(database_url)
+    runner = Runner(database_url, store, projections(ZONE))
+    thread = threading.Thread(target=runner.run, args=(database_url, stopping))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(20)
+        runner.close()
+        store.close()
+
+
 def catch_up(database_url: str, store: Store) -> None:
     """Bring every read model up to the log."""
     runner = Runner(database_url, store, projections(ZONE))

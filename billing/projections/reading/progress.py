@@ -1,0 +1,17 @@
+"""How far the read models are."""
+
+from typing import Any
+
+from psycopg import AsyncConnection
+
+# A projection that is being rebuilt is far behind for minutes; nobody waits for it.
+LAG = """
+select count(*) filter (where position < %s) from checkpoints
+where position > (select max(position) - 100000 from checkpoints)"""
+
+
+async def has_reached(connection: AsyncConnection[Any], position: int) -> bool:
+    """Whether every read model shows the log up to a position."""
+    cursor = await connection.execute(LAG, (position,))
+    row = await cursor.fetchone()
+    return row is not None and row[0] == 0

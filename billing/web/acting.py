@@ -1,0 +1,61 @@
+"""What people do on pages: a command carried out in their name, then the page that shows it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from sanic import Request
+from sanic.response import HTTPResponse, redirect
+
+from billing.aggregates.event import Envelope
+from billing.projections.reading.progress import has_reached
+from billing.store import Store
+from billing.web.access import current_session
+from billing.web.i18n import gettext
+from billing.web.pages import NOTICE
+from billing.web.site import site_of
+
+NOTICE_SECONDS = 15
+PATIENCE_SECONDS = 2.0  # for the read models to show what was done
+LOOK_SECONDS = 0.02
+
+
+async def envelope_of(request: Request[Any, Any]) -> Envelope:
+    """Who says it, from where and when. Call it in a handler that asks for a session."""
+    session = await current_session(request)
+    actor = f"administrator:{session.administrator_id}" if session else "system"
+    return Envelope(
+        recorded_at=datetime.now(UTC), actor=actor, address=request.ip, request_id=str(request.id)
+    )
+
+
+async def carry_out(
+    request: Request[Any, Any], handler: Callable[[Store, Any, Envelope], int], command: Any
+) -> bool:
+    """Carry out a command in the name of who is signed in. Raises what it is refused with.
+
+    Returns when the read models show it; False if they did not within two seconds.
+    """
+    site = site_of(request)
+    envelope = await envelope_of(request)
+    position = await asyncio.to_thread(handler, site.store, command, envelope)
+    end = time.monotonic() + PATIENCE_SECONDS
+    async with site.pool.connection() as connection:
+        while not await has_reached(connection, position):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+    return True
+
+
+def go_on(path: str, done: str, *, shown: bool = True) -> HTTPResponse:
+    """To the page that shows what was done, with a sentence that says so."""
+    said = done if shown else done + " " + gettext("The page is still being updated.")
+    response = redirect(path, status=303)
+    response.add_cookie(
+        NOTICE, quote(said), path="/", max_age=NOTICE_SECONDS, samesite="Lax", secure=False
+    )
+    return response

@@ -17,7 +17,7 @@ class BinaryArray(bytes):
 
     HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type of the values, length, first index
     LENGTH = struct.Struct("!i").pack
-    TEXT, BYTEA = 25, 17  # types of values
+    TEXT, BYTEA, INT8 = 25, 17, 20  # types of values
     TYPE: ClassVar[int]
 
     @classmethod
@@ -37,6 +37,18 @@ class ByteaArray(BinaryArray):
     TYPE = BinaryArray.BYTEA
 
 
+class Int8Array(BinaryArray):
+    TYPE = BinaryArray.INT8
+
+    @classmethod
+    def of_numbers(cls, values: Sequence[int]) -> Self:
+        """The array of these numbers."""
+        flat = [0, 8] * len(values)
+        flat[::2], flat[1::2] = flat[1::2], values
+        head = cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)
+        return cls(head + struct.pack("!" + "iq" * len(values), *flat))
+
+
 class BinaryArrayDumper(Dumper):
     format = Format.BINARY
 
@@ -53,7 +65,12 @@ class ByteaArrayDumper(BinaryArrayDumper):
     oid = 1001  # bytea[]
 
 
+class Int8ArrayDumper(BinaryArrayDumper):
+    oid = 1016  # int8[]
+
+
 def register(cursor: Cursor[Any]) -> None:
     """Let a cursor send these arrays."""
     cursor.adapters.register_dumper(TextArray, TextArrayDumper)
     cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)
+    cursor.adapters.register_dumper(Int8Array, Int8ArrayDumper)

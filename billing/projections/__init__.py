@@ -24,6 +24,7 @@ class Projection(msgspec.Struct, frozen=True):
     tables: tuple[str, ...]  # what a rebuild empties
     apply: Callable[[Cursor[Any], Sequence[Recorded]], None]
     calls: bool = True  # whether it looks at events of calls, which are nearly all
+    zone: str = ""  # whose days it was made with; made anew when that changes
 
 
 def projections(zone: str) -> list[Projection]:
@@ -35,5 +36,5 @@ def projections(zone: str) -> list[Projection]:
         Projection(calls.NAME, calls.TABLES, calls.apply),
         Projection(devices.NAME, devices.TABLES, devices.apply),
         Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply, calls=False),
-        Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone)),
+        Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone), zone=zone),
     ]

@@ -20,6 +20,8 @@ REGISTER = "insert into checkpoints (name, position) values (%s, 0) on conflict 
 HOLD = "select position, name from checkpoints where name = any(%s) for update skip locked"
 POSITIONS = "select position, name from checkpoints where name = any(%s) order by position, name"
 ADVANCE = "update checkpoints set position = %s where name = any(%s)"
+MADE_IN = "select zone, position from checkpoints where name = %s"
+REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
 
 logger = logging.getLogger("billing.projections")
 
@@ -31,12 +33,24 @@ class Runner:
         self._store = store
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
-        for name in self._by_name:
+        for name, projection in self._by_name.items():
             self._connection.execute(REGISTER, (name,))
+            if projection.zone:
+                self._keep_zone(name, projection.zone)
 
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def _keep_zone(self, name: str, zone: str) -> None:
+        """Rebuild what was made with the days of another zone."""
+        ((made_in, position),) = self._connection.execute(MADE_IN, (name,)).fetchall()
+        if made_in != zone:
+            with self._connection.transaction():
+                self._connection.execute(REMEMBER_ZONE, (zone, name))
+                if position:
+                    logger.info("%s is made anew with the days of %s", name, zone)
+                    self.rebuild(name)
 
     def step(self) -> bool:
         """One batch for each position that projections stand at; whether there was anything.

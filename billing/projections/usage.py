@@ -1,6 +1,6 @@
-"""Daily usage: calls, talk time and amounts by day, company, accounts, device, class and result."""
+"""Usage: calls, talk time and amounts added up by day, hour and area, for each account."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -9,27 +9,58 @@ from zoneinfo import ZoneInfo
 from psycopg import Cursor
 
 from billing.aggregates.call import CallRated, CallVoided
+from billing.binary_arrays import Int8Array, TextArray, register
 from billing.store import Recorded
 
 NAME = "usage"
-TABLES = ("daily_usage",)
+ALL = "*"  # the account under which every call is added up
 
-ADD = """
-insert into daily_usage as usage (day, company_id, user_account_id, gateway_account_id, device_id,
-  class, result, currency, calls, talk_ms, billed_seconds, amount_micros)
-select * from unnest(%s::date[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-  %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[], %s::int8[])
-on conflict (company_id, day, user_account_id, gateway_account_id, device_id, class, result,
-  currency)
-do update set calls = usage.calls + excluded.calls, talk_ms = usage.talk_ms + excluded.talk_ms,
-  billed_seconds = usage.billed_seconds + excluded.billed_seconds,
-  amount_micros = usage.amount_micros + excluded.amount_micros"""
+KEYS = {
+    "daily_usage": (
+        "day",
+        "company_id",
+        "user_account_id",
+        "gateway_account_id",
+        "device_id",
+        "class",
+        "result",
+        "currency",
+    ),
+    "usage_days": ("kind", "day", "account", "class", "result", "currency"),
+    "usage_hours": ("account", "day", "hour", "class", "currency"),
+    "usage_areas": ("account", "day", "area", "currency"),
+}
+TABLES = tuple(KEYS)
+SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
+WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
 QUARTER_SECONDS = 900  # no zone changes its offset within a quarter of an hour
+Key = tuple[Any, ...]
+Sums = dict[Key, list[int]]
+
+
+def _sums_of(table: str) -> tuple[str, ...]:
+    return SUMS[:-1] if table in WITH_RESULT else SUMS
+
+
+def _statement(table: str) -> str:
+    keys, sums = KEYS[table], _sums_of(table)
+    types = {"day": "date", "hour": "int8"}
+    given = [f"%s::{types.get(key, 'text')}[]" for key in keys] + ["%s::int8[]" for _ in sums]
+    added = ", ".join(f"{each} = usage.{each} + excluded.{each}" for each in sums)
+    return (
+        f"insert into {table} as usage ({', '.join(keys + sums)})"
+        f" select * from unnest({', '.join(given)})"
+        f" on conflict ({', '.join(keys)}) do update set {added}"
+    )
+
+
+ADD = {table: _statement(table) for table in KEYS}
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     """Add up the calls of a batch, by local days of `zone`."""
-    sums: dict[tuple[Any, ...], list[int]] = {}
+    calls: Sums = {}
+    areas: Sums = {}
     for recorded in batch:
         match recorded.event:
             case CallRated() as event:
@@ -39,27 +70,94 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
             case _:
                 continue
         cdr, rating = event.cdr, event.rating
-        key = (
-            local_day(int(event.filed_at.timestamp()) // QUARTER_SECONDS, zone),
-            rating.company_id,
-            rating.user_account,
-            rating.gateway_account,
-            event.device_id,
-            rating.call_class,
-            cdr.result,
-            rating.currency,
-        )
-        total = sums.setdefault(key, [0, 0, 0, 0])
-        total[0] += sign
-        total[1] += sign * cdr.billed_ms
-        total[2] += sign * rating.billed_seconds
-        total[3] += sign * rating.amount_micros
-    if sums:
-        rows = [(*key, *total) for key, total in sums.items()]
-        cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
+        whose = rating.company_id, rating.user_account, rating.gateway_account, event.device_id
+        when = local_hour(int(event.filed_at.timestamp()) // QUARTER_SECONDS, zone)
+        result, currency = cdr.result, rating.currency
+        talk_ms, billed_seconds = sign * cdr.billed_ms, sign * rating.billed_seconds
+        amount_micros = sign * rating.amount_micros
+        for sums, key in (
+            (calls, (when, whose, rating.call_class, result, currency)),
+            (areas, (when[0], whose, rating.area, result, currency)),
+        ):
+            if total := sums.get(key):
+                total[0] += sign
+                total[1] += talk_ms
+                total[2] += billed_seconds
+                total[3] += amount_micros
+            else:
+                sums[key] = [sign, talk_ms, billed_seconds, amount_micros]
+    if calls:
+        register(cursor)
+        for table, sums in _tables(calls, areas).items():
+            cursor.execute(ADD[table], _columns(table, sums))
+
+
+def _tables(calls: Sums, areas: Sums) -> dict[str, Sums]:
+    """What each table gains. Thousands of calls have few keys: this goes through those alone."""
+    tables: dict[str, Sums] = {table: {} for table in KEYS}
+    daily, days, hours, by_area = tables.values()
+    for ((day, hour), whose, call_class, result, currency), figures in calls.items():
+        _add(daily, (day, *whose, call_class, result, currency), figures)
+        answered = [*figures, figures[0] if result == "answered" else 0]
+        for kind, account in accounts_of(*whose):
+            _add(days, (kind, day, account, call_class, result, currency), figures)
+            if kind != "device":
+                _add(hours, (account, day, hour, call_class, currency), answered)
+    for (day, whose, area, result, currency), figures in areas.items():
+        answered = [*figures, figures[0] if result == "answered" else 0]
+        for kind, account in accounts_of(*whose):
+            if kind != "device":
+                _add(by_area, (account, day, area, currency), answered)
+    return tables
+
+
+def _add(sums: Sums, key: Key, figures: list[int]) -> None:
+    found = sums.get(key)
+    if found is None:
+        sums[key] = figures.copy()
+    else:
+        for place, figure in enumerate(figures):
+            found[place] += figure
+
+
+def _columns(table: str, sums: Sums) -> list[Any]:
+    """The arrays of a table's statement."""
+    keys = zip(*sums, strict=True)
+    columns: list[Any] = []
+    for name, values in zip(KEYS[table], keys, strict=True):
+        if name == "day":
+            columns.append(list(values))
+        elif name == "hour":
+            columns.append(Int8Array.of_numbers(values))
+        else:
+            columns.append(TextArray.of([value.encode() for value in values]))
+    figures = zip(*sums.values(), strict=True)
+    return [*columns, *(Int8Array.of_numbers(column) for column in figures)]
 
 
 @lru_cache(maxsize=20_000)
-def local_day(quarter: int, zone: str) -> date:
-    """The local day of a quarter of an hour since 1970."""
-    return datetime.fromtimestamp(quarter * QUARTER_SECONDS, ZoneInfo(zone)).date()
+def accounts_of(
+    company_id: str, user_account: str, gateway_account: str, device_id: str
+) -> tuple[tuple[str, str], ...]:
+    """The accounts a call is added up under, each with its kind (migration 0050 lists them)."""
+    return tuple(_accounts_of(company_id, user_account, gateway_account, device_id))
+
+
+def _accounts_of(company_id: str, user: str, gateway: str, device_id: str) -> Iterator[Key]:
+    yield ALL, ALL
+    yield "company", f"company:{company_id}"
+    yield "device", f"device:{device_id}"
+    if user:
+        yield "users", "users:"
+        yield "users", f"users:{company_id}"
+    if gateway:
+        yield "gateway", gateway
+        yield "gateways", "gateways:"
+        yield "gateways", f"gateways:{company_id}"
+
+
+@lru_cache(maxsize=20_000)
+def local_hour(quarter: int, zone: str) -> tuple[date, int]:
+    """The local day and hour of a quarter of an hour since 1970."""
+    local = datetime.fromtimestamp(quarter * QUARTER_SECONDS, ZoneInfo(zone))
+    return local.date(), local.hour

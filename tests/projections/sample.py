@@ -35,7 +35,16 @@ INSTALLATION: list[tuple[str, Event]] = [
         ),
     ),
 ]
-TABLES = ("accounts", "balances", "call_list", "daily_usage", "devices")
+TABLES = (
+    "accounts",
+    "balances",
+    "call_list",
+    "daily_usage",
+    "devices",
+    "usage_areas",
+    "usage_days",
+    "usage_hours",
+)
 
 
 def received(number: int, micros: int, *, user: bool = False, suspended: bool = False) -> Event:
@@ -132,6 +141,10 @@ def charges(url: str) -> dict[str, int]:
         "balances": "select coalesce(sum(charged_micros), 0) from balances",
         "daily_usage": "select coalesce(sum(amount_micros), 0) from daily_usage",
         "call_list": "select coalesce(sum(amount_micros), 0) from call_list",
+        **{
+            table: f"select coalesce(sum(amount_micros), 0) from {table} where account = '*'"
+            for table in ("usage_days", "usage_hours", "usage_areas")
+        },
     }
     with psycopg.connect(url) as connection:
         found = {}

@@ -28,7 +28,7 @@ check: .venv/ready ## ruff, mypy
 messages: .venv/ready ## bring the message catalogue up to date with the code
 	$(BIN)/pybabel --quiet extract -F babel.cfg -k Refused -k N_ --no-location --sort-output \
 	  --project Contarifa --version 1 -o .venv/contarifa.pot billing
-	$(BIN)/pybabel --quiet update -l es --no-fuzzy-matching --ignore-obsolete \
+	$(BIN)/pybabel --quiet update -l es --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -D contarifa -i .venv/contarifa.pot -d billing/web/translations
 
 bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end

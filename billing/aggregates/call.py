@@ -10,9 +10,11 @@ import msgspec
 
 from billing.aggregates.event import Event
 from billing.rating.cdr import Cdr
-from billing.rating.context import Rating
+from billing.rating.context import NO_STEPS, Rating
 from billing.values import Refused
 
+# What a call was flagged with because of the day it came on; rating it again leaves that alone.
+OF_ITS_DAY = frozenset({"frozen_account"})
 LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
 
 
@@ -46,6 +48,24 @@ class ConflictKept(Event, frozen=True, kw_only=True):
     digest: str
     raw: str
     raw_encoding: str = ""
+
+
+class CallRerated(Event, frozen=True, kw_only=True):
+    """A rated call has another rating now. What `before` had posted is taken back."""
+
+    device_id: str
+    filed_at: datetime
+    cdr: Cdr
+    before: Rating  # without its steps: an earlier event has them
+    rating: Rating
+
+
+class CallLinked(Event, frozen=True, kw_only=True):
+    """The same conversation as another device told it; what is charged stays as it is."""
+
+    filed_at: datetime
+    partner: str  # the other record's stream
+    charged: bool  # whether it is this one that is charged
 
 
 class CallVoided(Event, frozen=True, kw_only=True):
@@ -102,6 +122,8 @@ def evolve(call: Call | None, event: Event) -> Call | None:
             )
         case ConflictKept(digest=digest) if call:
             return msgspec.structs.replace(call, conflicts=call.conflicts | {digest})
+        case CallRerated(rating=rating) if call:
+            return msgspec.structs.replace(call, rating=rating)
         case CallVoided() if call:
             return msgspec.structs.replace(call, voided=True)
         case _:
@@ -164,6 +186,38 @@ def complete(call: Call, cdr: Cdr, rating: Rating) -> list[Event]:
         raw_encoding="",
     )
     return [event]
+
+
+def recycle(call: Call, rating: Rating) -> list[Event]:
+    """Rate a suspended call again; nothing where it would be suspended for the same reason."""
+    if call.voided or call.rating.status != "suspended" or rating.reason == call.rating.reason:
+        return []
+    return complete(call, call.cdr, rating)
+
+
+def rerate(call: Call, rating: Rating) -> list[Event]:
+    """Give a rated call another rating; nothing where it is the same, or there would be none."""
+    if call.voided or "suspended" in (call.rating.status, rating.status):
+        return []
+    kept = tuple(flag for flag in call.rating.flags if flag in OF_ITS_DAY)
+    flags = tuple(flag for flag in rating.flags if flag not in OF_ITS_DAY) + kept
+    rating = msgspec.structs.replace(rating, flags=flags)
+    before = msgspec.structs.replace(call.rating, encoded_steps=NO_STEPS)
+    now = msgspec.structs.replace(rating, encoded_steps=NO_STEPS)
+    if (set(before.flags), msgspec.structs.replace(before, flags=())) == (
+        set(now.flags),
+        msgspec.structs.replace(now, flags=()),
+    ):
+        return []
+    return [
+        CallRerated(
+            device_id=call.device_id,
+            filed_at=call.filed_at,
+            cdr=call.cdr,
+            before=before,
+            rating=rating,
+        )
+    ]
 
 
 def void(call: Call, reason: str) -> list[Event]:

@@ -6,7 +6,14 @@ import msgspec
 
 from billing.aggregates.account import AccountFrozen, AccountRecharged, AccountUnfrozen
 from billing.aggregates.administrator import AdministratorAdded
-from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.aggregates.call import (
+    CallLinked,
+    CallRated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    ConflictKept,
+)
 from billing.aggregates.company import CompanyOpened, RateGroupBound
 from billing.aggregates.device import (
     DeviceRegistered,
@@ -26,7 +33,9 @@ TOPICS: dict[str, type[Event]] = {
     "AccountRecharged.1": AccountRecharged,
     "AccountUnfrozen.1": AccountUnfrozen,
     "AdministratorAdded.1": AdministratorAdded,
+    "CallLinked.1": CallLinked,
     "CallRated.1": CallRated,
+    "CallRerated.1": CallRerated,
     "CallSuspended.1": CallSuspended,
     "CallVoided.1": CallVoided,
     "CompanyOpened.1": CompanyOpened,

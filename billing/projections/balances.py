@@ -6,10 +6,10 @@ from typing import Any
 from psycopg import Cursor
 
 from billing.aggregates.account import AccountRecharged
-from billing.aggregates.call import CallRated, CallVoided
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.user_account import UserAccountOpened
+from billing.projections.postings import postings
 from billing.store import Recorded
 
 NAME = "balances"
@@ -32,15 +32,11 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Post the charges and credits of a batch."""
     sums: dict[tuple[str, str], list[int]] = {}
     for recorded in batch:
+        for sign, rating in postings(recorded.event):
+            total = sums.setdefault((rating.payer, rating.currency), [0, 0, 0])
+            total[0] += sign * rating.amount_micros
+            total[2] += sign
         match recorded.event:
-            case CallRated(rating=rating):
-                total = sums.setdefault((rating.payer, rating.currency), [0, 0, 0])
-                total[0] += rating.amount_micros
-                total[2] += 1
-            case CallVoided(rating=rating) if rating.status == "rated":
-                total = sums.setdefault((rating.payer, rating.currency), [0, 0, 0])
-                total[0] -= rating.amount_micros
-                total[2] -= 1
             case AccountRecharged(amount_micros=amount, currency=currency):
                 sums.setdefault((recorded.stream, currency), [0, 0, 0])[1] += amount
             case (

@@ -8,7 +8,13 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
-from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.aggregates.call import (
+    CallRated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    ConflictKept,
+)
 from billing.binary_arrays import TextArray, register
 from billing.store import CALLS, Recorded
 
@@ -65,7 +71,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     for recorded in batch:
         event = recorded.event
         match event:
-            case CallRated() | CallSuspended() | CallVoided():
+            case CallRated() | CallSuspended() | CallRerated() | CallVoided():
                 call_id = recorded.stream[len(CALLS) :]
                 if recorded.version > 1:
                     changed[call_id] = event.filed_at
@@ -85,9 +91,10 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.execute(ADD_CONFLICTS, (list(times), list(conflicts), list(counts)))
 
 
-def _row(call_id: str, event: CallRated | CallSuspended | CallVoided) -> list[Any]:
+def _row(call_id: str, event: CallRated | CallSuspended | CallRerated | CallVoided) -> list[Any]:
     cdr, rating = event.cdr, event.rating
     voided = isinstance(event, CallVoided)
+    status = "rerated" if isinstance(event, CallRerated) else rating.status
     return [
         event.filed_at,
         call_id,
@@ -103,7 +110,7 @@ def _row(call_id: str, event: CallRated | CallSuspended | CallVoided) -> list[An
         rating.call_class,
         rating.direction,
         cdr.result,
-        "voided" if voided else rating.status,
+        "voided" if voided else status,
         event.reason if isinstance(event, CallVoided) else rating.reason,
         cdr.billed_ms,
         rating.billed_seconds,

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.call import CallRated, CallSuspended
+from billing.aggregates.call import CallRated, CallSuspended, CallVoided
 from billing.aggregates.device import DeviceRegistered, ExtensionAssigned
 from billing.store import Recorded
 
@@ -36,7 +36,7 @@ where devices.device_id = new.device_id"""
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Follow the devices and count their records."""
-    counts: dict[str, tuple[int, int, datetime]] = {}
+    counts: dict[str, tuple[int, int, datetime | None]] = {}
     assigned: dict[tuple[str, str, str], tuple[str, str]] = {}
     for recorded in batch:
         device_id = recorded.stream.partition(":")[2]
@@ -46,6 +46,9 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 suspended += isinstance(event, CallSuspended)
                 last = recorded.envelope.recorded_at
                 counts[event.device_id] = calls + 1, suspended, last
+            case (CallRated() | CallVoided()) as event if _was_suspended(event):
+                count = counts.get(event.device_id, (0, 0, None))
+                counts[event.device_id] = count[0], count[1] - 1, count[2]
             case DeviceRegistered() as event:
                 place = (event.company_id, event.time_zone, event.country, event.area_code)
                 row = (device_id, event.name, event.model, *place, event.format)
@@ -60,3 +63,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     if counts:
         rows = [(device_id, *count) for device_id, count in counts.items()]
         cursor.execute(ADD_CALLS, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _was_suspended(event: CallRated | CallVoided) -> bool:
+    """Whether a later event of a call ends its suspension: nothing else is rated afterwards."""
+    return isinstance(event, CallRated) or event.rating.status == "suspended"

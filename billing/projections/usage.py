@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from psycopg import Cursor
 
-from billing.aggregates.call import CallRated, CallVoided
+from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.binary_arrays import Int8Array, TextArray, register
+from billing.projections.postings import Posting, postings
 from billing.store import Recorded
 
 NAME = "usage"
@@ -36,6 +37,7 @@ WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
 QUARTER_SECONDS = 900  # no zone changes its offset within a quarter of an hour
 Key = tuple[Any, ...]
 Sums = dict[Key, list[int]]
+Posted = CallRated | CallRerated | CallVoided
 
 
 def _sums_of(table: str) -> tuple[str, ...]:
@@ -62,34 +64,40 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     calls: Sums = {}
     areas: Sums = {}
     for recorded in batch:
-        match recorded.event:
-            case CallRated() as event:
-                sign = 1
-            case CallVoided() as event if event.rating.status == "rated":
-                sign = -1
-            case _:
-                continue
-        cdr, rating = event.cdr, event.rating
-        whose = rating.company_id, rating.user_account, rating.gateway_account, event.device_id
-        when = local_hour(int(event.filed_at.timestamp()) // QUARTER_SECONDS, zone)
-        result, currency = cdr.result, rating.currency
-        talk_ms, billed_seconds = sign * cdr.billed_ms, sign * rating.billed_seconds
-        amount_micros = sign * rating.amount_micros
-        for sums, key in (
-            (calls, (when, whose, rating.call_class, result, currency)),
-            (areas, (when[0], whose, rating.area, result, currency)),
-        ):
-            if total := sums.get(key):
-                total[0] += sign
-                total[1] += talk_ms
-                total[2] += billed_seconds
-                total[3] += amount_micros
-            else:
-                sums[key] = [sign, talk_ms, billed_seconds, amount_micros]
+        for posting in postings(recorded.event):
+            # Nothing but an event of a call posts anything.
+            _add_posting((calls, areas), cast("Posted", recorded.event), posting, zone)
     if calls:
         register(cursor)
         for table, sums in _tables(calls, areas).items():
             cursor.execute(ADD[table], _columns(table, sums))
+
+
+def _add_posting(
+    sums_by_class_and_area: tuple[Sums, Sums], event: Posted, posting: Posting, zone: str
+) -> None:
+    cdr, (sign, rating) = event.cdr, posting
+    whose = rating.company_id, rating.user_account, rating.gateway_account, event.device_id
+    when = local_hour(int(event.filed_at.timestamp()) // QUARTER_SECONDS, zone)
+    result, currency = cdr.result, rating.currency
+    figures = (
+        sign,
+        sign * cdr.billed_ms,
+        sign * rating.billed_seconds,
+        sign * rating.amount_micros,
+    )
+    keys = (
+        (when, whose, rating.call_class, result, currency),
+        (when[0], whose, rating.area, result, currency),
+    )
+    for sums, key in zip(sums_by_class_and_area, keys, strict=True):
+        if total := sums.get(key):
+            total[0] += figures[0]
+            total[1] += figures[1]
+            total[2] += figures[2]
+            total[3] += figures[3]
+        else:
+            sums[key] = [*figures]
 
 
 def _tables(calls: Sums, areas: Sums) -> dict[str, Sums]:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from billing.aggregates import call
-from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept
+from billing.aggregates.call import CallRated, CallRerated, CallSuspended, CallVoided, ConflictKept
 from billing.aggregates.event import Event
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
@@ -109,3 +109,38 @@ def test_how_a_record_was_read_is_no_content() -> None:
     digests = [call.content_digest(cdr, msgspec.json.encode(cdr)) for cdr in (flagged, plain)]
     assert digests[0] == digests[1]
     assert call.content_digest(other, msgspec.json.encode(other)) != digests[0]
+
+
+def with_amount(micros: int, *flags: str) -> Rating:
+    return msgspec.structs.replace(RATED, amount_micros=micros, flags=flags)
+
+
+def test_rating_again_posts_old_and_new_and_nothing_where_they_are_the_same() -> None:
+    dearer = with_amount(21_000)
+    rerated = CallRerated(device_id="pbx", filed_at=START, cdr=CDR, before=RATED, rating=dearer)
+    given(call, received(RATED)).when(call.rerate, dearer).then(rerated)
+    given(call, received(RATED)).when(call.rerate, RATED).then()
+    given(call, received(RATED), rerated).when(call.rerate, dearer).then()
+    given(call, received(RATED), rerated).when(call.void, "merged").then(
+        msgspec.structs.replace(VOIDED, rating=dearer)
+    )
+
+
+def test_rating_again_leaves_alone_what_is_voided_suspended_or_would_be() -> None:
+    given(call, received(RATED), VOIDED).when(call.rerate, with_amount(1)).then()
+    given(call, received(NO_RATE)).when(call.rerate, with_amount(1)).then()
+    given(call, received(RATED)).when(call.rerate, NO_RATE).then()
+
+
+def test_a_freeze_of_today_says_nothing_of_an_old_call() -> None:
+    given(call, received(RATED)).when(call.rerate, with_amount(18_000, "frozen_account")).then()
+    frozen = with_amount(18_000, "over_24h", "frozen_account")
+    given(call, received(frozen)).when(call.rerate, with_amount(18_000, "over_24h")).then()
+
+
+def test_recycling_rates_what_was_suspended_and_tells_another_reason_only() -> None:
+    other = Rating(status="suspended", reason="no_account")
+    given(call, received(NO_RATE)).when(call.recycle, RATED).then(received(RATED, raw=""))
+    given(call, received(NO_RATE)).when(call.recycle, NO_RATE).then()
+    given(call, received(NO_RATE)).when(call.recycle, other).then(received(other, raw=""))
+    given(call, received(RATED)).when(call.recycle, with_amount(1)).then()

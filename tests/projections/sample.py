@@ -7,7 +7,14 @@ from typing import Any
 import psycopg
 
 from billing.aggregates.account import AccountRecharged
-from billing.aggregates.call import CallRated, CallSuspended, CallVoided, ConflictKept, stream_of
+from billing.aggregates.call import (
+    CallRated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    ConflictKept,
+    stream_of,
+)
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
@@ -87,13 +94,27 @@ def received(number: int, micros: int, *, user: bool = False, suspended: bool = 
 
 def voided(event: Event) -> Event:
     """The end of a record."""
-    assert isinstance(event, CallRated | CallSuspended)
+    assert isinstance(event, CallRated | CallSuspended | CallRerated)
     return CallVoided(
         device_id=event.device_id,
         filed_at=event.filed_at,
         reason="merged",
         cdr=event.cdr,
         rating=event.rating,
+    )
+
+
+def rerated(event: Event, micros: int, *, user: bool = False) -> Event:
+    """Another rating of a record that was rated, perhaps with another payer."""
+    assert isinstance(event, CallRated)
+    other = received(0, micros, user=user)
+    assert isinstance(other, CallRated)
+    return CallRerated(
+        device_id=event.device_id,
+        filed_at=event.filed_at,
+        cdr=event.cdr,
+        before=event.rating,
+        rating=other.rating,
     )
 
 
@@ -107,7 +128,7 @@ def conflicting(event: Event) -> Event:
 
 def stream(event: Event) -> str:
     """The stream of a record's event."""
-    assert isinstance(event, CallRated | CallSuspended | CallVoided | ConflictKept)
+    assert isinstance(event, CallRated | CallSuspended | CallRerated | CallVoided | ConflictKept)
     return stream_of("pbx", event.filed_at, event.cdr.key)
 
 

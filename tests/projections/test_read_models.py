@@ -19,6 +19,7 @@ from tests.projections.sample import (
     charges,
     conflicting,
     received,
+    rerated,
     rows,
     runner,
     stream,
@@ -95,6 +96,33 @@ def test_a_voided_call_gives_its_charge_back_and_stays_listed(
     assert set(charges(database_url).values()) == {0}
 
 
+def test_a_call_rated_again_gives_back_the_old_charge_and_posts_the_new_one(
+    database_url: str, store: Store, projected: Runner
+) -> None:
+    event = received(1, 18_000)
+    append(store, [(stream(event), event)])
+    projected.catch_up()
+    append(store, [(stream(event), rerated(event, 5_000, user=True))])
+    projected.catch_up()
+    assert ask(database_url, "select status, amount_micros from call_list") == [("rerated", 5_000)]
+    assert ask(database_url, "select account, charged_micros, calls from balances order by 1") == [
+        ("company:acme", 0, 0),
+        ("user:ana", 5_000, 1),
+    ]
+    assert set(charges(database_url).values()) == {5_000}
+
+
+def test_what_is_suspended_at_a_device_is_counted_down_once_it_is_settled(
+    database_url: str, store: Store, projected: Runner
+) -> None:
+    events = [received(number, 0, suspended=True) for number in range(1, 4)]
+    append(store, [(stream(event), event) for event in events])
+    append(store, [(stream(events[0]), received(1, 7_000))])
+    append(store, [(stream(events[1]), voided(events[1]))])
+    projected.catch_up()
+    assert ask(database_url, "select calls, suspended from devices") == [(3, 1)]
+
+
 def test_conflicts_are_counted_beside_the_call(
     database_url: str, store: Store, projected: Runner
 ) -> None:
@@ -158,7 +186,7 @@ def test_two_runners_at_once_count_nothing_twice(
         st.tuples(
             st.integers(0, 10**12),
             st.booleans(),
-            st.sampled_from(["rated", "suspended", "recycled", "voided", "conflict"]),
+            st.sampled_from(["rated", "suspended", "recycled", "voided", "conflict", "rerated"]),
         ),
         max_size=12,
     ),
@@ -179,6 +207,10 @@ def test_whatever_happens_every_read_model_has_the_charges_of_the_log(
             life.append(voided(event))
         if fate == "conflict":
             life.append(conflicting(event))
+        if fate == "rerated":
+            life.append(rerated(event, 7 * micros, user=not user))
+            life.append(rerated(received(number, 7 * micros, user=not user), 3 * micros))
+            expected += 3 * micros
         append(store, [(stream(event), each) for each in life])
         expected += micros if fate in ("rated", "recycled", "conflict") else 0
     usual, running.BATCH = running.BATCH, batch

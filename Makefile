@@ -26,7 +26,7 @@ check: .venv/ready ## ruff, mypy
 	$(BIN)/mypy
 
 messages: .venv/ready ## bring the message catalogue up to date with the code
-	$(BIN)/pybabel --quiet extract -F babel.cfg -k Refused -k N_ --no-location --sort-output \
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k Refused -k __init__ -k N_ --no-location --sort-output \
 	  --project Contarifa --version 1 -o .venv/contarifa.pot billing
 	$(BIN)/pybabel --quiet update -l es --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -D contarifa -i .venv/contarifa.pot -d billing/web/translations

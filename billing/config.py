@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +20,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cdr_port: int = 8081
     time_zone: str = "Europe/Madrid"  # the days of statistics and of every page
     cookie_secure: bool = False  # on behind HTTPS
+    smtp_url: str = ""  # smtp://user:password@host:587; "" sends no mail
+    mail_from: str = "contarifa@localhost"
 
 
 SETTINGS = {
@@ -29,6 +32,8 @@ SETTINGS = {
     "cdr_port": "BILLING_CDR_PORT",
     "time_zone": "BILLING_TIME_ZONE",
     "cookie_secure": "BILLING_COOKIE_SECURE",
+    "smtp_url": "BILLING_SMTP_URL",
+    "mail_from": "BILLING_MAIL_FROM",
 }
 
 
@@ -53,6 +58,13 @@ def _port(text: str) -> int:
     return port
 
 
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError(text)
+    return text
+
+
 def _switch(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
@@ -63,4 +75,5 @@ _READ: dict[str, Callable[[str], object]] = {
     "cdr_port": _port,
     "time_zone": lambda text: ZoneInfo(text).key,
     "cookie_secure": _switch,
+    "smtp_url": _smtp_url,
 }

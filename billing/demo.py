@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 
 from billing.aggregates.number_plan import SEED
-from billing.commands import accounts, administrators, companies, devices, rates
+from billing.commands import (
+    accounts,
+    administrators,
+    companies,
+    devices,
+    rates,
+    sub_accounts,
+)
 from billing.config import Config
 from billing.database import Database
 from billing.ingest.files import ingest_file
@@ -171,9 +178,9 @@ def _company(store: Store, company_id: str) -> None:
     )
     accounts.recharge(store, recharge, said_here())
     user = f"user:{company_id}-recepcion"
-    accounts.open_sub_account(
+    sub_accounts.open_sub_account(
         store,
-        accounts.OpenSubAccount(account=user, company_id=company_id, name="Recepción"),
+        sub_accounts.OpenSubAccount(account=user, company_id=company_id, name="Recepción"),
         said_here(),
     )
     device_id = f"{company_id}-pbx"

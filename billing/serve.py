@@ -21,6 +21,7 @@ from sanic import Sanic
 from billing.config import SETTINGS, Config
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
+from billing.policies.running import run_policies
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -47,9 +48,7 @@ def run_submission(config: Config) -> None:
 
 def run_projections(config: Config) -> None:
     """The projections."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = _until_told_to_stop()
     store = Store(config.database_url)
     runner = Runner(config.database_url, store, projections(config.time_zone))
     logger.info("projections follow the log")
@@ -58,11 +57,25 @@ def run_projections(config: Config) -> None:
     store.close()
 
 
+def run_policy_job(config: Config) -> None:
+    """What the system does by itself: warnings, holds, statements."""
+    run_policies(config, _until_told_to_stop())
+
+
 JOBS: dict[str, Callable[[Config], None]] = {
     "web": run_web,
     "submission": run_submission,
     "projections": run_projections,
+    "policies": run_policy_job,
 }
+
+
+def _until_told_to_stop() -> threading.Event:
+    """Set when this process is asked to end."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _run_sanic(app: Sanic, address: str, port: int) -> None:  # type: ignore[type-arg]

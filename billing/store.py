@@ -300,6 +300,16 @@ class Store:
     where notification_id > %s and (originator_id < 'call:' or originator_id >= 'call;')
     order by notification_id limit %s"""
 
+    AT = """
+    select originator_id, originator_version, notification_id, topic, state from billing_events
+    where notification_id = any(%s) order by notification_id"""
+    # A call names who pays in its state; the accounts' own events are on their stream.
+    CONCERNING = """
+    select originator_id, originator_version, notification_id, topic, state from billing_events
+    where notification_id > %s and notification_id <= %s and (originator_id = %s
+      or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
+    order by notification_id"""
+
     def __init__(self, database_url: str) -> None:
         self._application = _Billing(database_url)
         # Any: the library's types speak of its own event classes.
@@ -328,6 +338,15 @@ class Store:
     def after_without_calls(self, position: int, limit: int) -> list[Recorded]:
         """The same without the events of calls: what changes accounts, devices and rates."""
         return list(self._select(self.AFTER_WITHOUT_CALLS, (position, limit)))
+
+    def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at some positions, in order."""
+        return list(self._select(self.AT, (list(positions),)))
+
+    def concerning(self, account: str, after: int, until: int) -> Iterator[Recorded]:
+        """The events of an account and of the calls it paid, in a stretch of the log."""
+        payer = b'"payer":%b' % _encoder.encode(account)
+        return self._select(self.CONCERNING, (after, until, account, payer))
 
     def append(self, events: Sequence[Pending]) -> int:
         """Append all or none; the last position.

@@ -4,6 +4,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -47,15 +48,22 @@ def template(server_url: str) -> Iterator[str]:
         connection.execute(f"drop database {name} with (force)".encode())
 
 
-@pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
-    """A migrated, empty database of the test's own."""
+@contextmanager
+def fresh_database(server_url: str, template: str) -> Iterator[str]:
+    """A migrated, empty database: its URL, for as long as it is there."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}".encode())
     yield make_conninfo(server_url, dbname=name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated, empty database of the test's own."""
+    with fresh_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture

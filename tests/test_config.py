@@ -23,6 +23,8 @@ def test_every_setting_is_read() -> None:
         "BILLING_CDR_PORT": "81",
         "BILLING_TIME_ZONE": "America/Lima",
         "BILLING_COOKIE_SECURE": "yes",
+        "BILLING_SMTP_URL": "smtps://billing:s3cret@mail.example.com:465",
+        "BILLING_MAIL_FROM": "billing@example.com",
     }
     assert set(given) == set(SETTINGS.values())
     config = read_config(given)
@@ -37,6 +39,7 @@ def test_every_setting_is_read() -> None:
         ("BILLING_CDR_PORT", "x"),
         ("BILLING_TIME_ZONE", "Mars/Olympus"),
         ("BILLING_COOKIE_SECURE", "maybe"),
+        ("BILLING_SMTP_URL", "mail.example.com"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

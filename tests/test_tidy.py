@@ -18,6 +18,7 @@ FORBIDDEN = {
     "projections": ({"commands", "ingest", "web"}, "a read model knows events only"),
     "ingest": ({"projections", "web"}, "ingestion never waits for a read model"),
     "web": ({"ingest"}, "they are two services"),
+    "policies": ({"ingest", "web"}, "they read read models and give commands"),
 }
 # Libraries kept behind one door.
 DOORS = {

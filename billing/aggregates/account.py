@@ -1,10 +1,12 @@
-"""What companies, user accounts and gateway accounts share: a wallet that can be put on hold."""
+"""What companies, user accounts and gateway accounts share: a wallet, its limits and its holds."""
 
+from collections.abc import Callable
 from typing import Self, TypeVar
 
 import msgspec
 
 from billing.aggregates.event import Event
+from billing.aggregates.statement import StatementClosed
 from billing.values import Money, Refused
 
 
@@ -15,6 +17,42 @@ class AccountRecharged(Event, frozen=True, kw_only=True):
     reference: str = ""
 
 
+class RechargeReversed(Event, frozen=True, kw_only=True):
+    """All of a recharge is taken back: that which is event `recharge_version` of the stream."""
+
+    recharge_version: int
+    amount_micros: int  # of the recharge, positive
+    currency: str
+    reason: str
+
+
+class AccountAdjusted(Event, frozen=True, kw_only=True):
+    amount_micros: int  # positive in the account's favour
+    currency: str
+    reason: str
+    reference: str = ""
+
+
+class LimitsSet(Event, frozen=True, kw_only=True):
+    """What the policy watches (policies/limits.py)."""
+
+    credit_limit_micros: int | None  # how far below zero; None: without bound
+    low_balance_micros: int | None  # below it a warning is given; None: never
+    freeze_at_limit: bool
+    warn_email: str = ""
+
+
+class LowBalanceWarned(Event, frozen=True, kw_only=True):
+    balance_micros: int
+    threshold_micros: int
+
+
+class LowBalanceOver(Event, frozen=True, kw_only=True):
+    """The balance is above the threshold again: the next crossing warns anew."""
+
+    balance_micros: int
+
+
 class AccountFrozen(Event, frozen=True, kw_only=True):
     reason: str
 
@@ -23,12 +61,40 @@ class AccountUnfrozen(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class AccountFrozenByPolicy(Event, frozen=True, kw_only=True):
+    balance_micros: int
+    limit_micros: int  # the balance it may not fall below
+
+
+class AccountUnfrozenByPolicy(Event, frozen=True, kw_only=True):
+    balance_micros: int
+
+
+class AccountClosed(Event, frozen=True, kw_only=True):
+    reason: str
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    credit_limit_micros: int | None = None
+    low_balance_micros: int | None = None
+    freeze_at_limit: bool = False
+    warn_email: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The part of an account's state that decisions on its wallet need."""
 
     currency: str
+    own_wallet: bool = True  # of a sub-account without one the company pays
+    version: int = 1  # how many events its stream has
     frozen: bool = False
+    frozen_by_policy: bool = False
+    warned: bool = False
+    closed: bool = False
+    limits: Limits = Limits()
     references: frozenset[str] = frozenset()  # of recharges, so that none is posted twice
+    recharges: dict[int, int] = {}  # version -> amount, of those that were not reversed
+    last_statement: str = ""  # the month "2026-10" closed last
 
     def changed(self, **fields: object) -> Self:
         """This account with some fields replaced."""
@@ -38,21 +104,60 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 T = TypeVar("T", bound="Account")
 
 
+def counting(
+    evolve: Callable[[T | None, Event], T | None],
+) -> Callable[[T | None, Event], T | None]:
+    """Let a state count its events: a recharge is named by its version."""
+
+    def evolve_and_count(account: T | None, event: Event) -> T | None:
+        after = evolve(account, event)
+        return after.changed(version=account.version + 1) if after and account else after
+
+    return evolve_and_count
+
+
 def evolve_wallet(account: T, event: Event) -> T:
     """The account after an event of its wallet; unchanged by any other event."""
     match event:
-        case AccountRecharged(reference=reference) if reference:
+        case AccountRecharged(reference=reference, amount_micros=amount):
+            return account.changed(
+                references=account.references | {reference} if reference else account.references,
+                recharges={**account.recharges, account.version + 1: amount},
+            )
+        case RechargeReversed(recharge_version=version):
+            left = {key: value for key, value in account.recharges.items() if key != version}
+            return account.changed(recharges=left)
+        case AccountAdjusted(reference=reference) if reference:
             return account.changed(references=account.references | {reference})
-        case AccountFrozen():
-            return account.changed(frozen=True)
-        case AccountUnfrozen():
-            return account.changed(frozen=False)
+        case StatementClosed(month=month):
+            return account.changed(last_statement=month)
         case _:
-            return account
+            return _evolve_state(account, event)
+
+
+def _evolve_state(account: T, event: Event) -> T:
+    fields: dict[str, object] = {}
+    match event:
+        case AccountFrozen():
+            fields = {"frozen": True, "frozen_by_policy": False}
+        case AccountFrozenByPolicy():
+            fields = {"frozen": True, "frozen_by_policy": True}
+        case AccountUnfrozen() | AccountUnfrozenByPolicy():
+            fields = {"frozen": False, "frozen_by_policy": False}
+        case LimitsSet():
+            fields = {"limits": Limits(**msgspec.structs.asdict(event))}
+        case LowBalanceWarned():
+            fields = {"warned": True}
+        case LowBalanceOver():
+            fields = {"warned": False}
+        case AccountClosed():
+            fields = {"closed": True}
+    return account.changed(**fields) if fields else account
 
 
 def recharge(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
     """Put `amount` on the account. Refused for another currency, nothing, or a repeat."""
+    _refuse_without_wallet(account)
     if amount.currency != account.currency or amount.micros <= 0:
         raise Refused("A recharge is a positive amount in %(currency)s.", currency=account.currency)
     if reference in account.references:
@@ -67,9 +172,62 @@ def recharge(account: Account, amount: Money, reason: str, reference: str = "") 
     ]
 
 
+def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]:
+    """Take back all of one recharge: that which is event `version` of the account's stream."""
+    _refuse_without_wallet(account)
+    if version not in account.recharges:
+        raise Refused("This recharge was already reversed, or never made.")
+    if not reason.strip():
+        raise Refused("A reversal needs a reason.")
+    return [
+        RechargeReversed(
+            recharge_version=version,
+            amount_micros=account.recharges[version],
+            currency=account.currency,
+            reason=reason.strip(),
+        )
+    ]
+
+
+def adjust(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
+    """Correct the balance by `amount`, up or down."""
+    _refuse_without_wallet(account)
+    if amount.currency != account.currency or not amount.micros:
+        raise Refused(
+            "An adjustment is an amount in %(currency)s, not zero.", currency=account.currency
+        )
+    if not reason.strip():
+        raise Refused("An adjustment needs a reason.")
+    if reference and reference in account.references:
+        raise Refused("A recharge with the reference %(ref)s was already made.", ref=reference)
+    return [
+        AccountAdjusted(
+            amount_micros=amount.micros,
+            currency=amount.currency,
+            reason=reason.strip(),
+            reference=reference,
+        )
+    ]
+
+
+def set_limits(account: Account, limits: Limits) -> list[Event]:
+    """Set what the policy watches. Nothing happens where nothing changes."""
+    _refuse_without_wallet(account)
+    if limits.credit_limit_micros is not None and limits.credit_limit_micros < 0:
+        raise Refused("A credit limit is not negative.")
+    if limits.freeze_at_limit and limits.credit_limit_micros is None:
+        raise Refused("Without a credit limit there is nothing to freeze at.")
+    if limits.warn_email and ("@" not in limits.warn_email or " " in limits.warn_email):
+        raise Refused("%(text)s is not an e-mail address.", text=limits.warn_email)
+    if limits == account.limits:
+        return []
+    return [LimitsSet(**msgspec.structs.asdict(limits))]
+
+
 def freeze(account: Account, reason: str) -> list[Event]:
     """Put the account on hold; calls that still arrive are charged and flagged."""
-    if account.frozen:
+    _refuse_closed(account)
+    if account.frozen and not account.frozen_by_policy:
         raise Refused("This account is already frozen.")
     if not reason.strip():
         raise Refused("A freeze needs a reason.")
@@ -81,3 +239,47 @@ def unfreeze(account: Account, reason: str) -> list[Event]:
     if not account.frozen:
         raise Refused("This account is not frozen.")
     return [AccountUnfrozen(reason=reason)]
+
+
+def apply_limits(account: Account, balance_micros: int) -> list[Event]:
+    """What the policy does at a balance: warn, freeze, or lift what it froze itself."""
+    limits, events = account.limits, list[Event]()
+    threshold = limits.low_balance_micros
+    if account.closed:
+        return []
+    if threshold is not None and balance_micros < threshold and not account.warned:
+        events.append(LowBalanceWarned(balance_micros=balance_micros, threshold_micros=threshold))
+    elif account.warned and (threshold is None or balance_micros >= threshold):
+        events.append(LowBalanceOver(balance_micros=balance_micros))
+    least = floor_of(limits)
+    if least is not None and balance_micros < least and not account.frozen:
+        events.append(AccountFrozenByPolicy(balance_micros=balance_micros, limit_micros=least))
+    elif account.frozen_by_policy and (least is None or balance_micros >= least):
+        events.append(AccountUnfrozenByPolicy(balance_micros=balance_micros))
+    return events
+
+
+def floor_of(limits: Limits) -> int | None:
+    """The balance below which the policy freezes; None where it never does."""
+    if not limits.freeze_at_limit or limits.credit_limit_micros is None:
+        return None
+    return -limits.credit_limit_micros
+
+
+def close(account: Account, reason: str) -> list[Event]:
+    """Close the account for good; calls that still arrive are charged and flagged."""
+    _refuse_closed(account)
+    if not reason.strip():
+        raise Refused("Closing an account needs a reason.")
+    return [AccountClosed(reason=reason.strip())]
+
+
+def _refuse_closed(account: Account) -> None:
+    if account.closed:
+        raise Refused("This account is closed.")
+
+
+def _refuse_without_wallet(account: Account) -> None:
+    _refuse_closed(account)
+    if not account.own_wallet:
+        raise Refused("This account has no wallet of its own; its company pays.")

@@ -14,7 +14,7 @@ from billing.rating.context import NO_STEPS, Rating
 from billing.values import Refused
 
 # What a call was flagged with because of the day it came on; rating it again leaves that alone.
-OF_ITS_DAY = frozenset({"frozen_account"})
+OF_ITS_DAY = frozenset({"frozen_account", "closed_account"})
 LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import available_timezones
 
-from billing.aggregates.account import Account, evolve_wallet
+from billing.aggregates.account import Account, Limits, counting, evolve_wallet
 from billing.aggregates.event import Event
 from billing.values import Refused
 
@@ -19,24 +19,51 @@ class CompanyOpened(Event, frozen=True, kw_only=True):
     credit_limit_micros: int = 0
 
 
+class CompanyChanged(Event, frozen=True, kw_only=True):
+    name: str
+    time_zone: str  # of its rates' bands, from now on
+    payment: str
+
+
 class RateGroupBound(Event, frozen=True, kw_only=True):
     group_id: str
     valid_from: datetime | None = None  # None: from the beginning
 
 
 class Company(Account, frozen=True, kw_only=True):
+    name: str
+    time_zone: str
+    payment: str
     rate_groups: tuple[tuple[datetime | None, str], ...] = ()
 
 
+@counting
 def evolve(company: Company | None, event: Event) -> Company | None:
     """The company after `event`."""
     match event:
-        case CompanyOpened(currency=currency):
-            return Company(currency=currency)
+        case CompanyOpened():
+            return Company(
+                currency=event.currency,
+                name=event.name,
+                time_zone=event.time_zone,
+                payment=event.payment,
+                limits=Limits(credit_limit_micros=opening_credit(event)),
+            )
+        case CompanyChanged() if company:
+            return company.changed(
+                name=event.name, time_zone=event.time_zone, payment=event.payment
+            )
         case RateGroupBound(valid_from=valid_from, group_id=group_id) if company:
             return company.changed(rate_groups=(*company.rate_groups, (valid_from, group_id)))
         case _:
             return company and evolve_wallet(company, event)
+
+
+def opening_credit(event: CompanyOpened) -> int | None:
+    """A prepaid account may not fall below zero; of a postpaid one 0 says that no limit was set."""
+    if event.payment == "prepaid":
+        return event.credit_limit_micros
+    return event.credit_limit_micros or None
 
 
 def open_company(
@@ -52,14 +79,9 @@ def open_company(
     """Open a company account. `currencies` are the ISO 4217 codes that exist."""
     if company:
         raise Refused("This company is already open.")
-    if not name.strip():
-        raise Refused("A company needs a name.")
+    _check(name, time_zone, payment)
     if currency not in currencies:
         raise Refused("%(code)s is not a currency code.", code=currency)
-    if time_zone not in available_timezones():
-        raise Refused("%(zone)s is not a time zone.", zone=time_zone)
-    if payment not in PAYMENTS:
-        raise Refused("Payment is prepaid or postpaid.")
     if credit_limit_micros < 0:
         raise Refused("A credit limit is not negative.")
     return [
@@ -73,10 +95,31 @@ def open_company(
     ]
 
 
+def change_company(company: Company, *, name: str, time_zone: str, payment: str) -> list[Event]:
+    """Change what a company is called and how it pays. Its currency never changes."""
+    if company.closed:
+        raise Refused("This account is closed.")
+    _check(name, time_zone, payment)
+    if (name.strip(), time_zone, payment) == (company.name, company.time_zone, company.payment):
+        return []
+    return [CompanyChanged(name=name.strip(), time_zone=time_zone, payment=payment)]
+
+
+def _check(name: str, time_zone: str, payment: str) -> None:
+    if not name.strip():
+        raise Refused("A company needs a name.")
+    if time_zone not in available_timezones():
+        raise Refused("%(zone)s is not a time zone.", zone=time_zone)
+    if payment not in PAYMENTS:
+        raise Refused("Payment is prepaid or postpaid.")
+
+
 def bind_rate_group(
     company: Company, *, group_id: str, group_currency: str, valid_from: datetime | None
 ) -> list[Event]:
     """Calls that start from `valid_from` on are priced by this group, of the same currency."""
+    if company.closed:
+        raise Refused("This account is closed.")
     if group_currency != company.currency:
         raise Refused(
             "The rate group is in %(group)s, the company in %(company)s.",

@@ -56,14 +56,23 @@ class RoutePrefixesSet(Event, frozen=True, kw_only=True):
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     company_id: str
+    name: str
     time_zone: str
+    tenants: dict[str, str] = {}  # of a hosted device: tenant -> company
+
+    def company_of(self, tenant: str) -> str:
+        """Whose the extensions and trunks of a tenant are; "" where nobody's."""
+        return self.tenants.get(tenant, "") if self.tenants else self.company_id
 
 
 def evolve(device: Device | None, event: Event) -> Device | None:
     """The device after `event`."""
     match event:
-        case DeviceRegistered(company_id=company_id, time_zone=time_zone):
-            return Device(company_id=company_id, time_zone=time_zone)
+        case DeviceRegistered():
+            return Device(company_id=event.company_id, name=event.name, time_zone=event.time_zone)
+        case TenantNamed(tenant=tenant, company_id=company_id) if device:
+            tenants = {**device.tenants, tenant: company_id}
+            return msgspec.structs.replace(device, tenants=tenants)
         case _:
             return device
 

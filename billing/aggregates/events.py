@@ -4,7 +4,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from billing.aggregates.account import AccountFrozen, AccountRecharged, AccountUnfrozen
+from billing.aggregates.account import (
+    AccountAdjusted,
+    AccountClosed,
+    AccountFrozen,
+    AccountFrozenByPolicy,
+    AccountRecharged,
+    AccountUnfrozen,
+    AccountUnfrozenByPolicy,
+    LimitsSet,
+    LowBalanceOver,
+    LowBalanceWarned,
+    RechargeReversed,
+)
 from billing.aggregates.administrator import AdministratorAdded
 from billing.aggregates.call import (
     CallLinked,
@@ -14,7 +26,7 @@ from billing.aggregates.call import (
     CallVoided,
     ConflictKept,
 )
-from billing.aggregates.company import CompanyOpened, RateGroupBound
+from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound
 from billing.aggregates.device import (
     DeviceRegistered,
     ExtensionAssigned,
@@ -26,28 +38,42 @@ from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.number_plan import NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.statement import MonthClosed, StatementClosed
+from billing.aggregates.sub_account import SubAccountRenamed
 from billing.aggregates.user_account import UserAccountOpened
 
 TOPICS: dict[str, type[Event]] = {
+    "AccountAdjusted.1": AccountAdjusted,
+    "AccountClosed.1": AccountClosed,
     "AccountFrozen.1": AccountFrozen,
+    "AccountFrozenByPolicy.1": AccountFrozenByPolicy,
     "AccountRecharged.1": AccountRecharged,
     "AccountUnfrozen.1": AccountUnfrozen,
+    "AccountUnfrozenByPolicy.1": AccountUnfrozenByPolicy,
     "AdministratorAdded.1": AdministratorAdded,
     "CallLinked.1": CallLinked,
     "CallRated.1": CallRated,
     "CallRerated.1": CallRerated,
     "CallSuspended.1": CallSuspended,
     "CallVoided.1": CallVoided,
+    "CompanyChanged.1": CompanyChanged,
     "CompanyOpened.1": CompanyOpened,
     "ConflictKept.1": ConflictKept,
     "DeviceRegistered.1": DeviceRegistered,
     "ExtensionAssigned.1": ExtensionAssigned,
     "GatewayAccountOpened.1": GatewayAccountOpened,
+    "LimitsSet.1": LimitsSet,
+    "LowBalanceOver.1": LowBalanceOver,
+    "LowBalanceWarned.1": LowBalanceWarned,
+    "MonthClosed.1": MonthClosed,
     "NumberPlanReplaced.1": NumberPlanReplaced,
     "RateGroupBound.1": RateGroupBound,
     "RateGroupCreated.1": RateGroupCreated,
     "RatesChanged.1": RatesChanged,
+    "RechargeReversed.1": RechargeReversed,
     "RoutePrefixesSet.1": RoutePrefixesSet,
+    "StatementClosed.1": StatementClosed,
+    "SubAccountRenamed.1": SubAccountRenamed,
     "TenantNamed.1": TenantNamed,
     "TrunkAssigned.1": TrunkAssigned,
     "UserAccountOpened.1": UserAccountOpened,

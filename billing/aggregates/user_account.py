@@ -1,7 +1,8 @@
 """A user account: a sub-account of one company that extensions are assigned to."""
 
-from billing.aggregates.account import Account, evolve_wallet
+from billing.aggregates.account import counting
 from billing.aggregates.event import Event
+from billing.aggregates.sub_account import SubAccount, evolve_sub_account
 from billing.values import Refused
 
 
@@ -12,21 +13,23 @@ class UserAccountOpened(Event, frozen=True, kw_only=True):
     own_wallet: bool = False
 
 
-class UserAccount(Account, frozen=True, kw_only=True):
-    company_id: str
-
-
-def evolve(account: UserAccount | None, event: Event) -> UserAccount | None:
+@counting
+def evolve(account: SubAccount | None, event: Event) -> SubAccount | None:
     """The user account after `event`."""
     match event:
-        case UserAccountOpened(company_id=company_id, currency=currency):
-            return UserAccount(company_id=company_id, currency=currency)
+        case UserAccountOpened():
+            return SubAccount(
+                company_id=event.company_id,
+                name=event.name,
+                currency=event.currency,
+                own_wallet=event.own_wallet,
+            )
         case _:
-            return account and evolve_wallet(account, event)
+            return account and evolve_sub_account(account, event)
 
 
 def open_user_account(
-    account: UserAccount | None, *, company_id: str, name: str, currency: str, own_wallet: bool
+    account: SubAccount | None, *, company_id: str, name: str, currency: str, own_wallet: bool
 ) -> list[Event]:
     """Open a user account; without a wallet of its own the company pays."""
     if account:

@@ -1,24 +1,28 @@
-"""Commands on the accounts of a company, and on the wallet that all three kinds of account have."""
+"""Commands on the wallet that all three kinds of account have, and on its state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from billing.aggregates import account, company, gateway_account, user_account
-from billing.aggregates.event import Envelope
-from billing.commands.deciding import decide, decide_new, existing
+from billing.aggregates.account import Account, Limits
+from billing.aggregates.event import Envelope, Event
+from billing.aggregates.statement import StatementClosed
+from billing.commands.deciding import Step, decide, decide_many, there
 from billing.store import Store
 from billing.values import Money, Refused
 
-
-class OpenSubAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a user ('user:…') or a gateway ('gateway:…')."""
-
-    account: str
-    company_id: str
-    name: str
-    own_wallet: bool = False
+# What happens to a wallet while somebody changes its settings takes nothing from either.
+MOVEMENTS = (
+    account.AccountRecharged,
+    account.RechargeReversed,
+    account.AccountAdjusted,
+    account.LowBalanceWarned,
+    account.LowBalanceOver,
+    StatementClosed,
+)
 
 
 class RechargeAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,31 @@ class RechargeAccount(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     reason: str
     reference: str = ""
+
+
+class RechargeAccounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Many recharges, all or none."""
+
+    recharges: tuple[RechargeAccount, ...]
+
+
+class ReverseRecharge(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    version: int  # of the recharge, in the account's stream
+    reason: str
+
+
+class AdjustAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    amount: Money
+    reason: str
+    reference: str = ""
+
+
+class SetLimits(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    limits: Limits
+    seen: int | None = None  # the version somebody looked at
 
 
 class FreezeAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,71 +67,121 @@ class UnfreezeAccount(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-_EVOLVE: dict[str, Callable[..., Any]] = {
+class CloseAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    reason: str
+
+
+class ApplyLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy found: accounts with their balances in micro-units."""
+
+    balances: tuple[tuple[str, int], ...]
+
+
+EVOLVE: dict[str, Callable[..., Any]] = {
     "company": company.evolve,
     "user": user_account.evolve,
     "gateway": gateway_account.evolve,
 }
-_OPEN: dict[str, Callable[..., Any]] = {
-    "user": user_account.open_user_account,
-    "gateway": gateway_account.open_gateway_account,
-}
 
 
-def _kind(account_id: str) -> str:
+def evolve_of(account_id: str) -> Callable[..., Any]:
+    """How an account of this kind evolves. Refused where it is no account."""
     kind = account_id.partition(":")[0]
-    if kind not in _EVOLVE:
+    if kind not in EVOLVE:
         raise Refused("%(account)s is not an account.", account=account_id)
-    return kind
+    return EVOLVE[kind]
 
 
-def open_sub_account(store: Store, command: OpenSubAccount, envelope: Envelope) -> int:
-    """Open a user or gateway account, in the currency of its company."""
-    kind = _kind(command.account)
-    owner = existing(store, f"company:{command.company_id}", company.evolve)
-    return decide_new(
-        store,
-        command.account,
-        _EVOLVE[kind],
-        lambda state: _OPEN[kind](
-            state,
-            company_id=command.company_id,
-            name=command.name,
-            currency=owner.currency,
-            own_wallet=command.own_wallet,
-        ),
-        envelope,
-    )
+def _decide(
+    store: Store,
+    account_id: str,
+    decision: Callable[[Account], Sequence[Event]],
+    envelope: Envelope,
+) -> int:
+    return decide(store, account_id, evolve_of(account_id), decision, envelope)
 
 
 def recharge(store: Store, command: RechargeAccount, envelope: Envelope) -> int:
     """Put money on an account."""
+    return _decide(store, command.account, lambda state: _recharged(state, command), envelope)
+
+
+def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -> int:
+    """Put money on many accounts, all or none; RowsRefused names the places of the wrong ones."""
+    steps = [
+        Step(each.account, evolve_of(each.account), _recharging(each), place)
+        for place, each in enumerate(command.recharges)
+    ]
+    return decide_many(store, steps, envelope)
+
+
+def _recharging(command: RechargeAccount) -> Callable[[Account | None], list[Event]]:
+    return lambda state: _recharged(there(state, command.account), command)
+
+
+def _recharged(state: Account, command: RechargeAccount) -> list[Event]:
+    return account.recharge(state, command.amount, command.reason, command.reference)
+
+
+def reverse_recharge(store: Store, command: ReverseRecharge, envelope: Envelope) -> int:
+    """Take a recharge back."""
+    return _decide(
+        store,
+        command.account,
+        lambda state: account.reverse_recharge(state, command.version, command.reason),
+        envelope,
+    )
+
+
+def adjust(store: Store, command: AdjustAccount, envelope: Envelope) -> int:
+    """Correct a balance."""
+    return _decide(
+        store,
+        command.account,
+        lambda state: account.adjust(state, command.amount, command.reason, command.reference),
+        envelope,
+    )
+
+
+def set_limits(store: Store, command: SetLimits, envelope: Envelope) -> int:
+    """Set what the policy watches. Overtaken if somebody else set something since."""
     return decide(
         store,
         command.account,
-        _EVOLVE[_kind(command.account)],
-        lambda state: account.recharge(state, command.amount, command.reason, command.reference),
+        evolve_of(command.account),
+        lambda state: account.set_limits(state, command.limits),
         envelope,
+        seen=command.seen,
+        harmless=MOVEMENTS,
     )
 
 
 def freeze(store: Store, command: FreezeAccount, envelope: Envelope) -> int:
     """Put an account on hold."""
-    return decide(
-        store,
-        command.account,
-        _EVOLVE[_kind(command.account)],
-        lambda state: account.freeze(state, command.reason),
-        envelope,
+    return _decide(
+        store, command.account, lambda state: account.freeze(state, command.reason), envelope
     )
 
 
 def unfreeze(store: Store, command: UnfreezeAccount, envelope: Envelope) -> int:
     """Lift the hold of an account."""
-    return decide(
-        store,
-        command.account,
-        _EVOLVE[_kind(command.account)],
-        lambda state: account.unfreeze(state, command.reason),
-        envelope,
+    return _decide(
+        store, command.account, lambda state: account.unfreeze(state, command.reason), envelope
     )
+
+
+def close(store: Store, command: CloseAccount, envelope: Envelope) -> int:
+    """Close an account for good."""
+    return _decide(
+        store, command.account, lambda state: account.close(state, command.reason), envelope
+    )
+
+
+def apply_limits(store: Store, command: ApplyLimits, envelope: Envelope) -> int:
+    """Warn, freeze or lift where the balances ask for it."""
+    steps = [
+        Step(account_id, evolve_of(account_id), partial(account.apply_limits, balance_micros=each))
+        for account_id, each in command.balances
+    ]
+    return decide_many(store, steps, envelope)

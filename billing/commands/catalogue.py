@@ -10,8 +10,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from billing.aggregates.account import AccountFrozen, AccountUnfrozen
-from billing.aggregates.company import CompanyOpened, RateGroupBound
+from billing.aggregates.account import (
+    AccountClosed,
+    AccountFrozen,
+    AccountFrozenByPolicy,
+    AccountUnfrozen,
+    AccountUnfrozenByPolicy,
+)
+from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound
 from billing.aggregates.device import (
     DeviceRegistered,
     ExtensionAssigned,
@@ -19,6 +25,7 @@ from billing.aggregates.device import (
     TenantNamed,
     TrunkAssigned,
 )
+from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.number_plan import IMPORTED, SEED, NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
@@ -52,8 +59,12 @@ class Catalogue:
             RateGroupBound: self._bind_rate_group,
             UserAccountOpened: self._open_sub_account,
             GatewayAccountOpened: self._open_sub_account,
-            AccountFrozen: lambda _, stream, __: self.context.frozen.add(stream),
-            AccountUnfrozen: lambda _, stream, __: self.context.frozen.discard(stream),
+            CompanyChanged: self._change_company,
+            AccountFrozen: self._hold,
+            AccountFrozenByPolicy: self._hold,
+            AccountClosed: self._hold,
+            AccountUnfrozen: self._release,
+            AccountUnfrozenByPolicy: self._release,
             DeviceRegistered: self._register_device,
             TenantNamed: self._name_tenant,
             ExtensionAssigned: self._assign_extension,
@@ -89,6 +100,17 @@ class Catalogue:
         self.context.companies[own_id] = CompanyProfile(
             company_id=own_id, currency=event.currency, zone=ZoneInfo(event.time_zone)
         )
+
+    def _change_company(self, own_id: str, _: str, event: CompanyChanged) -> None:
+        company = self.context.companies[own_id]
+        self.context.companies[own_id] = replace(company, zone=ZoneInfo(event.time_zone))
+
+    def _hold(self, _: str, stream: str, event: Event) -> None:
+        closed = isinstance(event, AccountClosed)
+        self.context.holds[stream] = "closed_account" if closed else "frozen_account"
+
+    def _release(self, _: str, stream: str, __: Event) -> None:
+        self.context.holds.pop(stream, None)
 
     def _bind_rate_group(self, own_id: str, _: str, event: RateGroupBound) -> None:
         company = self.context.companies[own_id]

@@ -7,6 +7,7 @@ from babel.numbers import list_currencies
 
 from billing.aggregates import company, rate_group
 from billing.aggregates.event import Envelope
+from billing.commands.accounts import MOVEMENTS
 from billing.commands.deciding import decide, decide_new, existing
 from billing.store import Store
 
@@ -18,6 +19,14 @@ class OpenCompany(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     payment: str = "postpaid"
     credit_limit_micros: int = 0
+
+
+class ChangeCompany(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    name: str
+    time_zone: str
+    payment: str
+    seen: int | None = None  # the version somebody looked at
 
 
 class BindRateGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +51,21 @@ def open_company(store: Store, command: OpenCompany, envelope: Envelope) -> int:
             currencies=list_currencies(),
         ),
         envelope,
+    )
+
+
+def change_company(store: Store, command: ChangeCompany, envelope: Envelope) -> int:
+    """Change a company's name, zone or payment. Overtaken if somebody else did since."""
+    return decide(
+        store,
+        f"company:{command.company_id}",
+        company.evolve,
+        lambda state: company.change_company(
+            state, name=command.name, time_zone=command.time_zone, payment=command.payment
+        ),
+        envelope,
+        seen=command.seen,
+        harmless=MOVEMENTS,
     )
 
 

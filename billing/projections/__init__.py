@@ -11,6 +11,7 @@ from billing.projections import (
     accounts,
     administrators,
     balances,
+    books,
     calls,
     devices,
     rate_groups,
@@ -32,7 +33,8 @@ def projections(zone: str) -> list[Projection]:
     return [
         Projection(accounts.NAME, accounts.TABLES, accounts.apply, calls=False),
         Projection(administrators.NAME, administrators.TABLES, administrators.apply, calls=False),
-        Projection(balances.NAME, balances.TABLES, balances.apply),
+        Projection(balances.NAME, balances.TABLES, partial(balances.apply, zone=zone), zone=zone),
+        Projection(books.NAME, books.TABLES, partial(books.apply, zone=zone), zone=zone),
         Projection(calls.NAME, calls.TABLES, calls.apply),
         Projection(devices.NAME, devices.TABLES, devices.apply),
         Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply, calls=False),

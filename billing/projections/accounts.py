@@ -1,42 +1,128 @@
-"""Accounts: the companies, user accounts and gateway accounts there are, by name and state."""
+"""Accounts: the companies, user accounts and gateway accounts there are, by name, state and limits.
+
+Their events are few beside calls, so each is one statement, sent together at the end of a batch.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from psycopg import Cursor
 
-from billing.aggregates.account import AccountFrozen, AccountUnfrozen
-from billing.aggregates.company import CompanyOpened, RateGroupBound
+from billing.aggregates.account import (
+    AccountClosed,
+    AccountFrozen,
+    AccountFrozenByPolicy,
+    AccountUnfrozen,
+    AccountUnfrozenByPolicy,
+    LimitsSet,
+    LowBalanceOver,
+    LowBalanceWarned,
+)
+from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound, opening_credit
+from billing.aggregates.device import ExtensionAssigned, TrunkAssigned
+from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.statement import StatementClosed
+from billing.aggregates.sub_account import SubAccountRenamed
 from billing.aggregates.user_account import UserAccountOpened
 from billing.store import Recorded
 
 NAME = "accounts"
-TABLES = ("accounts",)
+TABLES = ("accounts", "rate_group_bindings", "account_lines")
 
 OPEN = """
 insert into accounts (account, kind, company_id, name, currency, own_wallet, state, time_zone,
-  rate_group, payment, opened_at)
-values (%s, %s, %s, %s, %s, %s, 'open', %s, '', %s, %s)"""
-SET_STATE = "update accounts set state = %s where account = %s"
-SET_RATE_GROUP = "update accounts set rate_group = %s where account = %s"
+  rate_group, payment, opened_at, credit_limit_micros)
+values (%s, %s, %s, %s, %s, %s, 'open', %s, '', %s, %s, %s)"""
+BIND = "insert into rate_group_bindings values (%s, %s, %s, %s, %s, %s)"
+GIVE = "insert into account_lines values (%s, %s, %s, %s, %s, %s, %s)"
+SET_VERSIONS = """
+update accounts set version = new.version from unnest(%s::text[], %s::int8[]) as new (id, version)
+where account = id"""
+KINDS = ("company:", "user:", "gateway:")
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the accounts; their events are few, so each is one statement."""
+    """Follow the accounts."""
+    if opened := [row for recorded in batch if (row := _opened(recorded))]:
+        cursor.executemany(OPEN, opened)
+    if given := [row for recorded in batch if (row := _given(recorded))]:
+        cursor.executemany(GIVE, given)
+    if bound := [row for recorded in batch if (row := _bound(recorded))]:
+        cursor.executemany(BIND, bound)
+    versions: dict[str, int] = {}
+    changes: dict[str, list[tuple[Any, ...]]] = {}  # by the columns they set
     for recorded in batch:
-        stream, opened_at = recorded.stream, recorded.envelope.recorded_at
-        kind, _, own_id = stream.partition(":")
-        match recorded.event:
-            case CompanyOpened() as event:
-                row = (own_id, event.name, event.currency, True, event.time_zone, event.payment)
-                cursor.execute(OPEN, (stream, kind, *row, opened_at))
-            case UserAccountOpened() | GatewayAccountOpened() as event:
-                row = (event.company_id, event.name, event.currency, event.own_wallet, "", "")
-                cursor.execute(OPEN, (stream, kind, *row, opened_at))
-            case AccountFrozen():
-                cursor.execute(SET_STATE, ("frozen", stream))
-            case AccountUnfrozen():
-                cursor.execute(SET_STATE, ("open", stream))
-            case RateGroupBound(group_id=group_id):
-                cursor.execute(SET_RATE_GROUP, (group_id, stream))
+        if recorded.stream.startswith(KINDS):
+            versions[recorded.stream] = recorded.version
+            if fields := _changed(recorded.event):
+                names = ", ".join(f"{name} = %s" for name in fields)
+                changes.setdefault(names, []).append((*fields.values(), recorded.stream))
+    for names, rows in changes.items():
+        cursor.executemany(f"update accounts set {names} where account = %s".encode(), rows)
+    if versions:
+        cursor.execute(SET_VERSIONS, (list(versions), list(versions.values())))
+
+
+def _bound(recorded: Recorded) -> tuple[Any, ...]:
+    """The row of a rate group that was bound; empty for any other event."""
+    if not isinstance(recorded.event, RateGroupBound):
+        return ()
+    event, said = recorded.event, recorded.envelope
+    place = recorded.stream.partition(":")[2], recorded.position
+    return (*place, event.group_id, event.valid_from, said.recorded_at, said.actor)
+
+
+def _opened(recorded: Recorded) -> tuple[Any, ...]:
+    """The row of an account that was opened; empty for any other event."""
+    opened_at = recorded.envelope.recorded_at
+    kind, _, own_id = recorded.stream.partition(":")
+    match recorded.event:
+        case CompanyOpened() as event:
+            row = (own_id, event.name, event.currency, True, event.time_zone, event.payment)
+            return (recorded.stream, kind, *row, opened_at, opening_credit(event))
+        case UserAccountOpened() | GatewayAccountOpened() as event:
+            row = (event.company_id, event.name, event.currency, event.own_wallet, "", "")
+            return (recorded.stream, kind, *row, opened_at, None)
+        case _:
+            return ()
+
+
+def _given(recorded: Recorded) -> tuple[Any, ...]:
+    """The row of an extension or trunk that changed hands; empty for any other event."""
+    device_id = recorded.stream.partition(":")[2]
+    match recorded.event:
+        case ExtensionAssigned() as event:
+            line = (event.tenant, event.extension, "extension")
+            return (device_id, *line, recorded.position, event.account, event.valid_from)
+        case TrunkAssigned() as event:
+            line = ("", event.trunk, "trunk")
+            return (device_id, *line, recorded.position, event.account, event.valid_from)
+        case _:
+            return ()
+
+
+def _changed(event: Event) -> dict[str, Any]:
+    """The columns that an event changes, and to what."""
+    row: dict[str, Any] = {}
+    match event:
+        case AccountFrozen(reason=reason):
+            row = {"state": "frozen", "frozen_by_policy": False, "frozen_reason": reason}
+        case AccountFrozenByPolicy():
+            row = {"state": "frozen", "frozen_by_policy": True, "frozen_reason": ""}
+        case AccountUnfrozen() | AccountUnfrozenByPolicy():
+            row = {"state": "open", "frozen_by_policy": False, "frozen_reason": ""}
+        case AccountClosed():
+            row = {"state": "closed", "frozen_by_policy": False, "frozen_reason": ""}
+        case RateGroupBound(group_id=group_id):
+            row = {"rate_group": group_id}
+        case SubAccountRenamed(name=name):
+            row = {"name": name}
+        case StatementClosed(month=month):
+            row = {"statements_through": month}
+        case LowBalanceWarned() | LowBalanceOver():
+            row = {"warned": isinstance(event, LowBalanceWarned)}
+        case CompanyChanged() | LimitsSet():
+            row = msgspec.structs.asdict(event)  # their fields are called as the columns are
+    return row

@@ -1,19 +1,23 @@
-"""Balances: what each wallet holds, was charged and was credited."""
+"""Balances: what each wallet holds, what moved it, and where in the log its charges are."""
 
+import struct
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
+import msgspec
 from psycopg import Cursor
 
-from billing.aggregates.account import AccountRecharged
+from billing.aggregates.account import RechargeReversed
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.posting import Posting, postings_of
 from billing.aggregates.user_account import UserAccountOpened
-from billing.projections.postings import postings
+from billing.projections.days import local_day
 from billing.store import Recorded
 
 NAME = "balances"
-TABLES = ("balances",)
+TABLES = ("balances", "movements", "account_marks", "account_charges", "balance_days")
 
 ADD = """
 insert into balances as wallet (account, currency, balance_micros, charged_micros,
@@ -25,26 +29,206 @@ on conflict (account) do update set
   balance_micros = wallet.balance_micros + excluded.balance_micros,
   charged_micros = wallet.charged_micros + excluded.charged_micros,
   credited_micros = wallet.credited_micros + excluded.credited_micros,
-  calls = wallet.calls + excluded.calls"""
+  calls = wallet.calls + excluded.calls
+returning account, balance_micros"""
+ADD_DAYS = """
+insert into balance_days as old (account, day, charged_micros, credited_micros, calls)
+select * from unnest(%s::text[], %s::date[], %s::int8[], %s::int8[], %s::int8[])
+on conflict (account, day) do update set
+  charged_micros = old.charged_micros + excluded.charged_micros,
+  credited_micros = old.credited_micros + excluded.credited_micros,
+  calls = old.calls + excluded.calls"""
+# A wallet opened by hand has no row in `accounts` yet; its stream names the company.
+ADD_MOVEMENTS = """
+insert into movements
+select new.position, new.account,
+  coalesce((select a.company_id from accounts a where a.account = new.account),
+    split_part(new.account, ':', 2)),
+  new.kind, new.amount, new.currency, new.before, new.before + new.amount, new.reason,
+  new.reference, new.at, new.actor, new.address, new.version, false
+from unnest(%s::int8[], %s::text[], %s::text[], %s::int8[], %s::text[], %s::int8[], %s::text[],
+  %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::int8[])
+  as new (position, account, kind, amount, currency, before, reason, reference, at, actor, address,
+    version)"""
+ADD_MARKS = """
+insert into account_marks
+select * from unnest(%s::text[], %s::int8[], %s::timestamptz[], %s::int8[])"""
+REVERSE = """
+update movements set reversed = true
+from unnest(%s::text[], %s::int8[]) as taken (account, version)
+where movements.account = taken.account and movements.version = taken.version"""
+ADD_CHARGES = """
+insert into account_charges
+select * from unnest(%s::text[], %s::int8[], %s::bytea[], %s::int8[], %s::timestamptz[],
+  %s::timestamptz[])"""
 
 
-def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Post the charges and credits of a batch."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    for recorded in batch:
-        for sign, rating in postings(recorded.event):
-            total = sums.setdefault((rating.payer, rating.currency), [0, 0, 0])
-            total[0] += sign * rating.amount_micros
-            total[2] += sign
+ACCOUNTS = ("company:", "user:", "gateway:")  # what the stream of an account begins with
+
+
+class _Wallet(msgspec.Struct):
+    """What a batch does to one wallet."""
+
+    currency: str
+    charged: int = 0
+    credited: int = 0
+    calls: int = 0
+    charges: list[Recorded] = msgspec.field(default_factory=list)
+
+
+class _Movement(msgspec.Struct):
+    """A recharge, reversal or adjustment, and what the batch had moved before it."""
+
+    recorded: Recorded
+    posting: Posting
+    moved_before: int
+
+
+class _Mark(msgspec.Struct):
+    """An event of an account's own stream, and what the batch had moved when it was told."""
+
+    recorded: Recorded
+    moved: int
+
+
+class _Batch(msgspec.Struct):
+    zone: str
+    wallets: dict[str, _Wallet] = msgspec.field(default_factory=dict)
+    days: dict[tuple[str, date], list[int]] = msgspec.field(default_factory=dict)
+    movements: list[_Movement] = msgspec.field(default_factory=list)
+    marks: list[_Mark] = msgspec.field(default_factory=list)
+    reversed: list[tuple[str, int]] = msgspec.field(default_factory=list)
+
+    def wallet(self, account: str, currency: str) -> _Wallet:
+        """The wallet's part of this batch."""
+        found = self.wallets.get(account)
+        if found is None:
+            found = self.wallets[account] = _Wallet(currency)
+        found.currency = currency
+        return found
+
+    def post(self, recorded: Recorded, posting: Posting) -> None:
+        """Post a change of one wallet."""
+        wallet = self.wallet(posting.account, posting.currency)
+        made = local_day(recorded.envelope.recorded_at, self.zone)
+        day = self.days.setdefault((posting.account, made), [0, 0, 0])
+        if posting.kind == "charge":
+            wallet.charged -= posting.amount_micros
+            wallet.calls += posting.calls
+            if not wallet.charges or wallet.charges[-1] is not recorded:  # one event, two postings
+                wallet.charges.append(recorded)
+            day[0] -= posting.amount_micros
+            day[2] += posting.calls
+        else:
+            moved = wallet.credited - wallet.charged
+            self.movements.append(_Movement(recorded, posting, moved))
+            wallet.credited += posting.amount_micros
+            day[1] += posting.amount_micros
+
+
+def apply(cursor: Cursor[Any], events: Sequence[Recorded], zone: str) -> None:
+    """Post the charges and credits of a batch; days are those of `zone`."""
+    batch = _Batch(zone)
+    for recorded in events:
+        for posting in postings_of(recorded.stream, recorded.event):
+            batch.post(recorded, posting)
         match recorded.event:
-            case AccountRecharged(amount_micros=amount, currency=currency):
-                sums.setdefault((recorded.stream, currency), [0, 0, 0])[1] += amount
+            case RechargeReversed(recharge_version=version):
+                batch.reversed.append((recorded.stream, version))
             case (
                 CompanyOpened(currency=currency)
                 | UserAccountOpened(currency=currency)
                 | GatewayAccountOpened(currency=currency)
             ):
-                sums.setdefault((recorded.stream, currency), [0, 0, 0])
-    if sums:
-        rows = [(*key, *total) for key, total in sums.items()]
-        cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
+                batch.wallet(recorded.stream, currency)
+        if recorded.stream.startswith(ACCOUNTS):
+            # An account that nothing moved in this batch takes part in it all the same.
+            own = batch.wallets.setdefault(recorded.stream, _Wallet(""))
+            batch.marks.append(_Mark(recorded, own.credited - own.charged))
+    if batch.wallets:
+        _write(cursor, batch)
+
+
+def _write(cursor: Cursor[Any], batch: _Batch) -> None:
+    rows = [
+        (account, wallet.currency, wallet.charged, wallet.credited, wallet.calls)
+        for account, wallet in batch.wallets.items()
+    ]
+    cursor.execute(ADD, _columns(rows))
+    balances: dict[str, int] = dict(cursor.fetchall())
+    if batch.days:
+        cursor.execute(ADD_DAYS, _columns([(*key, *sums) for key, sums in batch.days.items()]))
+    charges = [
+        _charges(account, wallet) for account, wallet in batch.wallets.items() if wallet.charges
+    ]
+    if charges:
+        cursor.execute(ADD_CHARGES, _columns(charges))
+    if batch.marks:
+        marks = [_mark(each, batch.wallets, balances) for each in batch.marks]
+        cursor.execute(ADD_MARKS, _columns(marks))
+    if batch.movements:
+        moved = [_movement(each, batch.wallets, balances) for each in batch.movements]
+        cursor.execute(ADD_MOVEMENTS, _columns(moved))
+    if batch.reversed:
+        cursor.execute(REVERSE, _columns(batch.reversed))
+
+
+def _charges(account: str, wallet: _Wallet) -> tuple[Any, ...]:
+    first, last = wallet.charges[0], wallet.charges[-1]
+    return (
+        account,
+        last.position,
+        pack_positions([each.position for each in wallet.charges]),
+        wallet.charged,
+        first.envelope.recorded_at,
+        last.envelope.recorded_at,
+    )
+
+
+def _began(account: str, wallets: dict[str, _Wallet], balances: dict[str, int]) -> int:
+    """What a wallet held before the batch."""
+    wallet = wallets[account]
+    return balances[account] - (wallet.credited - wallet.charged)
+
+
+def _mark(mark: _Mark, wallets: dict[str, _Wallet], balances: dict[str, int]) -> tuple[Any, ...]:
+    recorded = mark.recorded
+    balance = _began(recorded.stream, wallets, balances) + mark.moved
+    return (recorded.stream, recorded.position, recorded.envelope.recorded_at, balance)
+
+
+def _movement(
+    moved: _Movement, wallets: dict[str, _Wallet], balances: dict[str, int]
+) -> tuple[Any, ...]:
+    recorded, posting = moved.recorded, moved.posting
+    event: Any = recorded.event
+    began = _began(posting.account, wallets, balances)
+    said = recorded.envelope
+    return (
+        recorded.position,
+        posting.account,
+        posting.kind,
+        posting.amount_micros,
+        posting.currency,
+        began + moved.moved_before,
+        event.reason,
+        getattr(event, "reference", ""),
+        said.recorded_at,
+        said.actor,
+        said.address,
+        recorded.version,
+    )
+
+
+def pack_positions(positions: Sequence[int]) -> bytes:
+    """Positions as `account_charges` keeps them."""
+    return struct.pack(f"!{len(positions)}q", *positions)
+
+
+def unpack_positions(packed: bytes) -> tuple[int, ...]:
+    """The positions of a row of `account_charges`."""
+    return struct.unpack(f"!{len(packed) // 8}q", packed)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,16 +1,15 @@
 """Usage: calls, talk time and amounts added up by day, hour and area, for each account."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from psycopg import Cursor
 
 from billing.aggregates.call import CallRated, CallRerated, CallVoided
+from billing.aggregates.posting import Posted, posted_ratings
 from billing.binary_arrays import Int8Array, TextArray, register
-from billing.projections.postings import Posting, postings
+from billing.projections.days import local_hour
 from billing.store import Recorded
 
 NAME = "usage"
@@ -34,10 +33,9 @@ KEYS = {
 TABLES = tuple(KEYS)
 SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
 WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
-QUARTER_SECONDS = 900  # no zone changes its offset within a quarter of an hour
 Key = tuple[Any, ...]
 Sums = dict[Key, list[int]]
-Posted = CallRated | CallRerated | CallVoided
+CallEvent = CallRated | CallRerated | CallVoided
 
 
 def _sums_of(table: str) -> tuple[str, ...]:
@@ -64,9 +62,9 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     calls: Sums = {}
     areas: Sums = {}
     for recorded in batch:
-        for posting in postings(recorded.event):
+        for posting in posted_ratings(recorded.event):
             # Nothing but an event of a call posts anything.
-            _add_posting((calls, areas), cast("Posted", recorded.event), posting, zone)
+            _add_posting((calls, areas), cast("CallEvent", recorded.event), posting, zone)
     if calls:
         register(cursor)
         for table, sums in _tables(calls, areas).items():
@@ -74,11 +72,11 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
 
 
 def _add_posting(
-    sums_by_class_and_area: tuple[Sums, Sums], event: Posted, posting: Posting, zone: str
+    sums_by_class_and_area: tuple[Sums, Sums], event: CallEvent, posting: Posted, zone: str
 ) -> None:
     cdr, (sign, rating) = event.cdr, posting
     whose = rating.company_id, rating.user_account, rating.gateway_account, event.device_id
-    when = local_hour(int(event.filed_at.timestamp()) // QUARTER_SECONDS, zone)
+    when = local_hour(event.filed_at, zone)
     result, currency = cdr.result, rating.currency
     figures = (
         sign,
@@ -162,10 +160,3 @@ def _accounts_of(company_id: str, user: str, gateway: str, device_id: str) -> It
         yield "gateway", gateway
         yield "gateways", "gateways:"
         yield "gateways", f"gateways:{company_id}"
-
-
-@lru_cache(maxsize=20_000)
-def local_hour(quarter: int, zone: str) -> tuple[date, int]:
-    """The local day and hour of a quarter of an hour since 1970."""
-    local = datetime.fromtimestamp(quarter * QUARTER_SECONDS, ZoneInfo(zone))
-    return local.date(), local.hour

@@ -55,7 +55,7 @@ class RatingContext(msgspec.Struct, kw_only=True):
     accounts: dict[str, AccountProfile] = {}  # user and gateway accounts, by stream id
     groups: dict[str, RateGroup] = {}
     plan: NumberPlan = msgspec.field(default_factory=NumberPlan)
-    frozen: set[str] = set()  # accounts on hold, by stream id
+    holds: dict[str, str] = {}  # accounts on hold, by stream id: the flag their calls get
 
 
 NO_STEPS = msgspec.Raw(b"[]")

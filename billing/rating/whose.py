@@ -41,8 +41,8 @@ def find_owner(
             draft.payer = wallet = account
     else:
         draft.steps.append(("by_company", draft.company_id))
-    if context.frozen and (wallet in context.frozen or account in context.frozen):
-        draft.flags += ("frozen_account",)
+    if context.holds and (hold := context.holds.get(wallet) or context.holds.get(account)):
+        draft.flags += (hold,)
     draft.steps.append(("direction", draft.direction))
     return company
 

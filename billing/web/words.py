@@ -67,6 +67,7 @@ FLAGS = {
     "forbidden": N_("A call that should not exist"),
     "over_24h": N_("Longer than a day"),
     "frozen_account": N_("The account was frozen"),
+    "closed_account": N_("The account was closed"),
     "b_leg": N_("Second leg of a conversation"),
     "ambiguous_time": N_("Local time that occurs twice"),
     "encoding": N_("Not in UTF-8"),

@@ -14,7 +14,7 @@ from billing.aggregates.event import Event
 from billing.aggregates.number_plan import SEED, NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
 from billing.aggregates.user_account import UserAccountOpened
-from billing.commands import accounts, administrators, companies, rates
+from billing.commands import accounts, administrators, companies, rates, sub_accounts
 from billing.commands.deciding import ATTEMPTS, decide
 from billing.passwords import verify_password
 from billing.rating.plan import PlanEntry
@@ -28,7 +28,9 @@ ACME = companies.OpenCompany(
     company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
 )
 GROUP = rates.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
-ANA = accounts.OpenSubAccount(account="user:ana", company_id="acme", name="Ana", own_wallet=True)
+ANA = sub_accounts.OpenSubAccount(
+    account="user:ana", company_id="acme", name="Ana", own_wallet=True
+)
 
 
 def events(store: Store, stream: str) -> list[Event]:
@@ -64,8 +66,10 @@ def test_what_does_not_exist_is_named(store: Store) -> None:
             store, companies.BindRateGroup(company_id="nobody", group_id="g"), SAID
         )
     with pytest.raises(Refused, match="There is no company:nobody"):
-        accounts.open_sub_account(
-            store, accounts.OpenSubAccount(account="user:x", company_id="nobody", name="X"), SAID
+        sub_accounts.open_sub_account(
+            store,
+            sub_accounts.OpenSubAccount(account="user:x", company_id="nobody", name="X"),
+            SAID,
         )
     with pytest.raises(Refused, match="device:pbx is not an account"):
         accounts.freeze(store, accounts.FreezeAccount(account="device:pbx", reason="x"), SAID)
@@ -87,7 +91,7 @@ def test_a_refused_command_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_sub_account_has_the_currency_of_its_company(store: Store) -> None:
     companies.open_company(store, ACME, SAID)
-    accounts.open_sub_account(store, ANA, SAID)
+    sub_accounts.open_sub_account(store, ANA, SAID)
     assert events(store, "user:ana") == [
         UserAccountOpened(company_id="acme", name="Ana", currency="EUR", own_wallet=True)
     ]
@@ -95,7 +99,7 @@ def test_a_sub_account_has_the_currency_of_its_company(store: Store) -> None:
 
 def test_an_account_is_recharged_frozen_and_unfrozen(store: Store) -> None:
     companies.open_company(store, ACME, SAID)
-    accounts.open_sub_account(store, ANA, SAID)
+    sub_accounts.open_sub_account(store, ANA, SAID)
     ten = accounts.RechargeAccount(
         account="user:ana", amount=Money(10_000_000, "EUR"), reason="cash"
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from billing.aggregates.call import CallRated, CallReceived, CallSuspended, ConflictKept
 from billing.aggregates.number_plan import SEED
-from billing.commands import accounts, companies, devices, rates
+from billing.commands import accounts, companies, devices, rates, sub_accounts
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.rating.cdr import CallRecord, Cdr
@@ -196,10 +196,10 @@ def test_a_catalogue_learns_of_accounts_extensions_holds_plans_and_devices(
 ) -> None:
     catalogue, said = Catalogue(), said_here()
     send(installed, record("k0"), catalogue=catalogue)
-    ana = accounts.OpenSubAccount(
+    ana = sub_accounts.OpenSubAccount(
         account="user:ana", company_id="acme", name="Ana", own_wallet=True
     )
-    accounts.open_sub_account(installed, ana, said)
+    sub_accounts.open_sub_account(installed, ana, said)
     assigned = (devices.Assignment(extension="101", account="user:ana"),)
     devices.assign_extensions(
         installed, devices.AssignExtensions(device_id="pbx", assignments=assigned), said

@@ -381,14 +381,19 @@ def test_a_company_that_is_not_known_has_no_account() -> None:
 
 @pytest.mark.parametrize("frozen", [ANA, "company:acme"])
 def test_a_call_of_a_frozen_account_is_charged_and_flagged(frozen: str) -> None:
-    rating = rate_cdr(cdr(), OWNERS, context(frozen={frozen}))
+    rating = rate_cdr(cdr(), OWNERS, context(holds={frozen: "frozen_account"}))
     assert rating.flags == ("frozen_account",)
     assert rating.amount_micros == 10_000
 
 
 def test_another_account_s_freezing_does_not_matter() -> None:
     own_wallet = device(extensions={("", "101"): owned(BOB)})
-    assert rate_cdr(cdr(), own_wallet, context(frozen={"company:acme", ANA})).flags == ()
+    assert (
+        rate_cdr(
+            cdr(), own_wallet, context(holds=dict.fromkeys(("company:acme", ANA), "frozen_account"))
+        ).flags
+        == ()
+    )
 
 
 # --- direction -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ Message = tuple[str, str | tuple[str, ...]]  # context, msgid (with its plural)
 
 def extracted() -> dict[Message, str]:
     """Every message, and a file it stands in."""
-    keywords = {**DEFAULT_KEYWORDS, "N_": None, "Refused": None}
+    keywords = {**DEFAULT_KEYWORDS, "N_": None, "Refused": None, "__init__": None}
     found: dict[Message, str] = {}
     for file, _, message, _, context in extract_from_dir(BILLING, METHODS, OPTIONS, keywords):
         text = message if isinstance(message, str) else tuple(str(part) for part in message)

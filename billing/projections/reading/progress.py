@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 # A projection that is being rebuilt is far behind for minutes; nobody waits for it.
 LAG = """
 select count(*) filter (where position < %s) from checkpoints
-where position > (select max(position) - 100000 from checkpoints)"""
+where position > (select max(position) - 100000 from checkpoints) and name not like 'policy:%%'"""
 
 
 async def has_reached(connection: AsyncConnection[Any], position: int) -> bool:

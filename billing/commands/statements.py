@@ -1,0 +1,65 @@
+"""Commands that close the books: the month, then the statement of every wallet."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from billing.aggregates import statement
+from billing.aggregates.account import Account
+from billing.aggregates.event import Envelope, Event
+from billing.aggregates.statement import BOOKS, Totals
+from billing.commands.accounts import evolve_of
+from billing.commands.deciding import Step, decide_many, decide_new, there
+from billing.store import Store
+
+
+class CloseMonth(msgspec.Struct, frozen=True, kw_only=True):
+    month: str  # "2026-10"
+    zone: str
+
+
+class AccountMonth(msgspec.Struct, frozen=True, kw_only=True):
+    """What a wallet held when a month began, in micro-units, and what moved it."""
+
+    account: str
+    opening_micros: int
+    totals: Totals
+
+
+class CloseStatements(msgspec.Struct, frozen=True, kw_only=True):
+    month: str
+    accounts: tuple[AccountMonth, ...]
+
+
+def close_month(store: Store, command: CloseMonth, envelope: Envelope) -> int:
+    """Draw the line beneath a month in the log: what follows it belongs to a later one."""
+    return decide_new(
+        store,
+        BOOKS,
+        statement.evolve,
+        lambda books: statement.close_month(books, command.month, command.zone),
+        envelope,
+    )
+
+
+def close_statements(store: Store, command: CloseStatements, envelope: Envelope) -> int:
+    """Close the statements of many accounts; those that are closed already stay as they are."""
+    steps = [
+        Step(each.account, evolve_of(each.account), _decision(command.month, each))
+        for each in command.accounts
+    ]
+    return decide_many(store, steps, envelope)
+
+
+def _decision(month: str, each: AccountMonth) -> Callable[[Account | None], list[Event]]:
+    def close(state: Account | None) -> list[Event]:
+        known = there(state, each.account)
+        return statement.close_statement(
+            known.last_statement,
+            month=month,
+            currency=known.currency,
+            opening_micros=each.opening_micros,
+            totals=each.totals,
+        )
+
+    return close

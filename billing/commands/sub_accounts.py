@@ -1,0 +1,163 @@
+"""Commands on user accounts and gateway accounts: opened, renamed, imported in batches."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from billing.aggregates import company, device, gateway_account, sub_account, user_account
+from billing.aggregates.event import Envelope
+from billing.commands.accounts import MOVEMENTS, evolve_of
+from billing.commands.deciding import Step, decide, decide_many, existing, there
+from billing.store import Store
+from billing.values import Refused
+
+
+class OpenSubAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a user ('user:…') or a gateway ('gateway:…')."""
+
+    account: str
+    company_id: str
+    name: str
+    own_wallet: bool = False
+
+
+class RenameSubAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    name: str
+    seen: int | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """An extension or a trunk of a device, given to an account from a moment on."""
+
+    device_id: str
+    number: str  # the extension, or the trunk's name
+    tenant: str = ""
+    valid_from: datetime | None = None
+
+
+class ImportedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a batch: an account to open, with what is given to it."""
+
+    account: str
+    name: str
+    own_wallet: bool = False
+    lines: tuple[Line, ...] = ()
+
+
+class ImportAccounts(msgspec.Struct, frozen=True, kw_only=True):
+    company_id: str
+    accounts: tuple[ImportedAccount, ...]
+
+
+class GiveLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Extensions (of a user account) or trunks (of a gateway account) change hands."""
+
+    account: str
+    lines: tuple[Line, ...]
+
+
+_OPEN: dict[str, Callable[..., Any]] = {
+    "user": user_account.open_user_account,
+    "gateway": gateway_account.open_gateway_account,
+}
+
+
+def open_sub_account(store: Store, command: OpenSubAccount, envelope: Envelope) -> int:
+    """Open a user or gateway account, in the currency of its company."""
+    opened = ImportedAccount(
+        account=command.account, name=command.name, own_wallet=command.own_wallet
+    )
+    owner = _owner(store, command.company_id)
+    return decide_many(store, [_opening(owner, command.company_id, opened, 0)], envelope)
+
+
+def rename(store: Store, command: RenameSubAccount, envelope: Envelope) -> int:
+    """Call an account something else."""
+    return decide(
+        store,
+        command.account,
+        evolve_of(command.account),
+        lambda state: sub_account.rename(state, command.name),
+        envelope,
+        seen=command.seen,
+        harmless=MOVEMENTS,
+    )
+
+
+def import_accounts(store: Store, command: ImportAccounts, envelope: Envelope) -> int:
+    """Open many accounts and give them their lines, all or nothing.
+
+    RowsRefused names the places of those that can't be taken.
+    """
+    owner = _owner(store, command.company_id)
+    steps = []
+    for place, each in enumerate(command.accounts):
+        steps.append(_opening(owner, command.company_id, each, place))
+        steps += [_giving(command.company_id, each.account, line, place) for line in each.lines]
+    return decide_many(store, steps, envelope)
+
+
+def give_lines(store: Store, command: GiveLines, envelope: Envelope) -> int:
+    """Give extensions or trunks to an account, each from its moment on."""
+    state = existing(store, command.account, evolve_of(command.account))
+    if state.closed:
+        raise Refused("This account is closed.")
+    steps = [
+        _giving(state.company_id, command.account, line, place)
+        for place, line in enumerate(command.lines)
+    ]
+    return decide_many(store, steps, envelope)
+
+
+def _owner(store: Store, company_id: str) -> company.Company:
+    owner = existing(store, f"company:{company_id}", company.evolve)
+    if owner.closed:
+        raise Refused("The company %(name)s is closed.", name=owner.name)
+    return owner
+
+
+def _opening(owner: company.Company, company_id: str, row: ImportedAccount, place: int) -> Step:
+    kind = row.account.partition(":")[0]
+    if kind not in _OPEN:
+        raise Refused("%(account)s is not an account.", account=row.account)
+    return Step(
+        row.account,
+        evolve_of(row.account),
+        lambda state: _OPEN[kind](
+            state,
+            company_id=company_id,
+            name=row.name,
+            currency=owner.currency,
+            own_wallet=row.own_wallet,
+        ),
+        place,
+    )
+
+
+def _giving(company_id: str, account_id: str, line: Line, place: int) -> Step:
+    stream = f"device:{line.device_id}"
+
+    def give(state: device.Device | None) -> Any:
+        known = there(state, stream)
+        if known.company_of(line.tenant) != company_id:
+            raise Refused(
+                "%(line)s of %(device)s belongs to another company.",
+                line=line.number,
+                device=known.name,
+            )
+        if account_id.startswith("gateway:"):
+            return device.assign_trunk(
+                known, trunk=line.number, account=account_id, valid_from=line.valid_from
+            )
+        return device.assign_extension(
+            known,
+            extension=line.number,
+            account=account_id,
+            tenant=line.tenant,
+            valid_from=line.valid_from,
+        )
+
+    return Step(stream, device.evolve, give, place)

@@ -1,0 +1,1 @@
+"""Reactions: what the system does by itself, by ordinary commands, as the read models ask."""

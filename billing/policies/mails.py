@@ -1,0 +1,96 @@
+"""Sends an e-mail when the policy warns or freezes, where SMTP settings and an address are given.
+
+It follows the log with a checkpoint of its own, so a mail is sent at least once, and what happened
+before mails were set up is never sent.
+"""
+
+import logging
+import smtplib
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from psycopg import Connection
+
+from billing.aggregates.account import AccountFrozenByPolicy, LowBalanceWarned
+from billing.store import Recorded, Store
+from billing.values import Money, decimal_string
+
+CHECKPOINT = "policy:mails"
+BATCH = 1_000
+TIMEOUT_SECONDS = 20
+BEGIN = """
+insert into checkpoints (name, position)
+select %s, coalesce(max(last_position), 0) from seals on conflict do nothing"""
+POSITION = "select position from checkpoints where name = %s"
+ADVANCE = "update checkpoints set position = %s where name = %s"
+RECIPIENTS = """
+select account, name, currency, warn_email from accounts
+where account = any(%s) and warn_email <> ''"""
+
+logger = logging.getLogger("billing.policies")
+
+
+class Mailer:
+    """A mail server by its URL: smtp://user:password@host:587, or smtps://…:465."""
+
+    def __init__(self, smtp_url: str, sender: str) -> None:
+        self._url = urlsplit(smtp_url)
+        self._sender = sender
+
+    def send(self, recipient: str, subject: str, text: str) -> None:
+        """Send one message. Raises OSError or SMTPException where it can't."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
+        message.set_content(text)
+        url, secure = self._url, self._url.scheme == "smtps"
+        kind = smtplib.SMTP_SSL if secure else smtplib.SMTP
+        with kind(url.hostname or "", url.port or 0, timeout=TIMEOUT_SECONDS) as server:
+            if not secure and server.has_extn("starttls"):
+                server.starttls()
+            if url.username:
+                server.login(unquote(url.username), unquote(url.password or ""))
+            server.send_message(message)
+
+
+def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> None:
+    """Send what the log calls for since the last time."""
+    connection.execute(BEGIN, (CHECKPOINT,))
+    row = connection.execute(POSITION, (CHECKPOINT,)).fetchone()
+    position = row[0] if row else 0
+    while events := store.after_without_calls(position, BATCH):
+        told = [
+            each
+            for each in events
+            if isinstance(each.event, LowBalanceWarned | AccountFrozenByPolicy)
+        ]
+        rows = connection.execute(RECIPIENTS, ([each.stream for each in told],)).fetchall()
+        recipients = {account: rest for account, *rest in rows}
+        for each in told:
+            if each.stream in recipients:
+                _send(mailer, each, *recipients[each.stream])
+        position = events[-1].position
+        connection.execute(ADVANCE, (position, CHECKPOINT))
+
+
+def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipient: str) -> None:
+    event: Any = recorded.event
+    balance = Money(event.balance_micros, currency)
+    amount = f"{decimal_string(balance.micros)} {balance.currency}"
+    if isinstance(event, LowBalanceWarned):
+        subject = f"{name}: saldo bajo / low balance"
+        text = (
+            f"El saldo de {name} es {amount}, por debajo del aviso fijado.\n"
+            f"The balance of {name} is {amount}, below the threshold that was set.\n"
+        )
+    else:
+        subject = f"{name}: cuenta congelada / account frozen"
+        text = (
+            f"El saldo de {name} es {amount}, por debajo de su límite. La cuenta quedó congelada.\n"
+            f"The balance of {name} is {amount}, below its limit. The account was frozen.\n"
+        )
+    try:
+        mailer.send(recipient, subject, text)
+    except (OSError, smtplib.SMTPException) as error:
+        # A mail server that refuses must not hold up the others; the page and the log warn as well.
+        logger.warning("The mail about %s could not be sent: %s", recorded.stream, error)

@@ -1,0 +1,44 @@
+"""The job that runs the policies for as long as the service lives."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+import psycopg
+
+from billing.config import Config
+from billing.policies.closing import close_books
+from billing.policies.limits import watch_limits
+from billing.policies.mails import Mailer, send_mails
+from billing.store import Store
+
+EVERY_SECONDS = 1.0
+SHOWN = """
+select count(*) filter (where position < %s) = 0 from checkpoints where name not like 'policy:%%'"""
+
+logger = logging.getLogger("billing.policies")
+
+
+def run_policies(config: Config, stopping: threading.Event) -> None:
+    """React until told to stop. What was decided is not looked at before it shows."""
+    store = Store(config.database_url)
+    mailer = Mailer(config.smtp_url, config.mail_from) if config.smtp_url else None
+    waiting_for = 0
+    with psycopg.connect(config.database_url, autocommit=True) as connection:
+        logger.info("policies watch the read models")
+        while not stopping.is_set():
+            if _shows(connection, waiting_for):
+                now = datetime.now(UTC)
+                waiting_for = max(
+                    watch_limits(connection, store, now),
+                    close_books(connection, store, now),
+                )
+                if mailer:
+                    send_mails(connection, store, mailer)
+            stopping.wait(EVERY_SECONDS)
+    store.close()
+
+
+def _shows(connection: psycopg.Connection, position: int) -> bool:
+    row = connection.execute(SHOWN, (position,)).fetchone()
+    return bool(row and row[0])

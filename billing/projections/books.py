@@ -1,0 +1,110 @@
+"""The books: what moved each wallet in each month, and the statements that were closed.
+
+A charge belongs to the month its call began in, a movement to the month it was made in; but what
+comes after that month was closed belongs to the open one, marked as late. Where the line is drawn
+is an event (`MonthClosed`), so every replay of the log puts every charge into the same month.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Cursor
+
+from billing.aggregates.posting import Posting, postings_of
+from billing.aggregates.statement import MonthClosed, StatementClosed, month_after
+from billing.projections.days import local_month
+from billing.store import Recorded
+
+NAME = "books"
+TABLES = ("books", "account_months", "statements")
+
+STATE = "select open_month, zone from books"
+SET_STATE = """
+insert into books (open_month, zone) values (%s, %s)
+on conflict (one) do update set open_month = excluded.open_month"""
+# A rebuild must cut the months where they were cut, whatever the installation's zone is by now.
+FIRST_ZONE = """
+select convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'zone' from billing_events
+where originator_id = 'books' and originator_version = 1"""
+ADD = """
+insert into account_months as old (account, month, kind, class, late, calls, billed_seconds,
+  amount_micros)
+select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::int8[],
+  %s::int8[], %s::int8[])
+on conflict (account, month, kind, class, late) do update set
+  calls = old.calls + excluded.calls,
+  billed_seconds = old.billed_seconds + excluded.billed_seconds,
+  amount_micros = old.amount_micros + excluded.amount_micros"""
+ADD_STATEMENTS = "insert into statements values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+Key = tuple[str, str, str, str, bool]  # account, month, kind, class, late
+
+
+class _Books:
+    """The months of a batch."""
+
+    def __init__(self, open_month: str, zone: str) -> None:
+        self.open_month = open_month
+        self.zone = zone
+        self.sums: dict[Key, list[int]] = {}
+
+    def post(self, recorded: Recorded, posting: Posting) -> None:
+        """Add what an event moved to its month."""
+        month = local_month(recorded.envelope.recorded_at, self.zone)
+        if posting.filed_at:
+            month = min(month, local_month(posting.filed_at, self.zone))
+        late = month < self.open_month
+        month = self.open_month if late else month
+        key = (posting.account, month, posting.kind, posting.call_class, late)
+        total = self.sums.setdefault(key, [0, 0, 0])
+        total[0] += posting.calls
+        total[1] += posting.billed_seconds
+        total[2] += posting.amount_micros
+
+
+def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
+    """Post a batch to its months."""
+    found = cursor.execute(STATE).fetchone() or _begin(cursor, batch[0], zone)
+    books = _Books(*found)
+    statements = []
+    for recorded in batch:
+        for posting in postings_of(recorded.stream, recorded.event):
+            books.post(recorded, posting)
+        match recorded.event:
+            case MonthClosed(month=month):
+                books.open_month = month_after(month)
+            case StatementClosed():
+                statements.append(_statement(recorded))
+    if books.open_month != found[0]:
+        cursor.execute(SET_STATE, (books.open_month, books.zone))
+    if books.sums:
+        rows = [(*key, *total) for key, total in books.sums.items()]
+        cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
+    if statements:
+        cursor.executemany(ADD_STATEMENTS, statements)
+
+
+def _begin(cursor: Cursor[Any], first: Recorded, zone: str) -> tuple[str, str]:
+    """Open the books with the installation; calls from before it are late ones of that month."""
+    closed_in = cursor.execute(FIRST_ZONE).fetchone()
+    zone = closed_in[0] if closed_in else zone
+    state = local_month(first.envelope.recorded_at, zone), zone
+    cursor.execute(SET_STATE, state)
+    return state
+
+
+def _statement(recorded: Recorded) -> tuple[Any, ...]:
+    event: Any = recorded.event
+    totals = event.totals
+    return (
+        recorded.stream,
+        event.month,
+        recorded.position,
+        event.currency,
+        event.opening_micros,
+        totals.change_micros + totals.charged_micros,
+        totals.charged_micros,
+        event.closing_micros,
+        sum(charge.calls for charge in totals.charges),
+        recorded.envelope.recorded_at,
+    )

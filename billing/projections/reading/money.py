@@ -1,0 +1,254 @@
+"""What the pages about money show: one account, its balance over time, movements, statements."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, tuple_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.values import Money, Period
+
+KEY_TYPE = tuple[int]
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of any kind, as it stands now."""
+
+    account: str
+    kind: str
+    company_id: str
+    company: str
+    name: str
+    currency: str
+    own_wallet: bool
+    state: str
+    time_zone: str
+    rate_group: str
+    payment: str
+    opened_at: datetime
+    version: int
+    frozen_by_policy: bool
+    frozen_reason: str
+    warned: bool
+    credit_limit_micros: int | None
+    low_balance_micros: int | None
+    freeze_at_limit: bool
+    warn_email: str
+    balance_micros: int
+    charged_micros: int
+    credited_micros: int
+    calls: int
+
+    @property
+    def own_id(self) -> str:
+        """The id without its kind."""
+        return self.account.partition(":")[2]
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate group a company was bound to, in the order it was said."""
+
+    group_id: str
+    name: str
+    valid_from: datetime | None
+    recorded_at: datetime
+    actor: str
+
+
+class DayBalance(msgspec.Struct, frozen=True):
+    """What a wallet held at the end of a day, and what the day moved, in micro-units."""
+
+    day: date
+    balance_micros: int
+    charged_micros: int
+    credited_micros: int
+
+
+class MovementFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which movements; an empty field admits all."""
+
+    period: Period | None
+    zone: ZoneInfo
+    account: str = ""
+    account_kind: str = ""
+    company_id: str = ""
+    kind: str = ""
+    text: str = ""  # part of the account's name, the reason or the reference
+
+
+class MovementRow(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    account: str
+    name: str
+    company_id: str
+    company: str
+    kind: str
+    amount_micros: int
+    currency: str
+    before_micros: int
+    after_micros: int
+    reason: str
+    reference: str
+    recorded_at: datetime
+    actor: str
+    address: str
+    version: int
+    reversed: bool
+
+
+class StatementRow(msgspec.Struct, frozen=True, kw_only=True):
+    month: str
+    currency: str
+    opening_micros: int
+    credited_micros: int
+    charged_micros: int
+    closing_micros: int
+    calls: int
+    closed_at: datetime
+
+
+VIEW = """
+select a.account, a.kind, a.company_id, coalesce(c.name, a.company_id) as company, a.name,
+ a.currency, a.own_wallet, a.state, a.time_zone, coalesce(g.name, a.rate_group) as rate_group,
+ a.payment, a.opened_at, a.version, a.frozen_by_policy, a.frozen_reason, a.warned,
+ a.credit_limit_micros, a.low_balance_micros, a.freeze_at_limit, a.warn_email,
+ coalesce(b.balance_micros, 0) as balance_micros, coalesce(b.charged_micros, 0) as charged_micros,
+ coalesce(b.credited_micros, 0) as credited_micros, coalesce(b.calls, 0) as calls
+from accounts a
+ left join balances b on b.account = a.account
+ left join accounts c on c.account = 'company:' || a.company_id
+ left join rate_groups g on g.group_id = a.rate_group
+where a.account = %s"""
+BINDINGS = """
+select b.group_id, coalesce(g.name, b.group_id) as name, b.valid_from, b.recorded_at, b.actor
+from rate_group_bindings b left join rate_groups g on g.group_id = b.group_id
+where b.company_id = %s order by b.bound_at"""
+DAYS = """
+select day, charged_micros, credited_micros from balance_days
+where account = %s and day >= %s order by day desc"""
+MOVEMENTS = """
+select m.position, m.account, coalesce(a.name, m.account) as name, m.company_id,
+ coalesce(c.name, m.company_id) as company, m.kind, m.amount_micros, m.currency, m.before_micros,
+ m.after_micros, m.reason, m.reference, m.recorded_at, m.actor, m.address, m.version, m.reversed
+from movements m
+ left join accounts a on a.account = m.account
+ left join accounts c on c.account = 'company:' || m.company_id"""
+MOVEMENT_SUMS = """
+select m.currency, m.kind, count(*), sum(m.amount_micros)::bigint
+from movements m left join accounts a on a.account = m.account"""
+STATEMENTS = """
+select month, currency, opening_micros, credited_micros, charged_micros, closing_micros, calls,
+ closed_at
+from statements where account = %s order by month desc limit 120"""
+MONTH = """
+select account, kind, class, late, calls, billed_seconds, amount_micros from account_months
+where account = %s and month = %s order by late, class"""
+OPEN_MONTH = "select open_month from books"
+
+
+async def view_account(connection: AsyncConnection[Any], account: str) -> AccountView | None:
+    """One account, or None."""
+    async with connection.cursor(row_factory=class_row(AccountView)) as cursor:
+        await cursor.execute(VIEW, (account,))
+        return await cursor.fetchone()
+
+
+async def bindings_of(connection: AsyncConnection[Any], company_id: str) -> list[Binding]:
+    """The rate groups a company was ever bound to."""
+    async with connection.cursor(row_factory=class_row(Binding)) as cursor:
+        await cursor.execute(BINDINGS, (company_id,))
+        return await cursor.fetchall()
+
+
+async def balance_by_day(
+    connection: AsyncConnection[Any], account: str, today: date, days: int, balance_micros: int
+) -> list[DayBalance]:
+    """The balance at the end of each of the last days, oldest first: counted back from now."""
+    first = today - timedelta(days=days - 1)
+    cursor = await connection.execute(DAYS, (account, first))
+    moved = {day: (charged, credited) for day, charged, credited in await cursor.fetchall()}
+    found = []
+    for back in range(days):
+        day = today - timedelta(days=back)
+        charged, credited = moved.get(day, (0, 0))
+        found.append(DayBalance(day, balance_micros, charged, credited))
+        balance_micros += charged - credited
+    return found[::-1]
+
+
+def _where(wanted: MovementFilter) -> tuple[str, dict[str, Any]]:
+    where, values = "where true", {"part": like(wanted.text), "text": wanted.text.lower()}
+    if wanted.period:
+        where += " and m.recorded_at >= %(begin)s and m.recorded_at < %(end)s"
+        values["begin"], values["end"] = wanted.period.bounds(wanted.zone)  # type: ignore[assignment]
+    for field in ("account", "company_id", "kind"):
+        if value := getattr(wanted, field):
+            where += f" and m.{field} = %({field})s"
+            values[field] = value
+    if wanted.account_kind:
+        where += " and a.kind = %(account_kind)s"
+        values["account_kind"] = wanted.account_kind
+    if wanted.text:
+        where += (
+            " and (lower(a.name) like lower(%(part)s) or lower(m.reason) like lower(%(part)s)"
+            " or lower(m.reference) = %(text)s)"
+        )
+    return where, values
+
+
+async def list_movements(
+    connection: AsyncConnection[Any], wanted: MovementFilter, place: Place | None, size: int
+) -> Page[MovementRow]:
+    """One page of the movements, newest first."""
+    where, values = _where(wanted)
+    order = "desc"
+    if place:
+        sign, order = (">", "asc") if place.backwards else ("<", "desc")
+        where += f" and m.position {sign} %(key)s"
+        values["key"] = place.key[0]
+    async with connection.cursor(row_factory=class_row(MovementRow)) as cursor:
+        await cursor.execute(
+            f"{MOVEMENTS} {where} order by m.position {order} limit {size + 1}", values
+        )
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.position,))
+
+
+async def total_movements(
+    connection: AsyncConnection[Any], wanted: MovementFilter
+) -> dict[str, list[Money]]:
+    """The totals of the whole filter: by kind, one amount a currency."""
+    where, values = _where(wanted)
+    cursor = await connection.execute(
+        f"{MOVEMENT_SUMS} {where} group by m.currency, m.kind order by 1, 2", values
+    )
+    totals: dict[str, list[Money]] = {}
+    for currency, kind, _, micros in await cursor.fetchall():
+        totals.setdefault(kind, []).append(Money(micros, currency))
+    return totals
+
+
+async def statements_of(connection: AsyncConnection[Any], account: str) -> list[StatementRow]:
+    """The closed statements of an account, the newest first."""
+    async with connection.cursor(row_factory=class_row(StatementRow)) as cursor:
+        await cursor.execute(STATEMENTS, (account,))
+        return await cursor.fetchall()
+
+
+async def month_rows(
+    connection: AsyncConnection[Any], account: str, month: str
+) -> list[tuple[Any, ...]]:
+    """What moved a wallet in a month, as policies/closing.totals_of reads it."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(MONTH, (account, month))
+    return await cursor.fetchall()
+
+
+async def open_month(connection: AsyncConnection[Any]) -> str:
+    """The month the books stand at; "" before the first event."""
+    cursor = await connection.execute(OPEN_MONTH)
+    row = await cursor.fetchone()
+    return row[0] if row else ""

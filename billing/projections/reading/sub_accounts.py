@@ -1,0 +1,137 @@
+"""What the pages of user accounts and gateway accounts show."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.values import Money
+
+KEY_TYPE = tuple[str, str]
+
+
+class SubAccountFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accounts; an empty field admits all."""
+
+    kind: str  # user, gateway
+    text: str = ""  # part of the name, or an extension or trunk it has
+    company_id: str = ""
+    state: str = ""  # open, frozen, closed
+
+
+class SubAccountRow(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    name: str
+    sort_name: str
+    company_id: str
+    company: str
+    currency: str
+    own_wallet: bool
+    state: str
+    lines: str
+    balance_micros: int
+
+
+class SubAccountTotals(msgspec.Struct, frozen=True, kw_only=True):
+    accounts: int
+    balances: tuple[Money, ...]
+
+
+class LineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An extension or a trunk that an account has, or had."""
+
+    device_id: str
+    device: str
+    tenant: str
+    line: str
+    valid_from: datetime | None
+    valid_until: datetime | None  # when somebody else got it
+
+
+# Whose a line is now: the one it was given to last.
+CURRENT_LINES = """
+(select string_agg(l.line, ', ' order by l.line) from (
+  select distinct on (device_id, kind, tenant, line) account, line from account_lines
+  where (device_id, kind, tenant, line) in (
+    select device_id, kind, tenant, line from account_lines where account = a.account)
+  order by device_id, kind, tenant, line, given_at desc) l
+ where l.account = a.account)"""
+LIST = f"""
+select a.account, a.name, lower(a.name) as sort_name, a.company_id,
+ coalesce(c.name, a.company_id) as company, a.currency, a.own_wallet, a.state,
+ coalesce({CURRENT_LINES}, '') as lines, coalesce(b.balance_micros, 0) as balance_micros
+from accounts a
+ left join balances b on b.account = a.account
+ left join accounts c on c.account = 'company:' || a.company_id"""
+SUMS = """
+select a.currency, count(*), coalesce(sum(b.balance_micros) filter (where a.own_wallet), 0)::bigint,
+ bool_or(a.own_wallet)
+from accounts a left join balances b on b.account = a.account"""
+LINES = """
+select l.device_id, coalesce(d.name, l.device_id) as device, l.tenant, l.line, l.valid_from,
+ l.valid_until
+from (
+  select *, lead(coalesce(valid_from, '-infinity')) over same as valid_until
+  from account_lines where (device_id, kind, tenant, line) in (
+    select device_id, kind, tenant, line from account_lines where account = %(account)s)
+  window same as (partition by device_id, kind, tenant, line
+    order by coalesce(valid_from, '-infinity'), given_at)) l
+ left join devices d on d.device_id = l.device_id
+where l.account = %(account)s and (l.valid_until is null or l.valid_until > '-infinity')
+order by l.valid_until desc nulls first, l.line limit 500"""
+
+
+def _where(wanted: SubAccountFilter) -> tuple[str, dict[str, Any]]:
+    where = "where a.kind = %(kind)s"
+    if wanted.text:
+        where += (
+            " and (lower(a.name) like lower(%(part)s) or a.account in"
+            " (select account from account_lines where line = %(text)s))"
+        )
+    if wanted.company_id:
+        where += " and a.company_id = %(company_id)s"
+    if wanted.state:
+        where += " and a.state = %(state)s"
+    return where, {**msgspec.structs.asdict(wanted), "part": like(wanted.text)}
+
+
+async def list_sub_accounts(
+    connection: AsyncConnection[Any], wanted: SubAccountFilter, place: Place | None, size: int
+) -> Page[SubAccountRow]:
+    """One page of the accounts, by name."""
+    where, values = _where(wanted)
+    order = "asc"
+    if place:
+        values |= {"key_name": place.key[0], "key_id": place.key[1]}
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and (lower(a.name), a.account) {sign} (%(key_name)s, %(key_id)s)"
+    async with connection.cursor(row_factory=class_row(SubAccountRow)) as cursor:
+        await cursor.execute(
+            f"{LIST} {where} order by lower(a.name) {order}, a.account {order} limit {size + 1}",
+            values,
+        )
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.sort_name, row.account))
+
+
+async def total_sub_accounts(
+    connection: AsyncConnection[Any], wanted: SubAccountFilter
+) -> SubAccountTotals:
+    """The totals of the whole filter: what the accounts with a wallet of their own hold."""
+    where, values = _where(wanted)
+    cursor = await connection.execute(f"{SUMS} {where} group by a.currency order by 1", values)
+    rows = await cursor.fetchall()
+    return SubAccountTotals(
+        accounts=sum(row[1] for row in rows),
+        balances=tuple(Money(row[2], row[0]) for row in rows if row[3]),
+    )
+
+
+async def lines_of(connection: AsyncConnection[Any], account: str) -> list[LineRow]:
+    """The extensions or trunks an account has and had, those of now first."""
+    async with connection.cursor(row_factory=class_row(LineRow)) as cursor:
+        await cursor.execute(LINES, {"account": account})
+        return await cursor.fetchall()

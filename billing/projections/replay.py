@@ -1,0 +1,59 @@
+"""Replays one account from the log alone and compares it, to the micro-unit."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from psycopg import Connection, IsolationLevel
+
+from billing.aggregates.statement import StatementClosed
+from billing.projections.reading.history import moved_on
+from billing.store import Store
+
+WINDOW = 50_000  # positions read at a time
+SHOWN = """
+select position, (select balance_micros from balances where account = %s) from checkpoints
+where name = 'balances'"""
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """How far a replay is, and what it found. Amounts in micro-units."""
+
+    until: int  # the log position that the read model shows
+    shown_micros: int  # what the read model says
+    position: int = 0
+    events: int = 0
+    balance_micros: int = 0
+    faults: list[str] = []  # months whose statement doesn't follow from the one before
+    done: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether the log and the read model agree, and every statement follows."""
+        return self.done and self.balance_micros == self.shown_micros and not self.faults
+
+
+def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[Progress]:
+    """Recompute an account's balance from its events, telling the progress. Blocks.
+
+    Nothing is taken from a read model but the figure it is compared with.
+    """
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    with connection.transaction():
+        row = connection.execute(SHOWN, (account,)).fetchone() or (0, 0)
+    progress = Progress(until=row[0], shown_micros=row[1] or 0)
+    closing = 0
+    while progress.position < progress.until:
+        until = min(progress.position + WINDOW, progress.until)
+        for recorded in store.concerning(account, progress.position, until):
+            progress.events += 1
+            progress.balance_micros += moved_on(account, recorded)
+            event = recorded.event
+            if isinstance(event, StatementClosed):
+                expected = event.opening_micros + event.totals.change_micros
+                if event.opening_micros != closing or event.closing_micros != expected:
+                    progress.faults.append(event.month)
+                closing = event.closing_micros
+        progress.position = until
+        progress.done = until == progress.until
+        yield progress

@@ -5,17 +5,21 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
 from billing.projections.reading import accounts, devices
 from billing.projections.reading import calls as reading
+from billing.projections.reading.call_filter import CallFilter
+from billing.projections.reading.call_totals import area_choices, total_calls
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
+from billing.web.call_filters import MORE, read_call_filter
 from billing.web.call_story import tell_story
 from billing.web.explain import explain
-from billing.web.filters import presets, read_call_filter
+from billing.web.filters import presets
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
@@ -34,9 +38,8 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         arrived = await reading.count_arrived(connection)
         found = await reading.list_calls(connection, wanted, listing.place, PAGE_SIZE)
-        totals = await reading.total_calls(connection, wanted)
-        companies = await accounts.company_choices(connection, wanted.company_id)
-        equipment = await devices.device_choices(connection, wanted.device_id)
+        totals = await total_calls(connection, wanted)
+        choices = {} if partial else await _choices(connection, wanted)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
         request,
@@ -46,13 +49,25 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         given=listing.given,
         found=found,
         totals=totals,
-        companies=companies,
-        devices=equipment,
+        choices=choices,
+        more=[name for name in MORE if name in listing.given],
         arrived=arrived,
         today=today,
         presets=presets(today),
         path="/calls",
     )
+
+
+async def _choices(connection: AsyncConnection[Any], wanted: CallFilter) -> dict[str, Any]:
+    company = wanted.company_id
+    user, gateway = wanted.user_account, wanted.gateway_account
+    return {
+        "companies": await accounts.company_choices(connection, company),
+        "devices": await devices.device_choices(connection, wanted.device_id),
+        "users": await accounts.sub_account_choices(connection, "user", company, user),
+        "gateways": await accounts.sub_account_choices(connection, "gateway", company, gateway),
+        "areas": await area_choices(connection, wanted.period),
+    }
 
 
 @blueprint.get("/calls/<quoted_id:path>")

@@ -10,7 +10,8 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from billing.projections.reading.calls import CallFilter, export_calls
+from billing.projections.reading.call_filter import CallFilter
+from billing.projections.reading.calls import export_calls
 from billing.web.export import WorkbookWriter
 
 AT_ONCE = 2

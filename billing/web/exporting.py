@@ -8,11 +8,13 @@ from sanic.exceptions import NotFound
 from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
 
 from billing.projections.reading import accounts, devices
-from billing.projections.reading.calls import CallFilter, export_calls, total_calls
+from billing.projections.reading.call_filter import CallFilter
+from billing.projections.reading.call_totals import total_calls
+from billing.projections.reading.calls import export_calls
 from billing.web.access import EVERY_ROLE, admits, current_session
+from billing.web.call_filters import describe, read_call_filter
 from billing.web.export import CsvWriter
 from billing.web.export_jobs import Job
-from billing.web.filters import describe, read_call_filter
 from billing.web.i18n import gettext, language
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
@@ -56,16 +58,20 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
     wanted, _ = read_call_filter(request, site.zone)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
-        names = await accounts.account_names(connection, [f"company:{wanted.company_id}"])
-        device = await devices.device_name(connection, wanted.device_id)
-    company = names.get(f"company:{wanted.company_id}", wanted.company_id)
+        names = await accounts.account_names(
+            connection,
+            [f"company:{wanted.company_id}", wanted.user_account, wanted.gateway_account],
+        )
+        names[f"device:{wanted.device_id}"] = await devices.device_name(
+            connection, wanted.device_id
+        )
     job = Job(
         session.administrator_id if session else "",
         site.exports.new_path(),
         _file_name(wanted, "xlsx"),
         0 if totals.more else totals.calls,
     )
-    described = describe(wanted, company, device)
+    described = describe(wanted, names)
     site.exports.begin(site.pool, wanted, language(), described, job)
     if job.task:
         await asyncio.wait([job.task], timeout=PATIENCE_SECONDS)

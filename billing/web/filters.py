@@ -1,22 +1,19 @@
-"""Reads the filters of the lists from an address, and says them in words."""
+"""Reads the filters of the lists from an address."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sanic import Request
 
-from billing.projections.reading.calls import CallFilter, key_type, last_days
+from billing.projections.reading.calls import last_days
 from billing.projections.reading.paging import Place, decode_place
 from billing.values import Period, Refused
-from billing.web import words
-from billing.web.formats import day
 from billing.web.i18n import gettext
 
 LONGEST = 100  # characters of a search
 DEFAULT_DAYS = 30
-FILLERS = str.maketrans("", "", " .-()/")  # what people write between the digits of a number
+LONGEST_DAYS = 3_660  # of a period: ten years and their leap days
 PLACES = ("after", "before")
 
 
@@ -29,10 +26,20 @@ class Listing(msgspec.Struct, frozen=True):
 
 def read_listing(request: Request[Any, Any], names: tuple[str, ...], key: Any) -> Listing:
     """The filters of `names` an address gives, and the place in the list it names."""
-    values = {name: str(request.args.get(name, "")).strip()[:LONGEST] for name in names}
+    values = {name: _text(name, str(request.args.get(name, "")).strip()) for name in names}
     after, before = (str(request.args.get(name, "")) for name in PLACES)
     given = {name: value for name, value in values.items() if value}
     return Listing(given, decode_place(after, before, key))
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > LONGEST:
+        raise Refused(
+            "The filter %(name)s is longer than %(most)s characters.", name=name, most=LONGEST
+        )
+    if "\x00" in value:
+        raise Refused("The filter %(name)s can't be %(value)s.", name=name, value=repr(value))
+    return value
 
 
 def choice(given: dict[str, str], name: str, known: dict[str, str]) -> str:
@@ -43,37 +50,14 @@ def choice(given: dict[str, str], name: str, known: dict[str, str]) -> str:
     return value
 
 
-CALL_FILTERS = ("from", "to", "q", "class", "company", "device", "result", "status")
-
-
-def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFilter, Listing]:
-    """The filter of the call list; the last 30 days unless a period is given."""
-    listing = read_listing(request, CALL_FILTERS, key_type())
-    given = listing.given
-    today = datetime.now(UTC).astimezone(zone).date()
-    return CallFilter(
-        period=_period(given, today),
-        zone=zone,
-        text=_search(given.get("q", "")),
-        call_class=choice(given, "class", words.CLASSES),
-        company_id=given.get("company", ""),
-        device_id=given.get("device", ""),
-        result=choice(given, "result", words.RESULTS),
-        status=choice(given, "status", words.STATUSES),
-    ), listing
-
-
-def _search(text: str) -> str:
-    """A number without what people write between its digits; anything else as it stands."""
-    bare = text.translate(FILLERS)
-    return bare if bare.removeprefix("+").isdecimal() else text
-
-
-def _period(given: dict[str, str], today: date) -> Period:
+def read_period(given: dict[str, str], today: date) -> Period:
+    """The days an address asks for; the last 30 unless it says."""
     last = _day(given, "to") or max(today, _day(given, "from") or today)
     first = _day(given, "from") or last_days(last, DEFAULT_DAYS).first
     if first > last:
         raise Refused("The period ends before it begins.")
+    if (last - first).days > LONGEST_DAYS:
+        raise Refused("A period can't be longer than ten years.")
     return Period(first, last)
 
 
@@ -103,21 +87,3 @@ def presets(today: date) -> list[tuple[str, Period]]:
         (gettext("This month"), Period(month, today)),
         (gettext("Last month"), Period(last_of_previous.replace(day=1), last_of_previous)),
     ]
-
-
-def describe(wanted: CallFilter, company: str, device: str) -> list[tuple[str, str]]:
-    """The filter in words, for the spreadsheet that holds exactly its calls."""
-    said = [
-        (gettext("From"), day(wanted.period.first)),
-        (gettext("To"), day(wanted.period.last)),
-        (gettext("Time zone"), wanted.zone.key),
-    ]
-    chosen = (
-        (gettext("Number or extension"), wanted.text),
-        (gettext("Class"), words.word(words.CLASSES, wanted.call_class)),
-        (gettext("Company"), company),
-        (gettext("Device"), device),
-        (gettext("Result"), words.word(words.RESULTS, wanted.result)),
-        (gettext("Status"), words.word(words.STATUSES, wanted.status)),
-    )
-    return [*said, *((name, value) for name, value in chosen if value)]

@@ -22,6 +22,17 @@ STATUSES = {
     "rerated": N_("Re-rated"),
     "voided": N_("Voided"),
     "conflict": N_("In conflict"),
+    "charged": N_("Charged"),
+}
+MATCHES = {"begins": N_("Begins with it"), "ends": N_("Ends with it")}
+WEEKDAYS = {
+    "1": N_("Monday"),
+    "2": N_("Tuesday"),
+    "3": N_("Wednesday"),
+    "4": N_("Thursday"),
+    "5": N_("Friday"),
+    "6": N_("Saturday"),
+    "7": N_("Sunday"),
 }
 REASONS = {
     "bad_time": N_("Time not understood"),
@@ -85,3 +96,8 @@ ROUNDINGS = {
 def word(words: dict[str, str], code: str) -> str:
     """The word for a code in the reader's language; the code itself where there is none."""
     return gettext(words[code]) if code in words else code
+
+
+def choices(words: dict[str, str]) -> list[tuple[str, str]]:
+    """Codes and their words, to choose from."""
+    return [(code, gettext(text)) for code, text in words.items()]

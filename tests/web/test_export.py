@@ -23,6 +23,8 @@ ROW = CallRow(
     company_id="c",
     company='=HYPERLINK("http://evil.example")',
     device="@d",
+    user="",
+    gateway="",
     extension="101",
     caller="101",
     dialled="914230628",

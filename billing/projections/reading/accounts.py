@@ -59,6 +59,10 @@ from accounts a left join balances b on b.account = a.account"""
 CHOICES = """
 select company_id, name from accounts where kind = 'company'
 order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
+SUB_CHOICES = """
+select account, name from accounts
+where kind = %(kind)s and (%(company)s = '' or company_id = %(company)s)
+order by account = %(chosen)s desc, lower(name), account limit %(most)s"""
 NAMES = "select account, name from accounts where account = any(%s)"
 
 
@@ -107,6 +111,15 @@ async def company_choices(
 ) -> list[tuple[str, str]]:
     """Ids and names to choose a company from, by name; the chosen one is always among them."""
     cursor = await connection.execute(CHOICES, {"chosen": chosen, "most": most})
+    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
+
+
+async def sub_account_choices(
+    connection: AsyncConnection[Any], kind: str, company_id: str, chosen: str, most: int = 500
+) -> list[tuple[str, str]]:
+    """User or gateway accounts to choose from, by name, of one company or of all."""
+    values = {"kind": kind, "company": company_id, "chosen": chosen, "most": most}
+    cursor = await connection.execute(SUB_CHOICES, values)
     return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
 
 

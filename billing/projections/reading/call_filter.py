@@ -1,0 +1,107 @@
+"""Which calls a list, its totals and its exports speak of."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.projections.reading.paging import like
+from billing.values import Period
+
+ANY, NONE = "*", "-"  # instead of an account or an area: has one, has none
+UNRATED = "status in ('suspended', 'voided')"  # word for word what the partial index says
+
+
+class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which calls; an empty field admits all."""
+
+    period: Period
+    zone: ZoneInfo
+    text: str = ""  # of the number, matched as `match` says; or an extension exactly
+    match: str = ""  # '' = part, begins, ends
+    call_class: str = ""
+    company_id: str = ""
+    user_account: str = ""
+    gateway_account: str = ""
+    device_id: str = ""
+    extension: str = ""
+    area: str = ""
+    result: str = ""
+    status: str = ""  # rated, suspended, rerated, voided; conflict; charged: rated or re-rated
+    currency: str = ""
+    least_micros: int | None = None
+    most_micros: int | None = None
+    weekday: int | None = None  # 1 = Monday
+    hour: int | None = None  # of the local clock
+
+
+EQUAL = {
+    "call_class": "c.class",
+    "company_id": "c.company_id",
+    "device_id": "c.device_id",
+    "extension": "c.extension",
+    "result": "c.result",
+    "status": "c.status",
+    "currency": "c.currency",
+}
+# What may also be asked to be there, or not to be there.
+PRESENT = {
+    "user_account": "c.user_account_id",
+    "gateway_account": "c.gateway_account_id",
+    "area": "c.area",
+}
+STATUSES = {"conflict": "c.conflicts > 0", "charged": f"not c.{UNRATED}"}
+TEXTS = {
+    "": "(c.number like %(part)s or c.dialled like %(part)s or c.extension = %(text)s)",
+    "begins": "(c.number like %(start)s or c.number like %(plus_start)s)",
+    "ends": "reverse(c.number) like %(end_reversed)s",
+}
+NUMBERS = {
+    "least_micros": "c.amount_micros >= %(least_micros)s",
+    "most_micros": "c.amount_micros <= %(most_micros)s",
+    "weekday": "extract(isodow from c.started_at at time zone %(zone)s) = %(weekday)s",
+    "hour": "extract(hour from c.started_at at time zone %(zone)s) = %(hour)s",
+}
+IN_PERIOD = "c.started_at >= %(begin)s and c.started_at < %(end)s"
+
+
+def where_calls(wanted: CallFilter) -> tuple[str, dict[str, Any]]:
+    """The condition on `call_list c`, and its values."""
+    begin, end = wanted.period.bounds(wanted.zone)
+    literal = like(wanted.text)[1:-1]
+    values = msgspec.structs.asdict(wanted) | {
+        "begin": begin,
+        "end": end,
+        "zone": wanted.zone.key,
+        "part": f"%{literal}%",
+        "start": f"{literal}%",
+        "plus_start": f"+{literal}%",
+        "end_reversed": f"{like(wanted.text[::-1])[1:]}",
+    }
+    del values["period"]
+    return " and ".join([IN_PERIOD, *_conditions(wanted)]), values
+
+
+def _conditions(wanted: CallFilter) -> list[str]:
+    found = []
+    if wanted.text:
+        found.append(TEXTS[wanted.match])
+    for field, column in EQUAL.items():
+        value = getattr(wanted, field)
+        if value:
+            found.append(
+                STATUSES[value]
+                if field == "status" and value in STATUSES
+                else f"{column} = %({field})s"
+            )
+    for field, column in PRESENT.items():
+        value = getattr(wanted, field)
+        if value in (ANY, NONE):
+            found.append(f"{column} {'<>' if value == ANY else '='} ''")
+        elif value:
+            # Said twice: the planner uses the partial index without knowing the value.
+            there = "" if field == "area" else f" and {column} <> ''"
+            found.append(f"{column} = %({field})s{there}")
+    return found + [
+        condition for field, condition in NUMBERS.items() if getattr(wanted, field) is not None
+    ]

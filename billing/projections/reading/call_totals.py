@@ -1,0 +1,196 @@
+"""The totals of a filter of calls: from the roll-ups where they know it, else counted."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from billing.projections.reading.call_filter import ANY, NONE, UNRATED, CallFilter, where_calls
+from billing.values import Money, Period
+
+COUNT_BOUND = 20_000  # beyond it a count takes longer than a person waits
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over the whole filter. With `more`, there are more calls than were counted.
+
+    Suspended and voided calls are on the list and count as calls; nothing else of them is added.
+    """
+
+    calls: int = 0
+    rated: int = 0
+    answered: int = 0  # of the rated ones
+    talk_ms: int = 0
+    amounts: tuple[Money, ...] = ()
+    more: bool = False
+
+
+class RollUp(msgspec.Struct, frozen=True):
+    """A table of sums, and the condition under which it says what a filter asks."""
+
+    table: str
+    answered: str
+    where: str
+
+
+BY_RESULT = "sum(c.calls) filter (where c.result = 'answered')"
+COUNTED = "sum(c.answered)"
+# What each roll-up knows beside the period, the account and the currency.
+KNOWN = {
+    "usage_days": {"call_class", "result"},
+    "usage_areas": {"area"},
+    "usage_hours": {"call_class", "weekday", "hour"},
+}
+COLUMNS = {
+    "call_class": "c.class = %(call_class)s",
+    "result": "c.result = %(result)s",
+    "currency": "c.currency = %(currency)s",
+    "weekday": "extract(isodow from c.day) = %(weekday)s",
+    "hour": "c.hour = %(hour)s",
+    "company_id": "c.company_id = %(company_id)s",
+    "device_id": "c.device_id = %(device_id)s",
+}
+ACCOUNTS = ("company_id", "user_account", "gateway_account", "device_id")
+DETAILS = ("text", "extension", "area", "least_micros", "most_micros", "weekday", "hour")
+# The primary key begins with the company.
+OF_USER = """
+ c.company_id in (select company_id from accounts where account = %(user_account)s)
+ and c.user_account_id = %(user_account)s"""
+AREAS = """
+select distinct area from usage_areas
+where account = '*' and day > %s and day <= %s and area <> '' order by area"""
+AREA_DAYS = 31  # at the end of a period: what is called is called in a month
+SUMS = f"""
+ count(*), count(*) filter (where not {UNRATED}),
+ count(*) filter (where not {UNRATED} and result = 'answered'),
+ coalesce(sum(talk_ms) filter (where not {UNRATED}), 0)::bigint,
+ coalesce(sum(amount_micros) filter (where not {UNRATED}), 0)::bigint"""
+
+
+def days_of(period: Period) -> list[date]:
+    """Every day of a period: an index finds each of them, whatever its column stands behind."""
+    count = (period.last - period.first).days + 1
+    return [period.first + timedelta(days=number) for number in range(count)]
+
+
+def account_of(wanted: CallFilter) -> tuple[str, str] | None:
+    """The kind and name under which roll-ups add up what the filter's accounts say, if any."""
+    company, gateway = wanted.company_id, wanted.gateway_account
+    found = {
+        (): ("*", "*"),
+        ("company_id",): ("company", f"company:{company}"),
+        ("device_id",): ("device", f"device:{wanted.device_id}"),
+        ("gateway_account",): ("gateway", gateway),
+    }
+    if gateway == NONE:
+        del found["gateway_account",]
+    for kind in ("user", "gateway"):
+        field = f"{kind}_account"
+        if getattr(wanted, field) == ANY:
+            found[field,] = found["company_id", field] = f"{kind}s", f"{kind}s:{company}"
+    return found.get(tuple(field for field in ACCOUNTS if getattr(wanted, field)))
+
+
+def roll_up_of(wanted: CallFilter) -> RollUp | None:
+    """The roll-up that knows this filter; None where only the calls themselves do."""
+    if wanted.status not in ("", "charged"):
+        return None
+    details = {field for field in DETAILS if getattr(wanted, field) not in ("", None)}
+    details |= {field for field in ("call_class", "result") if getattr(wanted, field)}
+    account = account_of(wanted)
+    if account is None:
+        return _by_day(wanted) if details <= KNOWN["usage_days"] else None
+    kind, _ = account
+    for table, known in KNOWN.items():
+        if details <= known and (table == "usage_days" or kind != "device"):
+            conditions = ["c.account = %(account)s", *_equal(wanted, details | {"currency"})]
+            if table == "usage_days":
+                conditions.append("c.kind = %(kind)s")
+            if "area" in details:
+                conditions.append(_present(wanted.area, "c.area", "area"))
+            answered = BY_RESULT if table == "usage_days" else COUNTED
+            return RollUp(table, answered, " and ".join(conditions))
+    return None
+
+
+def _by_day(wanted: CallFilter) -> RollUp:
+    """Several accounts at once: the days of each combination."""
+    fields = {"call_class", "result", "currency", "company_id", "device_id"}
+    conditions = _equal(wanted, fields)
+    if wanted.user_account in ("", ANY, NONE):
+        conditions.append(_present(wanted.user_account, "c.user_account_id", "user_account"))
+    else:
+        conditions.append(OF_USER)
+    conditions.append(_present(wanted.gateway_account, "c.gateway_account_id", "gateway_account"))
+    return RollUp("daily_usage", BY_RESULT, " and ".join(filter(None, conditions)))
+
+
+def _equal(wanted: CallFilter, fields: set[str]) -> list[str]:
+    return [
+        condition
+        for field, condition in COLUMNS.items()
+        if field in fields and getattr(wanted, field) not in ("", None)
+    ]
+
+
+def _present(value: str, column: str, field: str) -> str:
+    if value in (ANY, NONE):
+        return f"{column} {'<>' if value == ANY else '='} ''"
+    return f"{column} = %({field})s" if value else ""
+
+
+async def total_calls(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals:
+    """The totals of the whole filter."""
+    roll_up = roll_up_of(wanted)
+    if roll_up is None:
+        return await _count(connection, wanted)
+    where, values = where_calls(wanted)
+    kind, account = account_of(wanted) or ("", "")
+    values |= {"days": days_of(wanted.period), "kind": kind, "account": account}
+    cursor = await connection.execute(
+        f"select c.currency, sum(c.calls)::bigint, sum(c.calls)::bigint,"
+        f" coalesce({roll_up.answered}, 0)::bigint, sum(c.talk_ms)::bigint,"
+        f" sum(c.amount_micros)::bigint from {roll_up.table} c"
+        f" where c.day = any(%(days)s) and {roll_up.where} group by c.currency",
+        values,
+    )
+    totals = _totals(await cursor.fetchall())
+    if wanted.status == "charged":
+        return totals
+    cursor = await connection.execute(
+        f"select count(*) from call_list c where {where} and {UNRATED}", values
+    )
+    unrated = await cursor.fetchone() or (0,)
+    return msgspec.structs.replace(totals, calls=totals.calls + unrated[0])
+
+
+async def _count(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals:
+    where, values = where_calls(wanted)
+    cursor = await connection.execute(
+        f"select currency, {SUMS} from (select currency, status, result, talk_ms, amount_micros"
+        f" from call_list c where {where} limit {COUNT_BOUND + 1}) counted group by currency",
+        values,
+    )
+    totals = _totals(await cursor.fetchall())
+    if totals.calls > COUNT_BOUND:
+        # What was added up is an arbitrary part: a sum of it would be a wrong figure.
+        return Totals(calls=COUNT_BOUND, more=True)
+    return totals
+
+
+def _totals(rows: list[tuple[Any, ...]]) -> Totals:
+    return Totals(
+        calls=sum(row[1] for row in rows),
+        rated=sum(row[2] for row in rows),
+        answered=sum(row[3] for row in rows),
+        talk_ms=sum(row[4] for row in rows),
+        amounts=tuple(Money(row[5], row[0]) for row in sorted(rows) if row[0] and row[2]),
+    )
+
+
+async def area_choices(connection: AsyncConnection[Any], period: Period) -> list[str]:
+    """The areas that were called of late, by name."""
+    first = max(period.first, period.last - timedelta(days=AREA_DAYS))
+    cursor = await connection.execute(AREAS, (first - timedelta(days=1), period.last))
+    return [row[0] for row in await cursor.fetchall()]

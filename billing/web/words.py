@@ -22,7 +22,7 @@ STATUSES = {
     "rerated": N_("Re-rated"),
     "voided": N_("Voided"),
     "conflict": N_("In conflict"),
-    "charged": N_("Charged"),
+    "charged": N_("Rated or re-rated"),
 }
 MATCHES = {"begins": N_("Begins with it"), "ends": N_("Ends with it")}
 WEEKDAYS = {

@@ -15,6 +15,7 @@ from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate
 from billing.ingest.files import ingest_file
 from billing.interpreter import tune
+from billing.keeping.past import Past
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -104,8 +105,10 @@ def run_demo(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def run_verify(_: argparse.Namespace, config: Config) -> int:
-    verdict = verify(config.database_url)
+    verdict = verify(config.database_url, folder=config.archives)
     print(f"{verdict.events} events under {verdict.seals} seals: {verdict.fault or 'all fit'}.")
+    for missing in verdict.missing:
+        print(f"Not checked, {missing}")
     return 1 if verdict.fault else 0
 
 
@@ -117,7 +120,8 @@ def run_psql(arguments: argparse.Namespace, config: Config) -> int:
 def run_rebuild(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
     store = Store(config.database_url)
-    runner = Runner(config.database_url, store, projections(config.time_zone))
+    past = Past(store, config.archives)
+    runner = Runner(config.database_url, store, projections(config.time_zone), past)
     runner.rebuild(arguments.name)
     runner.catch_up()
     print(f"{arguments.name} was rebuilt.")

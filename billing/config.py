@@ -23,6 +23,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: str = ""  # smtp://user:password@host:587; "" sends no mail
     mail_from: str = "contarifa@localhost"
 
+    @property
+    def archives(self) -> Path:
+        """Where the files of archived months lie."""
+        return self.data_dir / "archives"
+
+    @property
+    def backups(self) -> Path:
+        """Where backups are made."""
+        return self.data_dir / "backups"
+
 
 SETTINGS = {
     "database_url": "DATABASE_URL",

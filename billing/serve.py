@@ -22,6 +22,7 @@ from billing.config import SETTINGS, Config
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
 from billing.policies.running import run_policies
+from billing.keeping.past import Past
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -50,7 +51,8 @@ def run_projections(config: Config) -> None:
     """The projections."""
     stopping = _until_told_to_stop()
     store = Store(config.database_url)
-    runner = Runner(config.database_url, store, projections(config.time_zone))
+    past = Past(store, config.archives)
+    runner = Runner(config.database_url, store, projections(config.time_zone), past)
     logger.info("projections follow the log")
     runner.run(config.database_url, stopping)
     runner.close()

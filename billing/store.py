@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
+from uuid import UUID
 
 import msgspec
 from eventsourcing.application import Application
@@ -141,9 +142,12 @@ class EventRecorder(PostgresApplicationRecorder):
     )
     select pg_notify('{CHANNEL}', '')"""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._months: set[str] = set()  # call months known to have their partition
+    # Never remembered: a month that has its partition now may be archived and dropped tomorrow.
+    MONTHS = """
+    select month, to_regclass('billing_events_' || replace(month, '-', '_')) is null,
+     exists (select from archived_months as archived where archived.month = given.month)
+    from unnest(%s::text[]) as given (month)"""
+    ARCHIVED = "select key, version from archived_calls where key = any(%s)"
 
     def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:
         """Append; returns positions, 0 for an event that was there (with `skip_existing`).
@@ -155,21 +159,22 @@ class EventRecorder(PostgresApplicationRecorder):
             cursor: Cursor[Any] = rows_as_dicts
             cursor.row_factory = tuple_row
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            months = self._ensure_partitions(cursor, streams)
-            new = self._new(cursor, stored_events)
+            archived = self._ensure_partitions(cursor, streams)
+            new = self._new(cursor, stored_events, archived)
             if len(new) < len(stored_events) and not kwargs.get("skip_existing"):
                 raise Conflict
             positions = self._copy(cursor, new) if new else {}
-        self._months |= months  # not before the commit: a rolled-back partition is not there
         return [positions.get(id(row), 0) for row in stored_events]
 
-    def _new(self, cursor: Cursor[Any], rows: Sequence[Row]) -> list[Row]:
+    def _new(self, cursor: Cursor[Any], rows: Sequence[Row], archived: set[str]) -> list[Row]:
         """The rows whose key is not in the log. Under the lock that stays true until the commit."""
         register(cursor)
         streams = TextArray.of([row.originator_id.encode() for row in rows])
         versions = [row.originator_version for row in rows]
         cursor.execute(self.KNOWN, (streams, versions), binary=True, prepare=True)
         known = set(cursor.fetchall())
+        if archived:
+            known |= self._archived(cursor, rows, archived)
         new = []
         for row in rows:
             key = row.originator_id, row.originator_version
@@ -177,6 +182,22 @@ class EventRecorder(PostgresApplicationRecorder):
                 known.add(key)  # given twice in one batch it is stored once
                 new.append(row)
         return new
+
+    def _archived(
+        self, cursor: Cursor[Any], rows: Sequence[Row], months: set[str]
+    ) -> set[tuple[str, int]]:
+        """Those of the keys that lie in the file of an archived month."""
+        candidates = {
+            archived_key(row.originator_id): row
+            for row in rows
+            if partition_of(row.originator_id) in months
+        }
+        cursor.execute(self.ARCHIVED, (list(candidates),))
+        return {
+            (candidates[key].originator_id, version)
+            for key, last in cursor.fetchall()
+            for version in range(1, last + 1)
+        }
 
     def _copy(self, cursor: Cursor[Any], rows: Sequence[Row]) -> dict[int, int]:
         """Write rows and seal them; their positions, by the identity of each."""
@@ -193,18 +214,17 @@ class EventRecorder(PostgresApplicationRecorder):
         return {id(row): position for position, row in enumerate(rows, first)}
 
     def _ensure_partitions(self, cursor: Cursor[Any], streams: Sequence[str]) -> set[str]:
-        """Give each month of calls its partition before its first event; the months met."""
-        months = {stream[5:12] for stream in streams if stream.startswith(CALLS)}
-        for month in sorted(months - self._months):
-            name = partition_name(month)
-            cursor.execute("select to_regclass(%s)", (name,))
-            row = cursor.fetchone()
-            if row and row[0] is None:
-                cursor.execute(
-                    f"create table {name} partition of billing_events "
-                    f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')"
-                )
-        return months
+        """Give each month of calls its partition before its first event; the archived ones."""
+        months = sorted({partition_of(stream) for stream in streams if stream.startswith(CALLS)})
+        archived = set()
+        if months:
+            cursor.execute(self.MONTHS, (months,), prepare=True)
+            for month, is_missing, is_archived in cursor.fetchall():
+                if is_missing:
+                    create_partition(cursor, month)
+                if is_archived:
+                    archived.add(month)
+        return archived
 
     def _seal(self, cursor: Cursor[Any], rows: Sequence[Row], first: int) -> None:
         cursor.execute(self.LAST_SEAL)
@@ -223,6 +243,19 @@ class EventRecorder(PostgresApplicationRecorder):
 def partition_name(month: str) -> str:
     """The partition of the calls of a month "2026-11"."""
     return f"billing_events_{month.replace('-', '_')}"
+
+
+def create_partition(cursor: Cursor[Any], month: str) -> None:
+    """Give a month of calls its partition."""
+    cursor.execute(
+        f"create table {partition_name(month)} partition of billing_events "
+        f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')".encode()
+    )
+
+
+def archived_key(stream: str) -> UUID:
+    """Under which an archived call is remembered."""
+    return UUID(bytes=hashlib.blake2b(stream.encode(), digest_size=16).digest())
 
 
 def partition_of(stream: str) -> str:
@@ -299,6 +332,7 @@ class Store:
     select originator_id, originator_version, notification_id, topic, state from billing_events
     where notification_id > %s and (originator_id < 'call:' or originator_id >= 'call;')
     order by notification_id limit %s"""
+    ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
 
     AT = """
     select originator_id, originator_version, notification_id, topic, state from billing_events
@@ -363,6 +397,18 @@ class Store:
         """Append what is not there yet; the position of each, 0 for what was there before."""
         positions: Sequence[int] = self._recorder.insert_events(encoded.rows, skip_existing=True)
         return positions
+
+    def archived(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Of calls in archived months: the last version, and the digest of the record."""
+        keys = {archived_key(stream): stream for stream in streams}
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            found = cursor.execute(self.ARCHIVED, (list(keys),)).fetchall()
+        return {keys[key]: (version, digest) for key, version, digest in found}
+
+    def recorded(self, row: Row) -> Recorded:
+        """The event of a row that was read from elsewhere: a file of an archived month."""
+        return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # it is ours
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         with self._datastore.get_connection() as connection:

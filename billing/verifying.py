@@ -1,12 +1,22 @@
-"""`billing verify`: walk the seals of the log and name the first place that doesn't fit."""
+"""`billing verify`: walk the seals of the log and name the first place that doesn't fit.
 
+Months that were archived are read from their files; where a file is missing its digests are left
+out, and the chain around them still has to fit.
+"""
+
+import heapq
 from collections.abc import Callable, Iterator
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 
-from billing.store import GENESIS, partition_digests, seal_of
+from billing.aggregates.keeping import MonthArchived
+from billing.keeping.container import EventRow, check, event_rows
+from billing.store import GENESIS, partition_digests, partition_of, seal_of
+from billing.values import Refused
 
 SEALS = """
 select last_position, first_position, events, previous, digests::text, seal
@@ -14,6 +24,8 @@ from seals order by last_position"""
 EVENTS = """
 select notification_id, originator_id, originator_version, topic, state
 from billing_events order by notification_id"""
+ARCHIVED = """
+select state from billing_events_default where topic = 'MonthArchived.1' order by notification_id"""
 CHUNK = 5_000
 
 
@@ -21,50 +33,114 @@ class Verdict(msgspec.Struct, frozen=True):
     events: int
     seals: int
     fault: str  # '' when everything fits
+    missing: tuple[str, ...] = ()  # archives that are not here, or not whole: and why
 
 
-def verify(url: str, progress: Callable[[int], None] = lambda _: None) -> Verdict:
-    """Recompute every digest and seal from the events as they lie there."""
+class _State(msgspec.Struct, frozen=True):
+    event: MonthArchived
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+def verify(
+    url: str, progress: Callable[[int], None] = lambda _: None, folder: Path | None = None
+) -> Verdict:
+    """Recompute every digest and seal from the events as they lie there, and in `folder`."""
     with psycopg.connect(url) as seals, psycopg.connect(url) as events:
         for connection in (seals, events):
             connection.execute("set transaction isolation level repeatable read")
+        parts = [_state.decode(row[0]).event for row in events.execute(ARCHIVED, binary=True)]
+        files, missing = _open(parts, folder)
         with seals.cursor("seals", binary=True) as s, events.cursor("events", binary=True) as e:
             s.itersize = e.itersize = CHUNK
-            return _walk(s.execute(SEALS), iter(e.execute(EVENTS)), progress)
+            rows = heapq.merge(iter(e.execute(EVENTS)), *files, key=itemgetter(0))
+            walk = _Walk(parts)
+            walk.over(s.execute(SEALS), _once(rows), progress)
+            return Verdict(walk.events, walk.seals, walk.fault, missing)
 
 
-def _walk(
-    seals: psycopg.ServerCursor, events: Iterator[Any], progress: Callable[[int], None]
-) -> Verdict:
-    count = walked = 0
-    previous = GENESIS
-    event = next(events, None)
-    for last, first, sealed, before, digests, seal in seals:
-        if before != previous:
-            return Verdict(count, walked, f"a seal is missing before position {first}")
-        rows = []
-        while event and event[0] <= last:
-            rows.append(event)
-            event = next(events, None)
-        fault = _compare(rows, first, last, sealed, msgspec.json.decode(digests))
-        if not fault and seal_of(before, first, last, sealed, msgspec.json.decode(digests)) != seal:
-            fault = f"the seal of positions {first} to {last} was altered"
-        if fault:
-            return Verdict(count, walked, fault)
-        previous, count, walked = seal, count + len(rows), walked + 1
-        progress(count)
-    if event:
-        return Verdict(count, walked, f"{event[1]} at position {event[0]} is under no seal")
-    return Verdict(count, walked, "")
+def _open(
+    parts: list[MonthArchived], folder: Path | None
+) -> tuple[list[Iterator[EventRow]], tuple[str, ...]]:
+    files, missing = [], []
+    for part in parts:
+        path = (folder or Path()) / part.file
+        try:
+            check(path, ("archive",), part.sha256)
+        except Refused as refused:
+            missing.append(f"{part.month}: {refused}")
+        else:
+            files.append(event_rows(path))
+    return files, tuple(missing)
 
 
-def _compare(rows: list[Any], first: int, last: int, sealed: int, digests: dict[str, str]) -> str:
-    if rows and rows[0][0] < first:
-        return f"{rows[0][1]} at position {rows[0][0]} is under no seal"
-    if len(rows) != sealed:
-        return f"{sealed} events were sealed at positions {first} to {last}, {len(rows)} are there"
-    found = partition_digests(rows)
-    for partition, digest in sorted(digests.items()):
-        if found.get(partition) != digest:
-            return f"an event of partition {partition} at positions {first} to {last} was altered"
-    return ""
+def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:
+    """Each event once: of an attached month the log and the file have it, the log first."""
+    last = None
+    for row in rows:
+        if row[0] != last:
+            yield row
+        last = row[0]
+
+
+class _Walk:
+    """Where the walk is, and what it found."""
+
+    def __init__(self, parts: list[MonthArchived]) -> None:
+        self.events = self.seals = 0
+        self.fault = ""
+        self._parts = parts
+
+    def over(self, seals: Any, events: Iterator[EventRow], progress: Callable[[int], None]) -> None:
+        """Walk every seal, to the first that doesn't fit."""
+        previous = GENESIS
+        event = next(events, None)
+        for last, first, sealed, before, digests, seal in seals:
+            if before != previous:
+                self.fault = f"a seal is missing before position {first}"
+                return
+            rows = []
+            while event and event[0] <= last:
+                rows.append(event)
+                event = next(events, None)
+            told = msgspec.json.decode(digests, type=dict[str, str])
+            self.fault = self._compare(rows, first, last, sealed, told)
+            if not self.fault and seal_of(before, first, last, sealed, told) != seal:
+                self.fault = f"the seal of positions {first} to {last} was altered"
+            if self.fault:
+                return
+            previous = seal
+            self.events += len(rows)
+            self.seals += 1
+            progress(self.events)
+        if event:
+            self.fault = f"{event[1]} at position {event[0]} is under no seal"
+
+    def _compare(
+        self, rows: list[EventRow], first: int, last: int, sealed: int, digests: dict[str, str]
+    ) -> str:
+        if rows and rows[0][0] < first:
+            return f"{rows[0][1]} at position {rows[0][0]} is under no seal"
+        found = partition_digests(rows)
+        absent = {month for month in digests if month not in found}
+        gone = {month for month in absent if self._is_archived(month, first, last)}
+        if len(rows) != sealed and not gone:
+            there = f"{len(rows)} are there"
+            return f"{sealed} events were sealed at positions {first} to {last}, {there}"
+        for partition, digest in sorted(digests.items()):
+            if partition not in gone and found.get(partition) != digest:
+                return (
+                    f"an event of partition {partition} at positions {first} to {last} was altered"
+                )
+        if stray := set(found) - set(digests):
+            row = next(row for row in rows if partition_of(row[1]) in stray)
+            return f"{row[1]} at position {row[0]} is under no seal"
+        return ""
+
+    def _is_archived(self, month: str, first: int, last: int) -> bool:
+        """Whether the events of a month between two positions lie in an archive."""
+        return any(
+            part.month == month and part.first_position <= last and part.last_position >= first
+            for part in self._parts
+        )

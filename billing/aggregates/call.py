@@ -4,6 +4,7 @@ The stream id is `call:<month>:<device>:<record key>`, so a record sent twice is
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -152,6 +153,22 @@ def receive(
         digest=digest,
         raw=raw,
         raw_encoding=raw_encoding,
+    )
+
+
+def remember(record: CallReceived, digest: str, late: Sequence[Event]) -> Call:
+    """A call of an archived month, as far as it is known when its key comes again.
+
+    `digest` is that of the record that stands, `late` is what came after the archive.
+    """
+    return Call(
+        device_id=record.device_id,
+        filed_at=record.filed_at,
+        source=record.source,
+        digest=digest,
+        cdr=record.cdr,
+        rating=record.rating,
+        conflicts=frozenset(event.digest for event in late if isinstance(event, ConflictKept)),
     )
 
 

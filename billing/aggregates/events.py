@@ -36,6 +36,14 @@ from billing.aggregates.device import (
 )
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.keeping import (
+    BackupMade,
+    BackupRemoved,
+    KeepingSet,
+    MonthArchived,
+    MonthAttached,
+    MonthDetached,
+)
 from billing.aggregates.number_plan import NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
 from billing.aggregates.statement import MonthClosed, StatementClosed
@@ -51,6 +59,8 @@ TOPICS: dict[str, type[Event]] = {
     "AccountUnfrozen.1": AccountUnfrozen,
     "AccountUnfrozenByPolicy.1": AccountUnfrozenByPolicy,
     "AdministratorAdded.1": AdministratorAdded,
+    "BackupMade.1": BackupMade,
+    "BackupRemoved.1": BackupRemoved,
     "CallLinked.1": CallLinked,
     "CallRated.1": CallRated,
     "CallRerated.1": CallRerated,
@@ -62,10 +72,14 @@ TOPICS: dict[str, type[Event]] = {
     "DeviceRegistered.1": DeviceRegistered,
     "ExtensionAssigned.1": ExtensionAssigned,
     "GatewayAccountOpened.1": GatewayAccountOpened,
+    "KeepingSet.1": KeepingSet,
     "LimitsSet.1": LimitsSet,
     "LowBalanceOver.1": LowBalanceOver,
     "LowBalanceWarned.1": LowBalanceWarned,
+    "MonthArchived.1": MonthArchived,
+    "MonthAttached.1": MonthAttached,
     "MonthClosed.1": MonthClosed,
+    "MonthDetached.1": MonthDetached,
     "NumberPlanReplaced.1": NumberPlanReplaced,
     "RateGroupBound.1": RateGroupBound,
     "RateGroupCreated.1": RateGroupCreated,

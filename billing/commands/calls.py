@@ -126,13 +126,17 @@ def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
     for _ in range(ATTEMPTS):
         streams = store.load_many([each.stream for each in known])
         states = {stream: fold(call.evolve, events) for stream, events in streams.items()}
-        versions = {stream: len(events) for stream, events in streams.items()}
+        versions = {stream: events[-1].version for stream, events in streams.items()}
+        archived = store.archived([each.stream for each in known if not states.get(each.stream)])
         statuses, kept = [], []
         for each in known:
             record = _record(each)
-            state = states[each.stream]
+            state = states.get(each.stream)
             if state is None:
-                raise Conflict
+                version, digest = archived[each.stream]
+                late = streams.get(each.stream, [])
+                state = call.remember(record, digest, [recorded.event for recorded in late])
+                versions[each.stream] = max(version, versions.get(each.stream, 0))
             events = call.receive_again(state, record)
             statuses.append("conflict" if record.digest != state.digest else "duplicate")
             for event in events:

@@ -14,6 +14,7 @@ from billing.projections import (
     books,
     calls,
     devices,
+    keeping,
     rate_groups,
     usage,
 )
@@ -25,7 +26,13 @@ class Projection(msgspec.Struct, frozen=True):
     tables: tuple[str, ...]  # what a rebuild empties
     apply: Callable[[Cursor[Any], Sequence[Recorded]], None]
     calls: bool = True  # whether it looks at events of calls, which are nearly all
+    archived: bool = True  # whether made anew it needs the calls of archived months: every sum does
     zone: str = ""  # whose days it was made with; made anew when that changes
+
+    @property
+    def needs_past(self) -> bool:
+        """Whether it reads the files of archived months when it is made anew."""
+        return self.calls and self.archived
 
 
 def projections(zone: str) -> list[Projection]:
@@ -35,8 +42,9 @@ def projections(zone: str) -> list[Projection]:
         Projection(administrators.NAME, administrators.TABLES, administrators.apply, calls=False),
         Projection(balances.NAME, balances.TABLES, partial(balances.apply, zone=zone), zone=zone),
         Projection(books.NAME, books.TABLES, partial(books.apply, zone=zone), zone=zone),
-        Projection(calls.NAME, calls.TABLES, calls.apply),
+        Projection(calls.NAME, calls.TABLES, calls.apply, archived=False),
         Projection(devices.NAME, devices.TABLES, devices.apply),
+        Projection(keeping.NAME, keeping.TABLES, keeping.apply, calls=False),
         Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply, calls=False),
         Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone), zone=zone),
     ]

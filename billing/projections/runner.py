@@ -4,12 +4,13 @@ import logging
 import threading
 from collections.abc import Sequence
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
+from typing import Protocol
 
 import psycopg
 
 from billing.projections import Projection
-from billing.store import CALLS, CHANNEL, Store
+from billing.store import CALLS, CHANNEL, Recorded, Store
 from billing.values import Refused
 
 BATCH = 5_000  # events in one transaction
@@ -19,6 +20,7 @@ REGISTER = "insert into checkpoints (name, position) values (%s, 0) on conflict 
 # A row that another process holds is left to it.
 HOLD = "select position, name from checkpoints where name = any(%s) for update skip locked"
 POSITIONS = "select position, name from checkpoints where name = any(%s) order by position, name"
+ARCHIVED_TO = "select max(last_position) from archived_months"
 ADVANCE = "update checkpoints set position = %s where name = any(%s)"
 MADE_IN = "select zone, position from checkpoints where name = %s"
 REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
@@ -26,11 +28,28 @@ REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
 logger = logging.getLogger("billing.projections")
 
 
+class Past(Protocol):
+    """Where the events of archived months are read (keeping/past.py)."""
+
+    def check(self) -> None:
+        """Refused unless everything can be read."""
+
+    def after(self, position: int, limit: int) -> list[Recorded]:
+        """Up to `limit` archived events after `position`, in order."""
+
+
 class Runner:
     """Feeds the log to projections. Those at the same position share one reading of it."""
 
-    def __init__(self, url: str, store: Store, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self,
+        url: str,
+        store: Store,
+        projections: Sequence[Projection],
+        past: Past | None = None,
+    ) -> None:
         self._store = store
+        self._past = past
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
         for name, projection in self._by_name.items():
@@ -63,28 +82,58 @@ class Runner:
             for position, group in groupby(positions, itemgetter(0))
         ]
         stops = [position for position, _ in groups[1:]] + [None]
-        moved = [
-            self._advance(position, names, stop)
-            for (position, names), stop in zip(groups, stops, strict=True)
-        ]
-        return any(moved)
+        moved, refusals = False, []
+        for (position, names), stop in zip(groups, stops, strict=True):
+            try:
+                moved |= self._advance(position, names, stop)
+            except Refused as refused:
+                refusals.append(refused)
+        if refusals:
+            raise refusals[0]
+        return moved
 
     def _advance(self, position: int, names: list[str], stop: int | None) -> bool:
         """One batch after `position`, not past `stop`: there the others stand to be joined."""
-        batch = self._store.after(position, BATCH)
+        batch = live = self._store.after(position, BATCH)
+        if any(self._by_name[name].needs_past for name in names):
+            batch = self._with_past(position, live)
         if stop is not None:
             batch = [recorded for recorded in batch if recorded.position <= stop]
         if not batch:
             return False
+        until = batch[-1].position
+        live = [recorded for recorded in live if recorded.position <= until]
         without_calls = [recorded for recorded in batch if not recorded.stream.startswith(CALLS)]
         with self._connection.transaction(), self._connection.cursor() as cursor:
             held = cursor.execute(HOLD, (names,)).fetchall()
             ours = [name for at, name in held if at == position]
             for name in ours:
                 projection = self._by_name[name]
-                projection.apply(cursor, batch if projection.calls else without_calls)
-            cursor.execute(ADVANCE, (batch[-1].position, ours))
+                seen = batch if projection.archived else live
+                projection.apply(cursor, seen if projection.calls else without_calls)
+            cursor.execute(ADVANCE, (until, ours))
         return bool(ours)
+
+    def _with_past(self, position: int, live: list[Recorded]) -> list[Recorded]:
+        """What was read of the log, and among it what lies in archives: sums need both.
+
+        Ask after the log was read: a month that was dropped meanwhile is then in the archives.
+        """
+        past = self._past_beyond(position)
+        if past is None:
+            return live
+        known = {recorded.position for recorded in live}
+        old = [each for each in past.after(position, BATCH) if each.position not in known]
+        return sorted([*live, *old], key=attrgetter("position"))[:BATCH]
+
+    def _past_beyond(self, position: int) -> Past | None:
+        """The archives, if anything after `position` lies there."""
+        row = self._connection.execute(ARCHIVED_TO).fetchone()
+        if not row or not row[0] or row[0] <= position:
+            return None
+        if self._past is None:
+            raise Refused("There are archived months, and nobody said where their files are.")
+        return self._past
 
     def catch_up(self) -> None:
         """Step until there is nothing left."""
@@ -96,7 +145,10 @@ class Runner:
         with psycopg.connect(url, autocommit=True) as ears:
             ears.execute(f"listen {CHANNEL}")
             while not stopping.is_set():
-                self.catch_up()
+                try:
+                    self.catch_up()
+                except Refused as refused:  # a file of an archived month is missing: others go on
+                    logger.error("%s", refused)  # noqa: TRY400 -- it says it all
                 for _ in ears.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
 
@@ -107,6 +159,8 @@ class Runner:
             raise Refused(
                 "There is no projection %(name)s; there are %(known)s.", name=name, known=known
             )
+        if self._by_name[name].needs_past and (past := self._past_beyond(0)):
+            past.check()  # before anything is emptied
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute("select 1 from checkpoints where name = %s for update", (name,))
             cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")

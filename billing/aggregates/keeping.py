@@ -1,0 +1,136 @@
+"""Keeping: how long calls stay in the database, which months lie in files, what was backed up."""
+
+from datetime import date
+
+import msgspec
+
+from billing.aggregates.event import Event
+from billing.values import Money, Refused
+
+STREAM = "keeping:all"
+MOST_MONTHS = 120
+MOST_BACKUP_DAYS = 31
+MOST_BACKUPS = 365
+
+
+class KeepingSet(Event, frozen=True, kw_only=True):
+    months: int
+    backup_days: int  # a full backup every so many days; 0: none
+    backups_kept: int
+
+
+class MonthArchived(Event, frozen=True, kw_only=True):
+    """Events of one month of calls lie in a file. A month has several parts if calls came late."""
+
+    month: str
+    part: int
+    file: str
+    sha256: str
+    size_bytes: int
+    events: int
+    calls: int
+    amounts: tuple[Money, ...]  # what the calls of this part cost, one a currency
+    first_position: int
+    last_position: int
+
+
+class MonthAttached(Event, frozen=True, kw_only=True):
+    month: str
+
+
+class MonthDetached(Event, frozen=True, kw_only=True):
+    month: str
+
+
+class BackupMade(Event, frozen=True, kw_only=True):
+    kind: str  # full, calls
+    file: str
+    sha256: str
+    size_bytes: int
+    events: int
+    first: date | None = None  # of a backup of calls: the period
+    last: date | None = None
+
+
+class BackupRemoved(Event, frozen=True, kw_only=True):
+    """By the rotation: newer ones are there."""
+
+    file: str
+
+
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    months: int = 6
+    backup_days: int = 1
+    backups_kept: int = 7
+    parts: tuple[MonthArchived, ...] = ()
+    attached: frozenset[str] = frozenset()
+
+    def parts_of(self, month: str) -> tuple[MonthArchived, ...]:
+        """The files of a month."""
+        return tuple(part for part in self.parts if part.month == month)
+
+
+def evolve(keeping: Keeping | None, event: Event) -> Keeping:
+    """The keeping after `event`; before the first it has its defaults."""
+    state = keeping or Keeping()
+    match event:
+        case KeepingSet():
+            return msgspec.structs.replace(
+                state,
+                months=event.months,
+                backup_days=event.backup_days,
+                backups_kept=event.backups_kept,
+            )
+        case MonthArchived():
+            return msgspec.structs.replace(state, parts=(*state.parts, event))
+        case MonthAttached(month=month):
+            return msgspec.structs.replace(state, attached=state.attached | {month})
+        case MonthDetached(month=month):
+            return msgspec.structs.replace(state, attached=state.attached - {month})
+        case _:
+            return state
+
+
+def set_keeping(
+    keeping: Keeping | None, *, months: int, backup_days: int, backups_kept: int
+) -> list[Event]:
+    """Set how long calls are kept, and how often all of it is backed up."""
+    state = keeping or Keeping()
+    if not 1 <= months <= MOST_MONTHS:
+        raise Refused("Calls are kept for 1 to %(most)s months.", most=MOST_MONTHS)
+    if not 0 <= backup_days <= MOST_BACKUP_DAYS:
+        raise Refused("A backup is made every 0 to %(most)s days.", most=MOST_BACKUP_DAYS)
+    if not 1 <= backups_kept <= MOST_BACKUPS:
+        raise Refused("1 to %(most)s backups are kept.", most=MOST_BACKUPS)
+    if (months, backup_days, backups_kept) == (
+        state.months,
+        state.backup_days,
+        state.backups_kept,
+    ):
+        return []
+    return [KeepingSet(months=months, backup_days=backup_days, backups_kept=backups_kept)]
+
+
+def archive_month(keeping: Keeping | None, part: MonthArchived) -> list[Event]:
+    """A part of a month was written to a file and read back."""
+    known = (keeping or Keeping()).parts_of(part.month)
+    if part.part != len(known) + 1 or any(part.first_position <= k.last_position for k in known):
+        raise Refused("The month %(month)s was archived by somebody else.", month=part.month)
+    return [part]
+
+
+def attach_month(keeping: Keeping | None, month: str) -> list[Event]:
+    """An archived month was put back into the database to be searched."""
+    state = keeping or Keeping()
+    if not state.parts_of(month):
+        raise Refused("The month %(month)s is not archived.", month=month)
+    if month in state.attached:
+        raise Refused("The month %(month)s is attached already.", month=month)
+    return [MonthAttached(month=month)]
+
+
+def detach_month(keeping: Keeping | None, month: str) -> list[Event]:
+    """An attached month was taken out again."""
+    if month not in (keeping or Keeping()).attached:
+        raise Refused("The month %(month)s is not attached.", month=month)
+    return [MonthDetached(month=month)]

@@ -1,0 +1,1 @@
+"""Keeping: months of calls in files, backups, and what is made of them again."""

@@ -1,0 +1,252 @@
+"""Archiving a month: its events and seals into a file, read back, and only then dropped."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+
+from billing.aggregates.event import Envelope
+from billing.aggregates.keeping import MonthArchived
+from billing.commands.keeping import archive_month, load_keeping
+from billing.keeping.container import (
+    ROWS,
+    EventRow,
+    Header,
+    Written,
+    check,
+    event_rows,
+    seal_rows,
+    writing,
+)
+from billing.keeping.keeper import Keeper
+from billing.keeping.months import is_over, partition_exists
+from billing.store import LOCK, archived_key, partition_digests, partition_name
+from billing.values import Money, Refused
+
+Progress = Callable[[float], None]
+LOCK_SECONDS = 10  # readers of the month may keep it that long; then it is tried another day
+
+EVENTS = """
+select notification_id, originator_id, originator_version, topic, state from {partition}
+where notification_id > %s order by notification_id"""
+EXTENT = """
+select count(*), coalesce(min(notification_id), 0), coalesce(max(notification_id), 0)
+from {partition} where notification_id > %s"""
+SEALS = """
+select last_position, first_position, events, previous, digests::text, seal from seals
+where last_position >= %s and first_position <= %s and digests ? %s order by last_position"""
+LAGGING = "select name from checkpoints where position < %s order by position limit 1"
+COSTS = """
+select currency, count(*), sum(amount_micros)::bigint from {call_list}
+where 'call:' || call_id in (select originator_id from {partition} where notification_id > %s)
+group by currency order by currency"""
+KEYS = "create temporary table keys (key uuid, version bigint, digest text) on commit drop"
+COPY_KEYS = "copy keys (key, version, digest) from stdin"
+REMEMBER_CALLS = """
+insert into archived_calls (key, version, digest)
+select key, max(version),
+ coalesce((array_agg(digest order by version desc) filter (where digest <> ''))[1], '')
+from keys group by key
+on conflict (key) do update set version = excluded.version,
+ digest = coalesce(nullif(excluded.digest, ''), archived_calls.digest)"""
+REMEMBER_MONTH = """
+insert into archived_months (month, last_position) values (%s, %s)
+on conflict (month) do update set last_position = excluded.last_position"""
+LATER = "select exists (select from {partition} where notification_id > %s)"
+HOLD_CALLS = "select from checkpoints where name = 'calls' for update"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of an archive."""
+
+    events: int
+    seals: int
+    first_position: int
+    last_position: int
+
+
+class _Digest(msgspec.Struct, frozen=True):
+    digest: str = ""
+
+
+class _State(msgspec.Struct, frozen=True):
+    event: _Digest
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+def archive(
+    keeper: Keeper, month: str, envelope: Envelope, progress: Progress = lambda _: None
+) -> list[MonthArchived]:
+    """Write what of a month is in no file yet, read it back, drop the month; all its parts.
+
+    Killed at any point it is ended by the next call: nothing is dropped that no file has.
+    """
+    if not is_over(month, envelope.recorded_at):
+        raise Refused("The month %(month)s is not over long enough.", month=month)
+    with psycopg.connect(keeper.url) as connection:
+        if not partition_exists(connection, month):
+            raise Refused("There are no calls of %(month)s in the database.", month=month)
+        connection.rollback()
+        parts = load_keeping(keeper.store).parts_of(month)
+        part = _write_part(connection, keeper.archives, month, parts, progress)
+        connection.rollback()
+        if part:
+            file = keeper.archives / part.file
+            _check_part(connection, file, part)
+            progress(0.8)
+            _remember_calls(connection, file)
+            archive_month(keeper.store, part, envelope)
+            parts = (*parts, part)
+        progress(0.95)
+        _drop(connection, month, parts[-1].last_position)
+    return list(parts)
+
+
+def _sql(statement: str, month: str) -> bytes:
+    names = {
+        "partition": partition_name(month),
+        "call_list": f"call_list_{month.replace('-', '_')}",
+    }
+    return statement.format(**names).encode()
+
+
+def _write_part(
+    connection: psycopg.Connection,
+    folder: Path,
+    month: str,
+    parts: tuple[MonthArchived, ...],
+    progress: Progress,
+) -> MonthArchived | None:
+    """The events after the last part in a file of their own; None if there are none."""
+    connection.execute("set transaction isolation level repeatable read")
+    after = parts[-1].last_position if parts else 0
+    count, first, last = _one(connection, _sql(EXTENT, month), (after,))
+    if not count:
+        return None
+    if behind := connection.execute(LAGGING, (last,)).fetchone():
+        raise Refused("The read model %(name)s is behind; try again later.", name=behind[0])
+    costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
+    number = len(parts) + 1
+    header = Header(kind="archive", made_at=datetime.now(UTC).isoformat(), about=month)
+    path = folder / f"{month}-{number}.archive"
+    with writing(path, header) as writer:
+        seals = 0
+        for seal_chunk in _chunks(connection, SEALS.encode(), (first, last, month)):
+            writer.add_rows("seals", seal_chunk)
+            seals += len(seal_chunk)
+        events = 0
+        for chunk in _chunks(connection, _sql(EVENTS, month), (after,)):
+            writer.add_rows("events", chunk)
+            events += len(chunk)
+            progress(0.5 * events / count)
+        writer.finish(
+            Manifest(events=events, seals=seals, first_position=first, last_position=last)
+        )
+    written = writer.written(path)
+    return _part(month, number, written, (count, first, last), costs)
+
+
+def _part(
+    month: str, number: int, written: Written, extent: tuple[int, int, int], costs: list[Any]
+) -> MonthArchived:
+    return MonthArchived(
+        month=month,
+        part=number,
+        file=written.path.name,
+        sha256=written.sha256,
+        size_bytes=written.size_bytes,
+        events=extent[0],
+        calls=sum(count for _, count, _ in costs),
+        amounts=tuple(Money(micros, currency) for currency, _, micros in costs if currency),
+        first_position=extent[1],
+        last_position=extent[2],
+    )
+
+
+def _one(connection: psycopg.Connection, statement: bytes, values: tuple[Any, ...]) -> Any:
+    (row,) = connection.execute(statement, values).fetchall()
+    return row
+
+
+def _chunks(
+    connection: psycopg.Connection, statement: bytes, values: tuple[Any, ...]
+) -> Iterator[list[Any]]:
+    """Rows by the frame, from a cursor in the server."""
+    with connection.cursor("rows", binary=True) as cursor:
+        cursor.itersize = ROWS
+        cursor.execute(statement, values)
+        while rows := cursor.fetchmany(ROWS):
+            yield rows
+
+
+def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived) -> None:
+    """Read a file back: its checksum, its seals as the database has them, and their digests."""
+    check(path, ("archive",), part.sha256)
+    with connection.cursor("seals", binary=True) as cursor:
+        cursor.execute(SEALS, (part.first_position, part.last_position, part.month))
+        for kept, sealed in zip(seal_rows(path), cursor, strict=True):
+            if tuple(sealed) != kept:
+                raise Refused("The file %(file)s has other seals than the log.", file=path.name)
+    if (fault := fault_of(path, part)) is not None:
+        raise Refused(
+            "The file %(file)s does not fit its seals: %(fault)s.", file=path.name, fault=fault
+        )
+    connection.rollback()
+
+
+def fault_of(path: Path, part: MonthArchived) -> str | None:
+    """What of an archive does not fit its own seals; None if all does. Needs no database."""
+    events = event_rows(path)
+    event = next(events, None)
+    count = 0
+    for last, first, _, _, digests, _ in seal_rows(path):
+        rows: list[EventRow] = []
+        while event and event[0] <= last:
+            rows.append(event)
+            event = next(events, None)
+        count += len(rows)
+        sealed = msgspec.json.decode(digests, type=dict[str, str])
+        if partition_digests(rows) != {part.month: sealed[part.month]}:
+            return f"positions {first} to {last}"
+    if event or count != part.events:
+        return f"{count} of {part.events} events"
+    return None
+
+
+def _remember_calls(connection: psycopg.Connection, path: Path) -> None:
+    """Keep the keys of the calls: sent again, they are known."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(KEYS)
+        with cursor.copy(COPY_KEYS) as copy:
+            for _, stream, version, topic, state in event_rows(path):
+                # A record kept as a conflict is not the one that stands.
+                stands = not topic.startswith("ConflictKept")
+                digest = _state.decode(state).event.digest if stands else ""
+                copy.write_row((archived_key(stream), version, digest))
+        cursor.execute(REMEMBER_CALLS)
+
+
+def _drop(connection: psycopg.Connection, month: str, last_position: int) -> None:
+    """Drop a month whose every event lies in a file."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            cursor.execute(HOLD_CALLS)
+            if _one(connection, _sql(LATER, month), (last_position,))[0]:
+                raise Refused("Calls of %(month)s came in just now; try again.", month=month)
+            cursor.execute(REMEMBER_MONTH, (month, last_position))
+            for parent in ("billing_events", "call_list"):
+                name = f"{parent}_{month.replace('-', '_')}"
+                if _one(connection, b"select to_regclass(%s)", (name,))[0]:
+                    cursor.execute(f"alter table {parent} detach partition {name}".encode())
+                    cursor.execute(f"drop table {name}".encode())
+        except psycopg.errors.LockNotAvailable as error:
+            raise Refused(
+                "The calls of %(month)s are being read; try again later.", month=month
+            ) from error

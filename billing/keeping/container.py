@@ -1,0 +1,238 @@
+"""The files of archives and backups: a readable first line, compressed frames, a checksum.
+
+A file appears under its name when it is whole: it is written beside it, flushed and renamed.
+"""
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from billing.values import Refused
+
+FORMAT = 1
+MAGIC = "contarifa"
+UNFINISHED = ".unfinished"
+LEVEL = 1  # of gzip: two thirds of the size of level 6 would cost three times the time
+BLOCK = 1 << 20
+ROWS = 500  # of one frame
+FRAME = struct.Struct("!BI")  # lengths of the name and of the data that follow
+TRAILER = b"\nsha256 %b\n"
+TRAILER_LENGTH = len(TRAILER % bytes(64))
+END = "end"
+
+EventRow = tuple[int, str, int, str, bytes]  # position, stream, version, topic, state
+SealRow = tuple[int, int, int, bytes, str, bytes]  # last, first, events, previous, digests, seal
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line."""
+
+    kind: str  # archive, full, calls
+    made_at: str
+    format: int = FORMAT
+    magic: str = MAGIC
+    program: str = ""
+    migrations: dict[str, str] = {}  # name -> SHA-256, of a full backup
+    months: tuple[str, ...] = ()
+    about: str = ""  # the month, or the period
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished file."""
+
+    path: Path
+    sha256: str  # of the whole file, as sha256sum prints it
+    size_bytes: int
+
+
+class _Hashing:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.inside = hashlib.sha256()  # of all before the trailer
+        self.whole = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes, *, trailer: bool = False) -> None:
+        self._file.write(data)
+        self.whole.update(data)
+        if not trailer:
+            self.inside.update(data)
+        self.size += len(data)
+
+
+class Writer:
+    """Frames into a file that is being made."""
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._out = _Hashing(file)
+        self._out.write(msgspec.json.encode(header) + b"\n")
+        self._gzip = zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def add(self, name: str, data: bytes) -> None:
+        """One frame."""
+        told = name.encode()
+        head = FRAME.pack(len(told), len(data)) + told
+        for part in (head, data):
+            if packed := self._gzip.compress(part):
+                self._out.write(packed)
+
+    def add_rows(self, name: str, rows: Sequence[Any]) -> None:
+        """One frame of rows."""
+        self.add(name, self._encode(rows))
+
+    def finish(self, manifest: msgspec.Struct) -> None:
+        """The last frame and the checksum."""
+        self.add(END, msgspec.json.encode(manifest))
+        self._out.write(self._gzip.flush())
+        self._out.write(TRAILER % self._out.inside.hexdigest().encode(), trailer=True)
+
+    def written(self, path: Path) -> Written:
+        """What the file is."""
+        return Written(path=path, sha256=self._out.whole.hexdigest(), size_bytes=self._out.size)
+
+
+@contextmanager
+def writing(path: Path, header: Header) -> Iterator[Writer]:
+    """Make a file. It is there, whole and on the disk, after the block; or not at all."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            unfinished.chmod(0o600)  # a backup holds the hashes of passwords
+            stamped = msgspec.structs.replace(header, program=version("contarifa"))
+            yield Writer(file, stamped)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise Refused(
+            "The file %(file)s could not be written: %(why)s.",
+            file=path.name,
+            why=error.strerror or str(error),
+        ) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check(path: Path, kinds: tuple[str, ...], sha256: str = "") -> Header:
+    """The header of a whole file of one of these kinds. Refused, with the reason, otherwise."""
+    if not path.is_file():
+        raise Refused("There is no file %(file)s.", file=path.name)
+    with path.open("rb") as file:
+        header = _read_header(path, file.readline(BLOCK))
+        if header.kind not in kinds:
+            raise Refused(
+                "The file %(file)s is something else: %(kind)s.", file=path.name, kind=header.kind
+            )
+        inside, whole, trailer = _checksums(path, file)
+    if not trailer.startswith(b"\nsha256 "):
+        raise Refused("The file %(file)s was cut: its end is missing.", file=path.name)
+    if trailer != TRAILER % inside.encode():
+        raise Refused("The file %(file)s is damaged: its checksum doesn't fit.", file=path.name)
+    if sha256 and sha256 != whole:
+        raise Refused("The file %(file)s is not the one that was made.", file=path.name)
+    return header
+
+
+def _read_header(path: Path, line: bytes) -> Header:
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        told = msgspec.json.decode(line)
+        if isinstance(told, dict) and told.get("magic") == MAGIC:
+            if told.get("format") != FORMAT:
+                raise Refused(
+                    "The file %(file)s was made by a newer program (%(program)s).",
+                    file=path.name,
+                    program=told.get("program"),
+                )
+            return msgspec.convert(told, Header)
+    raise Refused("%(file)s is no archive and no backup of this program.", file=path.name)
+
+
+def _checksums(path: Path, file: BinaryIO) -> tuple[str, str, bytes]:
+    """SHA-256 of what lies before the trailer, of the whole file, and the trailer."""
+    inside = hashlib.sha256()
+    left = path.stat().st_size - TRAILER_LENGTH
+    file.seek(0)
+    while left > 0 and (block := file.read(min(BLOCK, left))):
+        inside.update(block)
+        left -= len(block)
+    whole = inside.copy()
+    trailer = file.read()
+    whole.update(trailer)
+    return inside.hexdigest(), whole.hexdigest(), trailer
+
+
+def frames(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every frame of a file, in order; the last is its manifest."""
+    with path.open("rb") as file:
+        file.readline(BLOCK)
+        read = _reader(file)
+        while True:
+            lengths = FRAME.unpack(read(FRAME.size))
+            name, data = read(lengths[0]).decode(), read(lengths[1])
+            yield name, data
+            if name == END:
+                return
+
+
+def _reader(file: BinaryIO) -> Callable[[int], bytes]:
+    """Reads so many decompressed bytes."""
+    gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    waiting = bytearray()
+
+    def read(count: int) -> bytes:
+        while len(waiting) < count:
+            block = file.read(BLOCK // 4)
+            if not block:
+                raise Refused("A file was cut: its end is missing.")
+            waiting.extend(gunzip.decompress(block))
+        taken = bytes(waiting[:count])
+        del waiting[:count]
+        return taken
+
+    return read
+
+
+_events = msgspec.msgpack.Decoder(list[EventRow])
+_seals = msgspec.msgpack.Decoder(list[SealRow])
+
+
+def event_rows(path: Path) -> Iterator[EventRow]:
+    """The events of a file, by position."""
+    for name, data in frames(path):
+        if name == "events":
+            yield from _events.decode(data)
+
+
+def seal_rows(path: Path) -> Iterator[SealRow]:
+    """The seals of a file, by position."""
+    for name, data in frames(path):
+        if name == "seals":
+            yield from _seals.decode(data)
+
+
+def manifest(path: Path, kind: type[msgspec.Struct]) -> Any:
+    """What a file says of itself at its end."""
+    data = b""
+    for _, data in frames(path):  # noqa: B007 -- the last one
+        pass
+    return msgspec.json.decode(data, type=kind)

@@ -1,0 +1,16 @@
+"""Whose calls are kept, and where the files lie."""
+
+from pathlib import Path
+
+import msgspec
+
+from billing.store import Store
+
+
+class Keeper(msgspec.Struct, frozen=True):
+    """A database, its log, and the folders of its files."""
+
+    url: str
+    store: Store
+    archives: Path
+    backups: Path

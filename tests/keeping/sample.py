@@ -1,0 +1,112 @@
+"""An installation whose calls lie in several months, and every number that must survive."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from billing.aggregates.event import Envelope
+from billing.keeping.keeper import Keeper
+from billing.keeping.past import Past
+from billing.projections import projections
+from billing.projections.runner import Runner
+from billing.store import Store
+from tests.projections.sample import (
+    INSTALLATION,
+    ZONE,
+    append,
+    conflicting,
+    received,
+    stream,
+    voided,
+)
+
+LATER = Envelope(recorded_at=datetime(2027, 2, 3, tzinfo=UTC), actor="system")
+MONTH = "2026-10"
+BALANCES = "select account, balance_micros, charged_micros, credited_micros, calls from balances"
+SUMS = (
+    BALANCES,
+    "select * from daily_usage",
+    "select * from usage_days",
+    "select * from usage_areas",
+    "select device_id, calls, suspended, last_cdr_at, extensions from devices",
+)
+
+
+def keeper_of(url: str, store: Store, folder: Path) -> Keeper:
+    """The keeper of a test's database."""
+    return Keeper(url, store, folder / "archives", folder / "backups")
+
+
+def runner_of(keeper: Keeper) -> Runner:
+    """All projections, with the archives."""
+    past = Past(keeper.store, keeper.archives)
+    return Runner(keeper.url, keeper.store, projections(ZONE), past)
+
+
+def install(keeper: Keeper, calls: int = 60) -> None:
+    """Calls from the end of October on, every 12 hours: some not rated, void, in conflict."""
+    append(keeper.store, INSTALLATION)
+    events = []
+    for number in range(calls):
+        event = received(
+            number * 12, 1_000_000 + number, user=number % 3 == 0, suspended=number % 7 == 6
+        )
+        events.append((stream(event), event))
+        if number % 11 == 5:
+            events.append((stream(event), conflicting(event)))
+        if number % 13 == 8:
+            events.append((stream(event), voided(event)))
+    for begin in range(0, len(events), 9):  # seals that cover two months, and other streams
+        append(keeper.store, events[begin : begin + 9])
+    catch_up(keeper)
+
+
+def catch_up(keeper: Keeper) -> None:
+    """Bring every read model up to the log."""
+    runner = runner_of(keeper)
+    runner.catch_up()
+    runner.close()
+
+
+def rebuild(keeper: Keeper, *names: str) -> None:
+    """Make read models anew."""
+    runner = runner_of(keeper)
+    for name in names:
+        runner.rebuild(name)
+    runner.catch_up()
+    runner.close()
+
+
+def rows(url: str, *statements: str) -> dict[str, list[Any]]:
+    """What some queries say, in an order of their own."""
+    with psycopg.connect(url) as connection:
+        return {
+            each: sorted(connection.execute(each.encode()).fetchall(), key=str)
+            for each in statements
+        }
+
+
+def sums(url: str) -> dict[str, list[Any]]:
+    """Every sum there is."""
+    return rows(url, *SUMS)
+
+
+def listed(url: str) -> list[Any]:
+    """The call list."""
+    return rows(url, "select * from call_list")["select * from call_list"]
+
+
+@contextmanager
+def no_room(size_bytes: int = 1_000) -> Iterator[None]:
+    """No file of this process gets larger; the database's are another process's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,191 @@
+"""A month goes into a file, out of the database, and back: every number is compared."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from billing.commands.keeping import load_keeping
+from billing.keeping.archive import archive, fault_of
+from billing.keeping.attach import attach, detach
+from billing.keeping.container import event_rows
+from billing.keeping.keeper import Keeper
+from billing.keeping.months import due_months, kept_months
+from billing.store import Pending
+from billing.values import Refused
+from billing.verifying import Verdict, verify
+from tests.keeping.sample import (
+    BALANCES,
+    LATER,
+    MONTH,
+    catch_up,
+    listed,
+    no_room,
+    rebuild,
+    rows,
+    runner_of,
+    sums,
+)
+from tests.projections.sample import SAID, append, received, stream
+
+LOG = "select notification_id, originator_id, originator_version, topic, state from billing_events"
+
+
+def months(keeper: Keeper) -> list[str]:
+    with psycopg.connect(keeper.url) as connection:
+        return kept_months(connection)
+
+
+def balance(found: dict[str, list[Any]]) -> int:
+    ((micros,),) = [row[1:2] for row in found[BALANCES] if row[0] == "company:acme"]
+    return int(micros)
+
+
+def checked(keeper: Keeper) -> Verdict:
+    return verify(keeper.url, folder=keeper.archives)
+
+
+def test_a_month_that_is_archived_and_dropped_leaves_every_sum_and_seal(keeper: Keeper) -> None:
+    before, calls, log = sums(keeper.url), listed(keeper.url), rows(keeper.url, LOG)
+    whole = checked(keeper)
+    (part,) = archive(keeper, MONTH, LATER)
+    assert months(keeper) == ["2026-11"]
+    assert sums(keeper.url) == before
+    assert listed(keeper.url) == [call for call in calls if not str(call[1]).startswith(MONTH)]
+    assert part.calls == len(calls) - len(listed(keeper.url))
+    assert sum(money.micros for money in part.amounts) == sum(
+        call[18] for call in calls if str(call[1]).startswith(MONTH)
+    )
+    after = checked(keeper)
+    assert (after.fault, after.missing) == ("", ())
+    assert after.events == whole.events + 1  # that it was archived
+    attach(keeper, MONTH, LATER)
+    catch_up(keeper)
+    assert listed(keeper.url) == calls
+    assert sums(keeper.url) == before
+    again = set(rows(keeper.url, LOG)[LOG])
+    assert again >= set(log[LOG])
+    assert checked(keeper).fault == ""
+    detach(keeper, MONTH, LATER)
+    assert months(keeper) == ["2026-11"]
+    assert sums(keeper.url) == before
+    assert len(load_keeping(keeper.store).parts) == 1
+
+
+def test_the_chain_fits_without_the_file_and_says_what_was_not_checked(keeper: Keeper) -> None:
+    (part,) = archive(keeper, MONTH, LATER)
+    path = keeper.archives / part.file
+    path.rename(path.with_suffix(".away"))
+    verdict = checked(keeper)
+    assert verdict.fault == ""
+    assert verdict.missing == (f"{MONTH}: There is no file {part.file}.",)
+    with psycopg.connect(keeper.url, autocommit=True) as connection:
+        connection.execute("delete from billing_events where originator_id = 'company:acme'")
+    assert checked(keeper).fault == "4 events were sealed at positions 1 to 4, 2 are there"
+
+
+def test_read_models_made_anew_take_their_sums_from_the_files(keeper: Keeper) -> None:
+    before, calls = sums(keeper.url), listed(keeper.url)
+    (part,) = archive(keeper, MONTH, LATER)
+    left = listed(keeper.url)
+    rebuild(keeper, "balances", "usage", "devices", "calls", "keeping")
+    assert sums(keeper.url) == before
+    assert listed(keeper.url) == left != calls
+    path = keeper.archives / part.file
+    path.unlink()
+    runner = runner_of(keeper)
+    with pytest.raises(Refused, match="There is no file"):
+        runner.rebuild("balances")
+    runner.close()
+    assert sums(keeper.url) == before
+
+
+def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_charged(
+    keeper: Keeper,
+) -> None:
+    archive(keeper, MONTH, LATER)
+    before = sums(keeper.url)
+    repeated, late = received(12, 1_000_001), received(1, 500_000)
+    store = keeper.store
+    encoded = store.encode([Pending(stream(each), 1, each, SAID) for each in (repeated, late)])
+    again, fresh = store.append_new(encoded)
+    assert (again, fresh > 0) == (0, True)
+    assert store.archived([stream(repeated)]) == {stream(repeated): (1, "12")}
+    catch_up(keeper)
+    assert balance(sums(keeper.url)) == balance(before) - 500_000
+    first, second = archive(keeper, MONTH, LATER)
+    assert (second.part, second.events, second.calls) == (2, 1, 1)
+    assert second.first_position > first.last_position
+    assert checked(keeper).fault == ""
+    attach(keeper, MONTH, LATER)
+    catch_up(keeper)
+    everything = sums(keeper.url)
+    rebuild(keeper, "balances", "usage", "devices", "calls")
+    assert sums(keeper.url) == everything
+    assert checked(keeper).fault == ""
+
+
+def test_a_file_that_does_not_fit_the_log_keeps_the_month_in_the_database(
+    keeper: Keeper,
+) -> None:
+    with psycopg.connect(keeper.url, autocommit=True) as connection:
+        connection.execute(
+            "update billing_events set state = replace(encode(state, 'escape'), '1000000',"
+            " '9000000')::bytea where originator_id = %s",
+            (stream(received(0, 1_000_000)),),
+        )
+    with pytest.raises(Refused, match="does not fit its seals"):
+        archive(keeper, MONTH, LATER)
+    assert months(keeper) == [MONTH, "2026-11"]
+    assert load_keeping(keeper.store).parts == ()
+
+
+def test_a_kill_between_the_file_and_the_drop_is_ended_by_the_next_call(keeper: Keeper) -> None:
+    before = sums(keeper.url)
+    (part,) = archive(keeper, MONTH, LATER)
+    attach(keeper, MONTH, LATER)  # the month is there, and the files have all of it
+    (again,) = archive(keeper, MONTH, LATER)
+    assert again == part
+    assert months(keeper) == ["2026-11"]
+    assert sums(keeper.url) == before
+
+
+def test_only_months_that_are_over_are_archived_and_only_once_the_read_models_have_them(
+    keeper: Keeper,
+) -> None:
+    with pytest.raises(Refused, match="not over long enough"):
+        archive(keeper, "2026-11", SAID)
+    late = received(2, 100)
+    append(keeper.store, [(stream(late), late)])
+    with pytest.raises(Refused, match="is behind"):
+        archive(keeper, MONTH, LATER)
+    assert not keeper.archives.exists()
+    with psycopg.connect(keeper.url) as connection:
+        assert due_months(connection, 6, LATER.recorded_at) == []
+        assert due_months(connection, 3, LATER.recorded_at) == [MONTH]
+        assert due_months(connection, 2, LATER.recorded_at) == [MONTH, "2026-11"]
+
+
+def test_a_byte_that_changed_in_a_file_is_named(keeper: Keeper) -> None:
+    (part,) = archive(keeper, MONTH, LATER)
+    path = keeper.archives / part.file
+    assert fault_of(path, part) is None
+    assert sum(1 for _ in event_rows(path)) == part.events
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Refused, match="damaged"):
+        attach(keeper, MONTH, LATER)
+    assert "damaged" in checked(keeper).missing[0]
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(Refused, match="was cut"):
+        attach(keeper, MONTH, LATER)
+    assert months(keeper) == ["2026-11"]
+
+
+def test_a_full_disk_leaves_the_month_and_no_half_file(keeper: Keeper) -> None:
+    with no_room(), pytest.raises(Refused, match=r"could not be written: File too large"):
+        archive(keeper, MONTH, LATER)
+    assert months(keeper) == [MONTH, "2026-11"]
+    assert list(keeper.archives.iterdir()) == []
+    assert load_keeping(keeper.store).parts == ()

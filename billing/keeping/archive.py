@@ -10,6 +10,7 @@ import psycopg
 
 from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import MonthArchived
+from billing.aggregates.statement import month_after
 from billing.commands.keeping import archive_month, load_keeping
 from billing.keeping.container import (
     ROWS,
@@ -38,6 +39,12 @@ from {partition} where notification_id > %s"""
 SEALS = """
 select last_position, first_position, events, previous, digests::text, seal from seals
 where last_position >= %s and first_position <= %s and digests ? %s order by last_position"""
+# A month of UTC lies in two local ones.
+UNCLOSED = """
+select 1 from books where open_month <= %(following)s
+union all
+select 1 from accounts where own_wallet and state <> 'closed' and opened_at < %(ended_at)s
+ and statements_through < %(following)s limit 1"""
 LAGGING = "select name from checkpoints where position < %s order by position limit 1"
 COSTS = """
 select currency, count(*), sum(amount_micros)::bigint from {call_list}
@@ -130,6 +137,11 @@ def _write_part(
         return None
     if behind := connection.execute(LAGGING, (last,)).fetchone():
         raise Refused("The read model %(name)s is behind; try again later.", name=behind[0])
+    following = month_after(month)
+    if connection.execute(
+        UNCLOSED, {"following": following, "ended_at": f"{following}-01"}
+    ).fetchone():
+        raise Refused("The statements of %(month)s are not closed yet.", month=following)
     costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
     number = len(parts) + 1
     header = Header(kind="archive", made_at=datetime.now(UTC).isoformat(), about=month)

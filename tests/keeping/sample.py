@@ -12,6 +12,7 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.keeping.keeper import Keeper
 from billing.keeping.past import Past
+from billing.policies.closing import close_books
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -33,6 +34,10 @@ SUMS = (
     "select * from daily_usage",
     "select * from usage_days",
     "select * from usage_areas",
+    "select * from usage_hours",
+    "select * from statements",
+    "select * from account_months",
+    "select * from balance_days",
     "select device_id, calls, suspended, last_cdr_at, extensions from devices",
 )
 
@@ -64,6 +69,14 @@ def install(keeper: Keeper, calls: int = 60) -> None:
     for begin in range(0, len(events), 9):  # seals that cover two months, and other streams
         append(keeper.store, events[begin : begin + 9])
     catch_up(keeper)
+    close_books_until(keeper, LATER.recorded_at)
+
+
+def close_books_until(keeper: Keeper, now: datetime) -> None:
+    """Close every month that has ended, and the statements of its accounts."""
+    with psycopg.connect(keeper.url, autocommit=True) as connection:
+        while close_books(connection, keeper.store, now):
+            catch_up(keeper)
 
 
 def catch_up(keeper: Keeper) -> None:

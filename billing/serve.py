@@ -21,8 +21,8 @@ from sanic import Sanic
 from billing.config import SETTINGS, Config
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
-from billing.policies.running import run_policies
 from billing.keeping.past import Past
+from billing.policies.running import run_policies
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store

@@ -1,11 +1,9 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
-from uuid import UUID
 
 import msgspec
 from eventsourcing.application import Application
@@ -19,11 +17,18 @@ from psycopg.rows import tuple_row
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.events import TOPIC_OF, decode_event
 from billing.binary_arrays import TextArray, register
+from billing.sealing import (
+    CALLS,
+    GENESIS,
+    archived_key,
+    create_partition,
+    partition_digests,
+    partition_of,
+    seal_of,
+)
 
 CHANNEL = "billing_events"  # NOTIFY: something was appended
 LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
-GENESIS = bytes(32)  # what the first seal takes as the seal before it
-CALLS = "call:"  # what every call's stream begins with
 
 
 class Conflict(Exception):  # noqa: N818 -- an outcome to decide again on, not a fault
@@ -238,52 +243,6 @@ class EventRecorder(PostgresApplicationRecorder):
         seal = seal_of(previous, first, last, len(rows), digests)
         told = _encoder.encode(digests).decode()
         cursor.execute(self.ADD_SEAL, (last, first, len(rows), previous, told, seal))
-
-
-def partition_name(month: str) -> str:
-    """The partition of the calls of a month "2026-11"."""
-    return f"billing_events_{month.replace('-', '_')}"
-
-
-def create_partition(cursor: Cursor[Any], month: str) -> None:
-    """Give a month of calls its partition."""
-    cursor.execute(
-        f"create table {partition_name(month)} partition of billing_events "
-        f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')".encode()
-    )
-
-
-def archived_key(stream: str) -> UUID:
-    """Under which an archived call is remembered."""
-    return UUID(bytes=hashlib.blake2b(stream.encode(), digest_size=16).digest())
-
-
-def partition_of(stream: str) -> str:
-    """Which partition a stream lies in, as the seals name it."""
-    return stream[5:12] if stream.startswith(CALLS) else "default"
-
-
-def partition_digests(rows: Iterable[tuple[int, str, int, str, bytes]]) -> dict[str, str]:
-    """SHA-256 (hex) over the rows of each partition, in the order of their positions."""
-    hashes: dict[str, Any] = {}
-    for position, stream, version, topic, state in rows:
-        partition = partition_of(stream)
-        digest = hashes.get(partition)
-        if digest is None:
-            digest = hashes[partition] = hashlib.sha256()
-        # The lengths keep one field from passing for a part of another.
-        name = stream.encode()
-        digest.update(
-            b"%d\n%d\n%d\n%d\n%b\n%b\n%b"
-            % (position, version, len(name), len(state), name, topic.encode(), state)
-        )
-    return {partition: digest.hexdigest() for partition, digest in sorted(hashes.items())}
-
-
-def seal_of(previous: bytes, first: int, last: int, events: int, digests: dict[str, str]) -> bytes:
-    """SHA-256 over the seal before, the positions, the count and the digests."""
-    body = _encoder.encode([first, last, events, digests])
-    return hashlib.sha256(previous + body).digest()
 
 
 class _Billing(Application[str]):

@@ -15,7 +15,7 @@ import psycopg
 
 from billing.aggregates.keeping import MonthArchived
 from billing.keeping.container import EventRow, check, event_rows
-from billing.store import GENESIS, partition_digests, partition_of, seal_of
+from billing.sealing import GENESIS, partition_digests, partition_of, seal_of
 from billing.values import Refused
 
 SEALS = """

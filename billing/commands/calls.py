@@ -11,7 +11,8 @@ from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.dialogs import complete_dialogs, halves_of
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
-from billing.store import CALLS, Conflict, Encoded, Pending, Store
+from billing.sealing import CALLS
+from billing.store import Conflict, Encoded, Pending, Store
 from billing.values import Refused
 
 

@@ -24,7 +24,8 @@ from billing.keeping.container import (
 )
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
-from billing.store import LOCK, archived_key, partition_digests, partition_name
+from billing.sealing import archived_key, partition_digests, partition_name
+from billing.store import LOCK
 from billing.values import Money, Refused
 
 Progress = Callable[[float], None]

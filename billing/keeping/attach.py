@@ -12,7 +12,8 @@ from billing.keeping.container import check, event_rows
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import partition_exists
 from billing.projections import calls
-from billing.store import LOCK, Row, Store, create_partition, partition_name
+from billing.sealing import create_partition, partition_name
+from billing.store import LOCK, Row, Store
 
 CHUNK = 5_000
 COPY = """

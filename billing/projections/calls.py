@@ -16,7 +16,8 @@ from billing.aggregates.call import (
     ConflictKept,
 )
 from billing.binary_arrays import TextArray, register
-from billing.store import CALLS, Recorded
+from billing.sealing import CALLS
+from billing.store import Recorded
 
 NAME = "calls"
 TABLES = ("call_list",)

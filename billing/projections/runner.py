@@ -10,7 +10,8 @@ from typing import Protocol
 import psycopg
 
 from billing.projections import Projection
-from billing.store import CALLS, CHANNEL, Recorded, Store
+from billing.sealing import CALLS
+from billing.store import CHANNEL, Recorded, Store
 from billing.values import Refused
 
 BATCH = 5_000  # events in one transaction

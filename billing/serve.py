@@ -19,6 +19,7 @@ import msgspec
 from sanic import Sanic
 
 from billing.config import SETTINGS, Config
+from billing.correcting.worker import Worker
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
 from billing.keeping.past import Past
@@ -64,11 +65,21 @@ def run_policy_job(config: Config) -> None:
     run_policies(config, _until_told_to_stop())
 
 
+def run_corrections(config: Config) -> None:
+    """Whoever rates calls again."""
+    store = Store(config.database_url)
+    worker = Worker(config.database_url, store, _until_told_to_stop())
+    worker.run()
+    worker.close()
+    store.close()
+
+
 JOBS: dict[str, Callable[[Config], None]] = {
     "web": run_web,
     "submission": run_submission,
     "projections": run_projections,
     "policies": run_policy_job,
+    "corrections": run_corrections,
 }
 
 

@@ -52,6 +52,10 @@ def measure(server_url: str, file: Path) -> None:
         row("ingestion alone (read, rate, append)", ingested, RECORDS, raw_log)
         row("the same file again (all duplicates)", bulk.ingest(one, file), RECORDS)
         row("projection alone (seven read models)", projected, RECORDS, raw_list)
+        preview, applied = bulk.rerate(one)
+        row("re-rating: preview of every call", preview, RECORDS)
+        row("re-rating: applied, each with a new price", applied, RECORDS, raw_log)
+        row("re-rating: projected", bulk.project(one), RECORDS, raw_list)
     with installation.database(server_url, "bench_two") as two:
         installation.install(two)
         row("end to end", bulk.end_to_end(two, file), RECORDS, raw_log + raw_list)

@@ -1,19 +1,27 @@
 """Bulk figures: raw PostgreSQL, ingestion alone, projection alone, end to end."""
 
+import asyncio
 import multiprocessing
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psycopg
+from psycopg import AsyncConnection
 
+from billing.commands.rates import ChangeRates, change_rates
+from billing.correcting.jobs import Asked, apply, ask
+from billing.correcting.worker import Worker
 from billing.ingest.files import ingest_file
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
-from tests.bench.installation import SAID
+from tests.bench.installation import SAID, deck
 
 ZONE = "Europe/Madrid"
 
@@ -56,6 +64,32 @@ def project(url: str) -> float:
     """Seconds to bring every read model up to the log."""
     with running(url) as runner:
         return timed(runner.catch_up)
+
+
+def rerate(url: str) -> tuple[float, float]:
+    """Seconds to preview every call at a new price of nearly each prefix, and to apply it."""
+    store = Store(url)
+    dearer = tuple(
+        msgspec.structs.replace(
+            rate, tiers=(msgspec.structs.replace(rate.tiers[0], price="0.12345"),)
+        )
+        for rate in deck()
+    )
+    change_rates(store, ChangeRates(group_id="deck", rates=dearer), SAID)
+    project(url)
+    worker = Worker(url, store, threading.Event())
+    correction_id = asyncio.run(_asked(url, lambda own: ask(own, "rerate", Asked(), "bench", "")))
+    preview = timed(worker.work)
+    asyncio.run(_asked(url, lambda own: apply(own, str(correction_id))))
+    applied = timed(worker.work)
+    worker.close()
+    store.close()
+    return preview, applied
+
+
+async def _asked(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[object]]) -> object:
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        return await action(connection)
 
 
 def end_to_end(url: str, file: Path) -> float:

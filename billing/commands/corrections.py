@@ -1,0 +1,155 @@
+"""Rating calls again: what was suspended is recycled, what was rated wrongly is re-rated."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from billing.aggregates import call
+from billing.aggregates.event import Envelope
+from billing.commands.catalogue import Catalogue
+from billing.commands.deciding import ATTEMPTS, fold
+from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
+from billing.rating.chain import rate_cdr
+from billing.rating.context import Rating
+from billing.store import Conflict, Pending, Recorded, Store
+from billing.values import Refused
+
+
+class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Some calls to be rated again. The envelope's request id is what the correction is known by.
+
+    A correction that is started again counts what it wrote before and writes it no second time.
+    """
+
+    kind: Literal["recycle", "rerate"]
+    streams: Sequence[str]
+    envelope: Envelope
+    write: bool = True  # without: a preview
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """What a correction does to the calls of one company in one currency."""
+
+    company_id: str = ""
+    currency: str = ""
+    calls: int = 0  # looked at
+    changed: int = 0
+    stuck: int = 0  # that can't be rated, and stay as they were
+    old_micros: int = 0
+    new_micros: int = 0
+
+
+class Lines(msgspec.Struct):
+    """The lines of a correction, by company and currency."""
+
+    by_key: dict[tuple[str, str], Line]
+
+    @classmethod
+    def of(cls, lines: Sequence[Line] = ()) -> "Lines":
+        """Lines that were kept somewhere."""
+        return cls({(line.company_id, line.currency): line for line in lines})
+
+    def line(self, rating: Rating) -> Line:
+        """Where a rating is added up."""
+        key = rating.company_id, rating.currency
+        found = self.by_key.get(key)
+        if found is None:
+            found = self.by_key[key] = Line(company_id=key[0], currency=key[1])
+        return found
+
+    def sorted(self) -> list[Line]:
+        """All of them, in an order that does not depend on the calls."""
+        return [self.by_key[key] for key in sorted(self.by_key)]
+
+
+def correct_calls(store: Store, catalogue: Catalogue, command: CorrectCalls, lines: Lines) -> int:
+    """Rate some calls again and add up in `lines` what came of it; the last position, or 0."""
+    if command.kind == "recycle" and command.write:
+        _complete_halves(store, catalogue, command)
+    for _ in range(ATTEMPTS):
+        ours = Lines.of()
+        pending = _decide(store, catalogue, command, ours)
+        try:
+            position = store.append(pending) if pending and command.write else 0
+        except Conflict:
+            continue
+        _add(lines, ours)
+        return position
+    raise Refused("Somebody else changed this at the same moment. Please try again.")
+
+
+def _decide(
+    store: Store, catalogue: Catalogue, command: CorrectCalls, lines: Lines
+) -> list[Pending]:
+    decision = call.recycle if command.kind == "recycle" else call.rerate
+    pending = []
+    for stream, recorded in store.load_many(command.streams).items():
+        state = fold(call.evolve, recorded)
+        if state is None:
+            continue
+        written = [each for each in recorded[1:] if _is_of(each, command)]
+        if written:
+            for each in written:
+                _count(lines, state, each.event)
+            continue
+        if state.voided:
+            continue
+        rating = rate_cdr(state.cdr, catalogue.device(state.device_id), catalogue.context)
+        events = decision(state, rating)
+        for number, event in enumerate(events, len(recorded) + 1):
+            pending.append(Pending(stream, number, event, command.envelope))
+            _count(lines, state, event)
+        if not events:
+            _count_unchanged(lines, state, rating)
+    return pending
+
+
+def _is_of(recorded: Recorded, command: CorrectCalls) -> bool:
+    return recorded.envelope.request_id == command.envelope.request_id
+
+
+def _count(lines: Lines, state: call.Call, event: object) -> None:
+    match event:
+        case call.CallRerated(before=before, rating=rating):
+            old, new = lines.line(before), lines.line(rating)
+            new.calls += 1
+            new.changed += 1
+            old.old_micros += before.amount_micros
+            new.new_micros += rating.amount_micros
+        case call.CallRated(rating=rating):
+            new = lines.line(rating)
+            new.calls += 1
+            new.changed += 1
+            new.new_micros += rating.amount_micros
+        case call.CallSuspended(rating=rating):
+            _count_unchanged(lines, state, rating)
+
+
+def _count_unchanged(lines: Lines, state: call.Call, rating: Rating) -> None:
+    line = lines.line(state.rating if state.rating.status == "rated" else rating)
+    line.calls += 1
+    line.stuck += rating.status == "suspended"
+    line.old_micros += state.rating.amount_micros
+    line.new_micros += state.rating.amount_micros
+
+
+def _add(lines: Lines, ours: Lines) -> None:
+    for key, found in ours.by_key.items():
+        line = lines.by_key.setdefault(key, Line(company_id=key[0], currency=key[1]))
+        line.calls += found.calls
+        line.changed += found.changed
+        line.stuck += found.stuck
+        line.old_micros += found.old_micros
+        line.new_micros += found.new_micros
+
+
+def _complete_halves(store: Store, catalogue: Catalogue, command: CorrectCalls) -> None:
+    """Halves of a dialog whose other half came at the very same moment wait to be put together."""
+    halves = []
+    for stream, recorded in store.load_many(command.streams).items():
+        first = recorded[0].event
+        if isinstance(first, call.CallSuspended) and method_of(first.cdr) in OTHER:
+            halves.append(Half(stream, first, command.envelope))
+    if halves:
+        complete_dialogs(store, catalogue, halves)

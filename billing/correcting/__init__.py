@@ -1,0 +1,1 @@
+"""Rating many calls again in the background: what was asked, and who does it."""

@@ -1,0 +1,181 @@
+"""Corrections that people asked for: kept in a table, so that a restart goes on with them."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.commands.corrections import Line
+from billing.values import Refused, new_id
+
+CHANNEL = "corrections"  # NOTIFY: something was asked for
+KINDS = ("recycle", "rerate", "what_if")
+ENDED = ("ready", "done", "failed", "cancelled")
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which calls; an empty field admits all."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+    company_id: str = ""
+    group_id: str = ""  # the companies that are or were bound to it
+    device_id: str = ""
+    reason: str = ""  # of a suspension
+    with_group: str = ""  # what-if: the group to rate with
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    correction_id: str
+    kind: str
+    asked: dict[str, Any]
+    state: str
+    applying: bool
+    actor: str
+    address: str
+    asked_at: datetime
+    ended_at: datetime | None
+    expected: int
+    looked_at: int
+    place: list[Any] | None
+    preview: list[Any]
+    applied: list[Any]
+    problem: str
+
+    @property
+    def filter(self) -> Asked:
+        """Which calls."""
+        return msgspec.convert(self.asked, Asked)
+
+    @property
+    def lines(self) -> list[Line]:
+        """What is known so far: of what was written, or of the preview."""
+        return msgspec.convert(self.applied if self.applying else self.preview, list[Line])
+
+    @property
+    def running(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self.state not in ENDED
+
+
+COLUMNS = ", ".join(Correction.__struct_fields__)
+ASK = f"""
+with asked as (
+  insert into corrections (correction_id, kind, asked, state, applying, actor, address)
+  values (%s, %s, %s::jsonb, 'waiting', %s, %s, %s)
+)
+select pg_notify('{CHANNEL}', '')"""
+FIND = f"select {COLUMNS} from corrections where correction_id = %s"
+NEWEST = f"select {COLUMNS} from corrections order by asked_at desc, correction_id limit %s"
+NEXT = f"""
+select {COLUMNS} from corrections where state in ('waiting', 'running')
+order by asked_at, correction_id limit 1"""
+APPLY = f"""
+with applied as (
+  update corrections set state = 'waiting', applying = true, looked_at = 0, place = null,
+    ended_at = null
+  where correction_id = %s and kind = 'rerate' and state = 'ready' returning 1
+)
+select count(*), pg_notify('{CHANNEL}', '') from applied"""
+GO_ON = f"""
+with again as (
+  update corrections set state = 'waiting', ended_at = null, problem = ''
+  where correction_id = %s and state in ('failed', 'cancelled') returning 1
+)
+select count(*), pg_notify('{CHANNEL}', '') from again"""
+CANCEL = """
+update corrections set state = 'cancelled', ended_at = now()
+where correction_id = %s and state in ('waiting', 'running', 'ready')"""
+BEGIN = """
+update corrections set state = 'running', expected = %s where correction_id = %s
+and state in ('waiting', 'running')"""
+SAVE = """
+update corrections set looked_at = %(looked_at)s, place = %(place)s::jsonb,
+  preview = case when applying then preview else %(lines)s::jsonb end,
+  applied = case when applying then %(lines)s::jsonb else applied end
+where correction_id = %(correction_id)s and state = 'running' returning 1"""
+END = """
+update corrections set state = %s, problem = %s, ended_at = now()
+where correction_id = %s and state = 'running'"""
+
+
+async def ask(
+    connection: AsyncConnection[Any], kind: str, asked: Asked, actor: str, address: str
+) -> str:
+    """Ask for a correction; the id it is known by. A recycling needs no preview."""
+    correction_id = new_id()
+    told = msgspec.json.encode(asked).decode()
+    await connection.execute(ASK, (correction_id, kind, told, kind == "recycle", actor, address))
+    return correction_id
+
+
+async def find(connection: AsyncConnection[Any], correction_id: str) -> Correction | None:
+    """A correction, as far as it is."""
+    async with connection.cursor(row_factory=class_row(Correction)) as cursor:
+        await cursor.execute(FIND, (correction_id,))
+        return await cursor.fetchone()
+
+
+async def newest(connection: AsyncConnection[Any], most: int = 50) -> list[Correction]:
+    """The corrections that were asked for last."""
+    async with connection.cursor(row_factory=class_row(Correction)) as cursor:
+        await cursor.execute(NEWEST, (most,))
+        return await cursor.fetchall()
+
+
+async def apply(connection: AsyncConnection[Any], correction_id: str) -> None:
+    """Write what the preview showed. Refused unless there is one to apply."""
+    await _change(connection, APPLY, correction_id)
+
+
+async def go_on(connection: AsyncConnection[Any], correction_id: str) -> None:
+    """Go on with one that stopped, where it stopped."""
+    await _change(connection, GO_ON, correction_id)
+
+
+async def _change(connection: AsyncConnection[Any], statement: str, correction_id: str) -> None:
+    cursor = await connection.execute(statement, (correction_id,))
+    row = await cursor.fetchone()
+    if row is None or not row[0]:
+        raise Refused("This correction is not at a point where that can be done.")
+
+
+async def cancel(connection: AsyncConnection[Any], correction_id: str) -> None:
+    """Stop one that has not ended. What it wrote stays written."""
+    await connection.execute(CANCEL, (correction_id,))
+
+
+def take_next(connection: psycopg.Connection) -> Correction | None:
+    """The oldest that has not ended: one that a crash interrupted comes first."""
+    with connection.cursor(row_factory=class_row(Correction)) as cursor:
+        return cursor.execute(NEXT).fetchone()
+
+
+def begin(connection: psycopg.Connection, correction_id: str, expected: int) -> None:
+    """Note that it runs, and how many calls it will look at."""
+    connection.execute(BEGIN, (expected, correction_id))
+
+
+def save(
+    connection: psycopg.Connection,
+    correction_id: str,
+    looked_at: int,
+    place: tuple[datetime, str],
+    lines: list[Line],
+) -> bool:
+    """Note how far it is; False if somebody cancelled it."""
+    values = {
+        "correction_id": correction_id,
+        "looked_at": looked_at,
+        "place": msgspec.json.encode(place).decode(),
+        "lines": msgspec.json.encode(lines).decode(),
+    }
+    return connection.execute(SAVE, values).fetchone() is not None
+
+
+def end(connection: psycopg.Connection, correction_id: str, state: str, problem: str = "") -> None:
+    """Note that it ended, and how."""
+    connection.execute(END, (state, problem, correction_id))

@@ -1,0 +1,191 @@
+"""Carries out corrections one after the other, in batches; a restart goes on where it stopped."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from billing.aggregates.event import Envelope
+from billing.commands.catalogue import Catalogue
+from billing.commands.corrections import CorrectCalls, Lines, correct_calls
+from billing.correcting import jobs
+from billing.correcting.jobs import Asked, Correction
+from billing.store import CALLS, Store
+from billing.values import Refused
+
+BATCH = 2_000  # calls rated and written at once
+POLL_SECONDS = 2.0
+LOCK = 0x636F7272  # the advisory lock that keeps two services from the same correction
+
+# The read model finds the calls; what is decided on is read from the log.
+STATUS = {"recycle": "('suspended')", "rerate": "('rated', 'rerated')"}
+CONDITIONS = {
+    "begin": "started_at >= %(begin)s",
+    "end": "started_at < %(end)s",
+    "company_ids": "company_id = any(%(company_ids)s)",
+    "device_id": "device_id = %(device_id)s",
+    "reason": "reason = %(reason)s",
+}
+LAST_POSITION = "select coalesce(max(last_position), 0) from seals"
+BEHIND = "select position < %s from checkpoints where name = 'calls'"
+
+logger = logging.getLogger("billing.correcting")
+
+
+class Worker:
+    """One at work in an installation; a second one waits for the first to end."""
+
+    def __init__(self, url: str, store: Store, stopping: threading.Event) -> None:
+        self._store = store
+        self._stopping = stopping
+        self._connection = psycopg.connect(url, autocommit=True)
+        self._is_ours = False
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def run(self) -> None:
+        """Carry out what is asked for until told to stop."""
+        self._connection.execute(f"listen {jobs.CHANNEL}")
+        while not self._stopping.is_set():
+            while self.work():
+                pass
+            for _ in self._connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                pass
+
+    def work(self) -> bool:
+        """Carry out one correction, if one waits; whether one did."""
+        if self._stopping.is_set() or not self._has_lock():
+            return False
+        correction = jobs.take_next(self._connection)
+        if correction is None:
+            return False
+        try:
+            self._carry_out(correction)
+        except Refused as refusal:
+            jobs.end(self._connection, correction.correction_id, "failed", str(refusal))
+        except psycopg.Error:
+            raise  # the process is started again, and goes on
+        except Exception as error:
+            logger.exception("The correction %s failed.", correction.correction_id)
+            jobs.end(self._connection, correction.correction_id, "failed", repr(error))
+        return True
+
+    def _has_lock(self) -> bool:
+        if not self._is_ours:
+            row = self._connection.execute("select pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+            self._is_ours = bool(row and row[0])
+        return self._is_ours
+
+    def _carry_out(self, correction: Correction) -> None:
+        catalogue = Catalogue()
+        catalogue.refresh(self._store)
+        kind = "recycle" if correction.kind == "recycle" else "rerate"
+        where, values = select_calls(kind, correction.filter, catalogue)
+        self._wait_for_read_model()
+        count = self._connection.execute(f"select count(*) from call_list where {where}", values)
+        ((expected,),) = count.fetchall()
+        place = correction.place
+        if place is not None:  # suspended calls that were rated are not found again
+            expected = max(correction.expected, correction.looked_at)
+        jobs.begin(self._connection, correction.correction_id, expected)
+        if correction.filter.with_group:
+            rate_with(catalogue, correction.filter.with_group)
+        if self._look_at_all(correction, catalogue, where, values):
+            waits = correction.kind == "rerate" and not correction.applying
+            jobs.end(self._connection, correction.correction_id, "ready" if waits else "done")
+
+    def _look_at_all(
+        self, correction: Correction, catalogue: Catalogue, where: str, values: dict[str, Any]
+    ) -> bool:
+        """Batch after batch from the place it was at; False if it was stopped."""
+        lines, looked_at = Lines.of(correction.lines), correction.looked_at
+        place = _place_of(correction)
+        while found := self._page(where, values, place):
+            command = CorrectCalls(
+                kind="recycle" if correction.kind == "recycle" else "rerate",
+                streams=[CALLS + call_id for _, call_id in found],
+                envelope=Envelope(
+                    recorded_at=datetime.now(UTC),
+                    actor=correction.actor,
+                    address=correction.address,
+                    request_id=correction.correction_id,
+                ),
+                write=correction.applying,
+            )
+            correct_calls(self._store, catalogue, command, lines)
+            looked_at, place = looked_at + len(found), found[-1]
+            saved = jobs.save(
+                self._connection, correction.correction_id, looked_at, place, lines.sorted()
+            )
+            if not saved or self._stopping.is_set():
+                return False
+        return True
+
+    def _page(
+        self, where: str, values: dict[str, Any], place: tuple[datetime, str] | None
+    ) -> Sequence[tuple[datetime, str]]:
+        if place:
+            where += " and (started_at, call_id) > (%(key_start)s, %(key_id)s)"
+            values = values | {"key_start": place[0], "key_id": place[1]}
+        return self._connection.execute(
+            f"select started_at, call_id from call_list where {where}"
+            f" order by started_at, call_id limit {BATCH}",
+            values,
+        ).fetchall()
+
+    def _wait_for_read_model(self) -> None:
+        """Calls that came in before this was asked for are to be among those looked at."""
+        ((position,),) = self._connection.execute(LAST_POSITION).fetchall()
+        while not self._stopping.is_set():
+            row = self._connection.execute(BEHIND, (position,)).fetchone()
+            if row is None or not row[0]:
+                return
+            time.sleep(0.1)
+
+
+def select_calls(kind: str, asked: Asked, catalogue: Catalogue) -> tuple[str, dict[str, Any]]:
+    """The condition by which the call list finds the calls, and its values."""
+    values = msgspec.structs.asdict(asked) | {"company_ids": _companies(asked, catalogue)}
+    conditions = [text for field, text in CONDITIONS.items() if values[field] not in ("", None)]
+    return " and ".join([f"status in {STATUS[kind]}", *conditions]), values
+
+
+def _companies(asked: Asked, catalogue: Catalogue) -> list[str] | None:
+    """The companies meant; None where all are."""
+    companies = catalogue.context.companies
+    chosen = [asked.company_id] if asked.company_id else list(companies)
+    if asked.group_id:
+        bound = {
+            company_id
+            for company_id, company in companies.items()
+            if any(group_id == asked.group_id for _, group_id in company.rate_groups)
+        }
+        chosen = [company_id for company_id in chosen if company_id in bound]
+    if asked.with_group:
+        group = catalogue.context.groups.get(asked.with_group)
+        chosen = [
+            company_id
+            for company_id in chosen
+            if group and companies[company_id].currency == group.currency
+        ]
+    return chosen if asked.company_id or asked.group_id or asked.with_group else None
+
+
+def rate_with(catalogue: Catalogue, group_id: str) -> None:
+    """Let every company be bound to a group, and always have been. For a catalogue of one's own."""
+    companies = catalogue.context.companies
+    for company_id, company in companies.items():
+        companies[company_id] = msgspec.structs.replace(company, rate_groups=((None, group_id),))
+
+
+def _place_of(correction: Correction) -> tuple[datetime, str] | None:
+    if correction.place is None:
+        return None
+    return msgspec.convert(correction.place, tuple[datetime, str])

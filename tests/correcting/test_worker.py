@@ -1,0 +1,242 @@
+"""Rating calls again in the background: previewed, applied once, stopped and gone on with."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import AsyncConnection
+
+from billing.aggregates.call import CallRerated
+from billing.aggregates.event import Envelope
+from billing.commands import companies, rates
+from billing.commands.calls import SubmitCalls, submit
+from billing.commands.catalogue import Catalogue
+from billing.commands.corrections import CorrectCalls, Line, Lines, correct_calls
+from billing.correcting import jobs
+from billing.correcting import worker as working
+from billing.correcting.jobs import Asked, Correction
+from billing.correcting.worker import Worker
+from billing.rating.rates import Rate, Tier
+from billing.setup import said_here
+from billing.store import Store
+from tests.commands.test_calls import record
+from tests.ingest.serving import install
+from tests.projections.sample import charges, rows, runner
+
+SAID = said_here()
+FRANCE = "0033145678901"
+Work = Callable[[], bool]
+
+
+def set_price(store: Store, prefix: str, price: str, group: str = "g") -> None:
+    rate = Rate(name=prefix, prefix=prefix, tiers=(Tier(price=price),))
+    rates.change_rates(store, rates.ChangeRates(group_id=group, rates=(rate,)), SAID)
+
+
+@pytest.fixture
+def installed(store: Store, database_url: str) -> Store:
+    """Five calls at 0.018 a minute, and two to a country without a rate."""
+    install(database_url)
+    records = [record(f"k{number}") for number in range(5)]
+    records += [record(f"f{number}", called=FRANCE) for number in range(2)]
+    submit(store, Catalogue(), [SubmitCalls(device_id="pbx", records=records, envelope=SAID)])
+    catch_up(database_url, store)
+    return store
+
+
+@pytest.fixture
+def work(installed: Store, database_url: str) -> Iterator[Work]:
+    """One correction carried out, with the read models up to the log before and after."""
+    worker = Worker(database_url, installed, threading.Event())
+
+    def carry_out() -> bool:
+        catch_up(database_url, installed)
+        worked = worker.work()
+        catch_up(database_url, installed)
+        return worked
+
+    yield carry_out
+    worker.close()
+
+
+def catch_up(url: str, store: Store) -> None:
+    own = runner(url, store)
+    own.catch_up()
+    own.close()
+
+
+def told(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+            return await action(connection)
+
+    return asyncio.run(run())
+
+
+def ask(url: str, kind: str, **asked: Any) -> str:
+    said = Asked(**asked)
+    found: str = told(url, lambda own: jobs.ask(own, kind, said, "administrator:marta", "::1"))
+    return found
+
+
+def find(url: str, correction_id: str) -> Correction:
+    found = told(url, lambda own: jobs.find(own, correction_id))
+    assert isinstance(found, Correction)
+    return found
+
+
+def apply(url: str, correction_id: str) -> None:
+    told(url, lambda own: jobs.apply(own, correction_id))
+
+
+def rerated(store: Store) -> list[CallRerated]:
+    events = [recorded.event for recorded in store.after(0, 10_000)]
+    return [event for event in events if isinstance(event, CallRerated)]
+
+
+def test_suspended_calls_are_rated_once_what_was_missing_is_there(
+    installed: Store, work: Work, database_url: str
+) -> None:
+    nothing = ask(database_url, "recycle", reason="no_rate")
+    assert work()
+    assert find(database_url, nothing).lines == [
+        Line(company_id="acme", currency="EUR", calls=2, stuck=2)
+    ]
+    set_price(installed, "33", "0.5")
+    recycled = ask(database_url, "recycle", reason="no_rate")
+    assert work()
+    assert not work()
+    done = find(database_url, recycled)
+    assert (done.state, done.expected, done.looked_at) == ("done", 2, 2)
+    assert done.lines == [
+        Line(company_id="acme", currency="EUR", calls=2, changed=2, new_micros=1_000_000)
+    ]
+    catch_up(database_url, installed)
+    assert set(charges(database_url).values()) == {5 * 18_000 + 1_000_000}
+
+
+def test_rating_again_shows_what_would_change_and_posts_the_difference_when_told(
+    installed: Store, work: Work, database_url: str
+) -> None:
+    set_price(installed, "34", "0.02")
+    correction = ask(database_url, "rerate", company_id="acme")
+    work()
+    expected = [
+        Line(
+            company_id="acme",
+            currency="EUR",
+            calls=5,
+            changed=5,
+            old_micros=90_000,
+            new_micros=100_000,
+        )
+    ]
+    previewed = find(database_url, correction)
+    assert (previewed.state, previewed.lines) == ("ready", expected)
+    assert rerated(installed) == []
+    apply(database_url, correction)
+    work()
+    applied = find(database_url, correction)
+    assert (applied.state, applied.lines) == ("done", expected)
+    assert [event.before.amount_micros for event in rerated(installed)] == [18_000] * 5
+    written = installed.after(0, 10_000)[-1].envelope
+    assert (written.actor, written.request_id) == ("administrator:marta", correction)
+    catch_up(database_url, installed)
+    assert set(charges(database_url).values()) == {100_000}
+
+
+def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(
+    installed: Store,
+    work: Work,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_price(installed, "34", "0.02")
+    correction = ask(database_url, "rerate")
+    work()
+    apply(database_url, correction)
+    # A crash: a batch is in the log, and nobody noted that it was.
+    command = CorrectCalls(
+        kind="rerate",
+        streams=["call:2026-11:pbx:k0", "call:2026-11:pbx:k1"],
+        envelope=Envelope(
+            recorded_at=SAID.recorded_at, actor="administrator:marta", request_id=correction
+        ),
+    )
+    catalogue = Catalogue()
+    catalogue.refresh(installed)
+    correct_calls(installed, catalogue, command, Lines.of())
+    catch_up(database_url, installed)
+    monkeypatch.setattr(working, "BATCH", 2)
+    work()
+    (line,) = find(database_url, correction).lines
+    assert (line.calls, line.changed, line.old_micros, line.new_micros) == (5, 5, 90_000, 100_000)
+    catch_up(database_url, installed)
+    assert set(charges(database_url).values()) == {100_000}
+
+
+def test_one_that_was_cancelled_goes_on_where_it_was(
+    installed: Store, work: Work, database_url: str
+) -> None:
+    set_price(installed, "34", "0.02")
+    correction = ask(database_url, "rerate")
+    told(database_url, lambda own: jobs.cancel(own, correction))
+    assert not work()
+    told(database_url, lambda own: jobs.go_on(own, correction))
+    assert work()
+    assert find(database_url, correction).state == "ready"
+
+
+def test_what_if_tells_what_another_group_would_have_cost_and_writes_nothing(
+    installed: Store, work: Work, database_url: str
+) -> None:
+    plan = rates.CreateRateGroup(group_id="b", name="Plan B", currency="EUR")
+    rates.create_rate_group(installed, plan, SAID)
+    set_price(installed, "34", "0.01", "b")
+    dollars = companies.OpenCompany(
+        company_id="usa", name="USA", currency="USD", time_zone="America/New_York"
+    )
+    companies.open_company(installed, dollars, SAID)
+    catch_up(database_url, installed)
+    before = rows(database_url)
+    position = installed.after(0, 10_000)[-1].position
+    correction = ask(database_url, "what_if", with_group="b")
+    work()
+    done = find(database_url, correction)
+    assert done.state == "done"
+    (line,) = done.lines
+    assert (line.changed, line.old_micros, line.new_micros) == (5, 90_000, 50_000)
+    catch_up(database_url, installed)
+    assert rows(database_url) == before
+    assert installed.after(0, 10_000)[-1].position == position
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(prices=st.lists(st.integers(0, 99_999), min_size=1, max_size=3))
+def test_however_often_prices_change_the_differences_add_up_to_the_new_sum(
+    installed: Store, work: Work, database_url: str, prices: list[int]
+) -> None:
+    for price in prices:
+        before = charges(database_url)["balances"]
+        set_price(installed, "34", f"0.{price:05}")
+        for again in (False, True):
+            known = len(rerated(installed))
+            correction = ask(database_url, "rerate")
+            work()
+            apply(database_url, correction)
+            work()
+            (line,) = find(database_url, correction).lines
+            if again:  # the same rates: nothing changes
+                assert (line.changed, len(rerated(installed))) == (0, known)
+            else:
+                assert before + line.new_micros - line.old_micros == line.new_micros
+    assert len(set(charges(database_url).values())) == 1
+    with psycopg.connect(database_url) as connection:
+        query = "select sum(amount_micros)::bigint from call_list"
+        ((total,),) = connection.execute(query).fetchall()
+    assert total == charges(database_url)["balances"]

@@ -15,7 +15,8 @@ from billing.commands.catalogue import Catalogue
 from billing.commands.corrections import CorrectCalls, Lines, correct_calls
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
-from billing.store import CALLS, Store
+from billing.sealing import CALLS
+from billing.store import Store
 from billing.values import Refused
 
 BATCH = 2_000  # calls rated and written at once

@@ -8,7 +8,7 @@ import msgspec
 from billing.aggregates import call
 from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
-from billing.commands.deciding import ATTEMPTS, fold
+from billing.commands.deciding import ATTEMPTS, existing, fold
 from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
@@ -26,6 +26,12 @@ class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
     streams: Sequence[str]
     envelope: Envelope
     write: bool = True  # without: a preview
+
+
+class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, suspended or rated, by what holds now."""
+
+    stream: str
 
 
 class Line(msgspec.Struct, kw_only=True):
@@ -77,6 +83,22 @@ def correct_calls(store: Store, catalogue: Catalogue, command: CorrectCalls, lin
         _add(lines, ours)
         return position
     raise Refused("Somebody else changed this at the same moment. Please try again.")
+
+
+def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) -> int:
+    """Rate one call again. Refused where that changes nothing."""
+    state = existing(store, command.stream, call.evolve)
+    catalogue = Catalogue()
+    catalogue.refresh(store)
+    correct = CorrectCalls(
+        kind="recycle" if state.rating.status == "suspended" else "rerate",
+        streams=(command.stream,),
+        envelope=envelope,
+    )
+    position = correct_calls(store, catalogue, correct, Lines.of())
+    if not position:
+        raise Refused("The call was rated again, and nothing changed.")
+    return position
 
 
 def _decide(

@@ -9,7 +9,17 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, redirect, text
 from billing.config import Config
 from billing.database import Database
 from billing.store import Store
-from billing.web import accounts, assets, calls, devices, exporting, live, preferences, signin
+from billing.web import (
+    accounts,
+    assets,
+    calls,
+    corrections,
+    devices,
+    exporting,
+    live,
+    preferences,
+    signin,
+)
 from billing.web.access import ANYONE, EVERY_ROLE, admits
 from billing.web.errors import install_error_pages
 from billing.web.i18n import choose_language, set_language
@@ -29,7 +39,7 @@ HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Accept-Language, HX-Request",
 }
-MODULES = (assets, signin, preferences, calls, exporting, live, accounts, devices)
+MODULES = (assets, signin, preferences, calls, exporting, live, accounts, devices, corrections)
 blueprint = Blueprint("start")
 
 

@@ -49,7 +49,11 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
     def moment(value: datetime, pattern: str = "d MMM y HH:mm:ss") -> str:
         return formats.moment(value, pattern, zone)
 
+    def local_day(value: datetime) -> str:
+        return value.astimezone(zone).date().isoformat()
+
     environment.globals.update(
+        local_day=local_day,
         asset=asset,
         icon=icon,
         moment=moment,

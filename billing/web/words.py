@@ -49,6 +49,29 @@ DIRECTIONS = {
     "inbound": N_("Inbound"),
     "internal": N_("Between extensions"),
 }
+REMEDIES = {
+    "no_rate": N_("Add a rate for these numbers to the company's rate group."),
+    "no_rate_group": N_("Bind a rate group to the company."),
+    "no_account": N_("Say whose calls the tenant of this device carries."),
+    "no_number": N_("The device told no number. Look at the records."),
+    "bad_time": N_("The device told no time that can be read. Look at the records."),
+    "bad_duration": N_("The device told an impossible duration. Look at the records."),
+    "unreadable": N_("Choose the format that the device really sends."),
+    "unfinished": N_("The other half of the call has not come yet."),
+}
+CORRECTIONS = {
+    "recycle": N_("Suspended calls rated again"),
+    "rerate": N_("Re-rating"),
+    "what_if": N_("What if"),
+}
+CORRECTION_STATES = {
+    "waiting": N_("Waiting"),
+    "running": N_("Running"),
+    "ready": N_("Ready to apply"),
+    "done": N_("Done"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Stopped"),
+}
 ACCOUNT_STATES = {"open": N_("Open"), "frozen": N_("Frozen"), "closed": N_("Closed")}
 DEVICE_STATES = {"enabled": N_("Enabled"), "disabled": N_("Disabled")}
 PAYMENTS = {"prepaid": N_("Prepaid"), "postpaid": N_("Postpaid")}
@@ -62,6 +85,7 @@ EVENTS = {
     "CallSuspended": N_("The call was suspended"),
     "CallRerated": N_("The call was rated again"),
     "CallVoided": N_("The call was voided"),
+    "CallLinked": N_("Another device told the same call"),
     "ConflictKept": N_("Another record came under the same key"),
 }
 AREA_TYPES = {

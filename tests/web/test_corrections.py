@@ -1,0 +1,120 @@
+"""Suspended calls and re-rating on pages: what waits, previews, and who may apply them."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from billing.commands.calls import SubmitCalls, submit
+from billing.commands.catalogue import Catalogue
+from billing.correcting.worker import Worker
+from billing.store import Store
+from tests.commands.test_calls import record
+from tests.correcting.test_worker import FRANCE, SAID, set_price
+from tests.ingest.serving import install
+from tests.web.serving import SignIn, add_administrator, following
+
+
+@contextmanager
+def correcting(url: str) -> Iterator[None]:
+    """Carry out what is asked for, as `billing serve` does, from a thread."""
+    stopping, store = threading.Event(), Store(url)
+    worker = Worker(url, store, stopping)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(20)
+        worker.close()
+        store.close()
+
+
+@pytest.fixture
+def at_work(database_url: str, store: Store) -> Iterator[None]:
+    """Three calls at 0.018 and one to a country without a rate; read models and worker follow."""
+    install(database_url)
+    records = [record("f", called=FRANCE), *(record(f"k{number}") for number in range(3))]
+    submit(store, Catalogue(), [SubmitCalls(device_id="pbx", records=records, envelope=SAID)])
+    with following(database_url), correcting(database_url):
+        yield
+
+
+def post(client: httpx.Client, address: str, **fields: str) -> httpx.Response:
+    page = client.get("/corrections").text
+    token = re.findall(r'X-CSRF-Token":"([^"]+)', page)[0]
+    return client.post(address, data={"csrf": token, **fields})
+
+
+def ended(client: httpx.Client, address: str) -> str:
+    """The page of a correction once it has ended."""
+    for _ in range(400):
+        text = client.get(address).text
+        if "<progress" not in text:
+            return text
+    raise TimeoutError(text)
+
+
+@pytest.mark.usefixtures("at_work")
+def test_what_is_suspended_is_rated_again_from_its_page(
+    empty_site: str, sign_in: SignIn, store: Store
+) -> None:
+    client = sign_in(empty_site)
+    ended(client, "/suspended")
+    for _ in range(200):
+        text = client.get("/suspended").text
+        if "No rate" in text:
+            break
+    assert "Add a rate for these numbers" in text
+    set_price(store, "33", "0.5")
+    asked = post(client, "/suspended", reason="no_rate")
+    assert asked.status_code == 303
+    assert "€0.5000" in ended(client, asked.headers["location"])
+    for _ in range(200):
+        text = client.get("/suspended").text
+        if "No call is suspended" in text:
+            break
+    assert "No call is suspended" in text
+
+
+@pytest.mark.usefixtures("at_work")
+def test_a_preview_is_applied_by_administrators_only(
+    empty_site: str, sign_in: SignIn, store: Store, database_url: str
+) -> None:
+    add_administrator(database_url, "otto", "operator")
+    set_price(store, "34", "0.02")
+    client, operator = sign_in(empty_site), sign_in(empty_site, "otto")
+    wrong = {"kind": "what_if", "from": "2026-11-30", "to": "2026-11-01"}
+    refused = post(client, "/corrections", **wrong)
+    assert refused.status_code == 422
+    assert "The period ends before it begins." in refused.text
+    period = {"kind": "rerate", "from": "2026-11-01", "to": "2026-11-30"}
+    assert post(operator, "/corrections", **period).status_code == 403
+    address = post(client, "/corrections", **period).headers["location"]
+    preview = ended(client, address)
+    assert "What would change" in preview
+    assert "+€0.0060" in preview
+    assert post(operator, address + "/apply").status_code == 403
+    assert post(client, address + "/apply").status_code == 303
+    assert "What changed" in ended(client, address)
+    assert post(client, address + "/apply").status_code == 400
+
+
+@pytest.mark.usefixtures("at_work")
+def test_one_call_is_rated_again_from_its_own_page(
+    empty_site: str, sign_in: SignIn, store: Store
+) -> None:
+    client = sign_in(empty_site)
+    page = "/calls/2026-11:pbx:f"
+    assert "Rate again" in client.get(page).text
+    assert post(client, "/corrections/call", call="2026-11:pbx:f").status_code == 303
+    assert "nothing changed" in client.get(page).text
+    set_price(store, "33", "0.5")
+    post(client, "/corrections/call", call="2026-11:pbx:f")
+    text = client.get(page).text
+    assert "The call was rated again." in text
+    assert "€0.5000" in text

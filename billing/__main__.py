@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from billing import demo, serve, setup
+from billing import demo, serve, setup, upkeep
 from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate
 from billing.ingest.files import ingest_file
@@ -35,9 +35,14 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("serve", run_serve, "Serve the pages, the submission interface, the projections.")
-    command("demo", run_demo, "The same, with demo companies, devices, prices and calls.")
-    command("migrate", run_migrate, "Bring the database up to date.")
+    serving = "Serve the pages, the submission interface, the projections."
+    for name, run, text in (
+        ("serve", run_serve, serving),
+        ("demo", run_demo, "The same, with demo companies, devices, prices and calls."),
+        ("migrate", run_migrate, "Bring the database up to date."),
+    ):
+        backed_up = "back up before an upgrade, without asking"
+        command(name, run, text).add_argument("--backup", action="store_true", help=backed_up)
     command("verify", run_verify, "Check the seals of the whole log.")
     command("psql", run_psql, "Open psql on the database.")
     rebuild = command("rebuild", run_rebuild, "Empty a projection and replay it.")
@@ -47,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     ingest.add_argument("--device", required=True, help="its id, name or account")
     ingest.add_argument("--format", default="auto", help="auto unless the file needs telling")
     setup.add_commands(commands)
+    upkeep.add_commands(commands)
     job = commands.add_parser("job")  # what `serve` starts; not for people
     job.add_argument("name", choices=sorted(serve.JOBS))
     job.set_defaults(run=run_job)
@@ -83,13 +89,15 @@ def run_job(arguments: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def run_migrate(_: argparse.Namespace, config: Config) -> int:
+def run_migrate(arguments: argparse.Namespace, config: Config) -> int:
+    upkeep.offer_backup(config, wanted=arguments.backup)
     applied = migrate(config.database_url)
     print("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
     return 0
 
 
-def run_serve(_: argparse.Namespace, config: Config) -> int:
+def run_serve(arguments: argparse.Namespace, config: Config) -> int:
+    upkeep.offer_backup(config, wanted=arguments.backup)
     migrate(config.database_url)
     print(f"Pages:      http://{config.bind_address}:{config.web_port}/")
     print(f"Submission: http://{config.bind_address}:{config.cdr_port}/v1/cdr", flush=True)

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,44 @@ class Database:
         return psycopg.connect(self.url, autocommit=True)
 
 
-def migrate(url: str) -> list[str]:
+def migrations() -> dict[str, str]:
+    """The migrations of this program, by name."""
+    return {path.stem: path.read_text() for path in sorted(migrations_folder().glob("*.sql"))}
+
+
+def pending(url: str) -> list[str]:
+    """The migrations that a database which is in use still lacks; none of an empty one."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute("select to_regclass('migrations')").fetchone()
+        if not row or not row[0]:
+            return []
+        done = {name for (name,) in connection.execute("select name from migrations")}
+    return sorted(set(migrations()) - done)
+
+
+def half_restored(connection: psycopg.Connection) -> str:
+    """The backup that a restore was begun with and did not end; '' if there is none."""
+    row = connection.execute("select to_regclass('restoring')").fetchone()
+    if not row or not row[0]:
+        return ""
+    row = connection.execute("select file from restoring").fetchone()
+    return row[0] if row else "?"
+
+
+def migrate(url: str, only: Collection[str] | None = None) -> list[str]:
     """Apply what is missing, one file one transaction; the names applied.
 
-    Refused when the database was made by a newer program, or an applied file was edited.
+    Refused when the database was made by a newer program, an applied file was edited, or a restore
+    was begun and not ended. A restore itself first applies `only` those its backup had.
     """
-    files = {path.stem: path.read_text() for path in sorted(migrations_folder().glob("*.sql"))}
+    files = migrations()
     applied = []
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
+        if only is None and (file := half_restored(connection)):
+            raise Refused(
+                "The database is half restored. Run `billing restore %(file)s` again.", file=file
+            )
         connection.execute(
             "create table if not exists migrations (name text primary key, sha256 text not null,"
             " applied_at timestamptz not null default now())"
@@ -126,6 +156,8 @@ def migrate(url: str) -> list[str]:
             if name in done:
                 if done[name] != digest:
                     raise Refused("The migration %(name)s was edited after its use.", name=name)
+                continue
+            if only is not None and name not in only:
                 continue
             with connection.transaction():
                 connection.execute(sql.encode())

@@ -14,9 +14,9 @@ import msgspec
 import psycopg
 
 from billing.aggregates.keeping import MonthArchived
-from billing.keeping.container import EventRow, check, event_rows
+from billing.keeping.container import EventRow, event_rows
+from billing.keeping.parts import archived_parts, split_missing
 from billing.sealing import GENESIS, partition_digests, partition_of, seal_of
-from billing.values import Refused
 
 SEALS = """
 select last_position, first_position, events, previous, digests::text, seal
@@ -24,8 +24,6 @@ from seals order by last_position"""
 EVENTS = """
 select notification_id, originator_id, originator_version, topic, state
 from billing_events order by notification_id"""
-ARCHIVED = """
-select state from billing_events_default where topic = 'MonthArchived.1' order by notification_id"""
 CHUNK = 5_000
 
 
@@ -36,13 +34,6 @@ class Verdict(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()  # archives that are not here, or not whole: and why
 
 
-class _State(msgspec.Struct, frozen=True):
-    event: MonthArchived
-
-
-_state = msgspec.json.Decoder(_State)
-
-
 def verify(
     url: str, progress: Callable[[int], None] = lambda _: None, folder: Path | None = None
 ) -> Verdict:
@@ -50,29 +41,15 @@ def verify(
     with psycopg.connect(url) as seals, psycopg.connect(url) as events:
         for connection in (seals, events):
             connection.execute("set transaction isolation level repeatable read")
-        parts = [_state.decode(row[0]).event for row in events.execute(ARCHIVED, binary=True)]
-        files, missing = _open(parts, folder)
+        parts = archived_parts(events)
+        whole, missing = split_missing(parts, folder or Path())
+        files = [event_rows((folder or Path()) / part.file) for part in whole]
         with seals.cursor("seals", binary=True) as s, events.cursor("events", binary=True) as e:
             s.itersize = e.itersize = CHUNK
             rows = heapq.merge(iter(e.execute(EVENTS)), *files, key=itemgetter(0))
             walk = _Walk(parts)
             walk.over(s.execute(SEALS), _once(rows), progress)
             return Verdict(walk.events, walk.seals, walk.fault, missing)
-
-
-def _open(
-    parts: list[MonthArchived], folder: Path | None
-) -> tuple[list[Iterator[EventRow]], tuple[str, ...]]:
-    files, missing = [], []
-    for part in parts:
-        path = (folder or Path()) / part.file
-        try:
-            check(path, ("archive",), part.sha256)
-        except Refused as refused:
-            missing.append(f"{part.month}: {refused}")
-        else:
-            files.append(event_rows(path))
-    return files, tuple(missing)
 
 
 def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:

@@ -216,6 +216,11 @@ _events = msgspec.msgpack.Decoder(list[EventRow])
 _seals = msgspec.msgpack.Decoder(list[SealRow])
 
 
+def decode_events(data: bytes) -> list[EventRow]:
+    """The events of one frame."""
+    return _events.decode(data)
+
+
 def event_rows(path: Path) -> Iterator[EventRow]:
     """The events of a file, by position."""
     for name, data in frames(path):

@@ -48,3 +48,10 @@ def partition_exists(connection: psycopg.Connection, month: str) -> bool:
 def due_months(connection: psycopg.Connection, months: int, now: datetime) -> list[str]:
     """The months in the database that ended more than `months` months ago."""
     return [month for month in kept_months(connection) if month < months_before(now, months)]
+
+
+def months_between(begin: datetime, end: datetime) -> list[str]:
+    """The months of UTC from `begin` to before `end`."""
+    first = begin.year * 12 + begin.month - 1
+    last = end.year * 12 + end.month - 1
+    return [f"{each // 12:04}-{each % 12 + 1:02}" for each in range(first, last + 1)]

@@ -1,0 +1,282 @@
+"""Backups: of everything while the service runs, or of the calls of a period."""
+
+import heapq
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from operator import itemgetter
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+
+from billing.aggregates.event import Envelope
+from billing.aggregates.keeping import BackupMade, BackupRemoved, MonthArchived
+from billing.commands.keeping import BACKUPS, load_keeping, note_backup
+from billing.keeping.container import (
+    BLOCK,
+    ROWS,
+    EventRow,
+    Header,
+    Writer,
+    Written,
+    event_rows,
+    writing,
+)
+from billing.keeping.keeper import Keeper
+from billing.keeping.months import kept_months, months_between
+from billing.keeping.parts import archived_parts, split_missing
+from billing.keeping.tables import kept_tables, write_table
+from billing.sealing import partition_name
+from billing.store import Store
+from billing.values import Period, Refused
+
+Progress = Callable[[float], None]
+NAME = "%Y-%m-%d-%H%M%S"
+FULL, SCHEDULED, CALLS = "full", "scheduled", "calls"
+ARCHIVE = "archive:"  # frames of the files of archived months
+LOOKS = 20  # for a moment at which the balances are at the end of the log
+
+EVENTS = """
+select notification_id, originator_id, originator_version, topic, state
+from billing_events order by notification_id"""
+CALL_EVENTS = """
+select notification_id, originator_id, originator_version, topic, state
+from {partition} order by notification_id"""
+EXTENT = "select coalesce(max(last_position), 0), coalesce(sum(events), 0)::bigint from seals"
+SHOWN = "select coalesce(max(position), 0) from checkpoints where name = 'balances'"
+BALANCES = "select account, balance_micros from balances order by account"
+MIGRATIONS = "select name, sha256 from migrations"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a backup: what must be there again after it was restored."""
+
+    events: int
+    last_position: int = 0
+    tables: dict[str, int] = {}
+    archives: tuple[str, ...] = ()
+    balances: dict[str, int] | None = None  # None: they were behind the log
+
+
+def back_up(
+    keeper: Keeper,
+    envelope: Envelope,
+    kind: str = FULL,
+    path: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> BackupMade:
+    """Everything into one file, and a note of it into the log."""
+    path = path or new_path(keeper.backups, kind)
+    made = write_backup(keeper.url, keeper.archives, path, kind, progress)
+    note_backup(keeper.store, made, envelope)
+    return made
+
+
+def new_path(folder: Path, kind: str) -> Path:
+    """Where a backup made now goes."""
+    return folder / f"{kind}-{datetime.now(UTC).strftime(NAME)}.backup"
+
+
+def write_backup(
+    url: str, archives: Path, path: Path, kind: str, progress: Progress = lambda _: None
+) -> BackupMade:
+    """Everything as it is at one moment, while others go on writing."""
+    with psycopg.connect(url) as connection:
+        last, sealed, shows = _begin_snapshot(connection)
+        parts, _ = split_missing(archived_parts(connection), archives)
+        header = Header(
+            kind=FULL,
+            made_at=datetime.now(UTC).isoformat(),
+            migrations=dict(connection.execute(MIGRATIONS).fetchall()),
+            months=tuple(kept_months(connection)),
+        )
+        with writing(path, header) as writer:
+            tables = {
+                name: write_table(connection, writer, name) for name in kept_tables(connection)
+            }
+            count = _write_events(
+                writer, _read(connection, EVENTS), lambda n: progress(n / max(sealed, 1))
+            )
+            for part in parts:
+                _write_file(writer, archives / part.file)
+            balances: dict[str, int] = dict(connection.execute(BALANCES).fetchall())
+            manifest = Manifest(
+                events=count,
+                last_position=last,
+                tables=tables,
+                archives=tuple(part.file for part in parts),
+                balances=balances if shows else None,
+            )
+            writer.finish(manifest)
+    return _made(kind, count, writer.written(path))
+
+
+def _begin_snapshot(connection: psycopg.Connection) -> tuple[int, int, bool]:
+    """Begin a snapshot, if it can be had one whose balances are at the end of the log.
+
+    The end of the log, the events ever sealed, whether the balances are there.
+    """
+    for _ in range(LOOKS):
+        connection.rollback()
+        connection.execute("set transaction isolation level repeatable read, read only")
+        ((last, sealed),) = connection.execute(EXTENT).fetchall()
+        ((shown,),) = connection.execute(SHOWN).fetchall()
+        if shown >= last:
+            return last, sealed, True
+        time.sleep(0.1)
+    return last, sealed, False
+
+
+def _read(connection: psycopg.Connection, statement: str) -> Iterator[EventRow]:
+    with connection.cursor("events", binary=True) as cursor:
+        cursor.itersize = ROWS * 4
+        yield from cursor.execute(statement.encode())
+
+
+def _write_events(writer: Writer, rows: Iterator[EventRow], tell: Callable[[int], None]) -> int:
+    count, waiting = 0, list[EventRow]()
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == ROWS:
+            writer.add_rows("events", waiting)
+            count += ROWS
+            tell(count)
+            waiting.clear()
+    if waiting:
+        writer.add_rows("events", waiting)
+    return count + len(waiting)
+
+
+def _write_file(writer: Writer, path: Path) -> None:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            writer.add(ARCHIVE + path.name, block)
+
+
+def _made(kind: str, events: int, written: Written) -> BackupMade:
+    """What was made; beside it a checksum for sha256sum -c."""
+    path = written.path
+    path.with_name(path.name + ".sha256").write_text(f"{written.sha256}  {path.name}\n")
+    return BackupMade(
+        kind=kind,
+        file=path.name,
+        sha256=written.sha256,
+        size_bytes=written.size_bytes,
+        events=events,
+    )
+
+
+class _FiledAt(msgspec.Struct, frozen=True):
+    filed_at: datetime
+
+
+class _State(msgspec.Struct, frozen=True):
+    event: _FiledAt
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+def back_up_calls(
+    keeper: Keeper,
+    period: Period,
+    zone: ZoneInfo,
+    envelope: Envelope,
+    *,
+    path: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> BackupMade:
+    """The events of the calls of some local days into one file, archived ones too."""
+    begin, end = period.bounds(zone)
+    path = path or keeper.backups / f"{CALLS}-{period.first}-{period.last}.backup"
+    header = Header(
+        kind=CALLS, made_at=datetime.now(UTC).isoformat(), about=f"{period.first}/{period.last}"
+    )
+    months = months_between(begin, end)
+    with psycopg.connect(keeper.url) as connection:
+        connection.execute("set transaction isolation level repeatable read, read only")
+        kept = kept_months(connection)
+        state = load_keeping(keeper.store)
+        with writing(path, header) as writer:
+            count = 0
+            for number, month in enumerate(months):
+                parts = () if month in state.attached else state.parts_of(month)
+                rows = _month(connection, keeper, month if month in kept else "", parts)
+                wanted = (r for r in rows if begin <= _state.decode(r[4]).event.filed_at < end)
+                count += _write_events(writer, wanted, lambda _: None)
+                progress((number + 1) / len(months))
+            if not count:
+                raise Refused("There are no calls in this period.")
+            writer.finish(Manifest(events=count))
+    made = _made(CALLS, count, writer.written(path))
+    made = msgspec.structs.replace(made, first=period.first, last=period.last)
+    note_backup(keeper.store, made, envelope)
+    return made
+
+
+def _month(
+    connection: psycopg.Connection,
+    keeper: Keeper,
+    month: str,
+    parts: tuple[MonthArchived, ...],
+) -> Iterator[EventRow]:
+    sources = [event_rows(keeper.archives / part.file) for part in parts]
+    if month:
+        statement = CALL_EVENTS.format(partition=partition_name(month))
+        sources.append(_read(connection, statement))
+    return heapq.merge(*sources, key=itemgetter(0))
+
+
+def backups_made(store: Store) -> list[tuple[datetime, BackupMade]]:
+    """The backups that were not removed since, oldest first, with the time of each."""
+    made: dict[str, tuple[datetime, BackupMade]] = {}
+    for recorded in store.load(BACKUPS):
+        match recorded.event:
+            case BackupMade() as event:
+                made.pop(event.file, None)
+                made[event.file] = (recorded.envelope.recorded_at, event)
+            case BackupRemoved(file=file):
+                made.pop(file, None)
+    return list(made.values())
+
+
+def rotate(keeper: Keeper, envelope: Envelope) -> list[str]:
+    """Remove the oldest scheduled backups beyond those that are kept; their names."""
+    kept = load_keeping(keeper.store).backups_kept
+    scheduled = [made for _, made in backups_made(keeper.store) if made.kind == SCHEDULED]
+    old = [made.file for made in scheduled[:-kept]]
+    for file in old:
+        for name in (file, f"{file}.sha256"):
+            (keeper.backups / name).unlink(missing_ok=True)
+        note_backup(keeper.store, BackupRemoved(file=file), envelope)
+    return old
+
+
+def is_due(store: Store, now: datetime) -> bool:
+    """Whether a scheduled backup is called for."""
+    days = load_keeping(store).backup_days
+    last = [at for at, made in backups_made(store) if made.kind == SCHEDULED]
+    return bool(days) and (not last or (now - last[-1]).total_seconds() >= days * 86_400 - 3_600)
+
+
+def remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
+    """Remove a backup that a person no longer wants."""
+    if file not in {made.file for _, made in backups_made(keeper.store)}:
+        raise Refused("There is no file %(file)s.", file=file)
+    for name in (file, f"{file}.sha256"):
+        (keeper.backups / name).unlink(missing_ok=True)
+    note_backup(keeper.store, BackupRemoved(file=file), envelope)
+
+
+def parse_period(text: str) -> Period:
+    """A period as "2026-03-01/2026-03-31"."""
+    first, _, last = text.partition("/")
+    try:
+        period = Period(date.fromisoformat(first), date.fromisoformat(last))
+    except ValueError as error:
+        raise Refused("%(text)s is not a day.", text=text) from error
+    if period.first > period.last:
+        raise Refused("The period ends before it begins.")
+    return period

@@ -1,0 +1,202 @@
+"""Restoring: a full backup into an empty database, proved; or the calls of a period, where missing.
+
+From its first step to its last the database says that it is half restored, and nothing else works
+on it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from billing.database import half_restored, migrate, migrations
+from billing.keeping import container
+from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
+from billing.keeping.container import END, Header, check, event_rows, frames
+from billing.keeping.parts import archived_parts, split_missing
+from billing.keeping.past import Past
+from billing.keeping.tables import COLUMNS_OF, ROWS_OF, read_table
+from billing.projections import projections
+from billing.projections.runner import Runner
+from billing.sealing import create_partition
+from billing.store import Pending, Row, Store
+from billing.values import Refused
+from billing.verifying import verify
+
+Tell = Callable[[str], None]
+BATCH = 2_000
+COPY = """
+copy billing_events (notification_id, originator_id, originator_version, topic, state)
+from stdin (format binary)"""
+COPY_TYPES = ("int8", "text", "int8", "text", "bytea")
+BEGIN = """
+create table restoring (file text not null, began_at timestamptz not null default now());"""
+OTHERS = """
+select count(*) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+ and backend_type = 'client backend'"""
+EMPTY = "drop schema public cascade; create schema public"
+IN_USE = """
+select exists (select from billing_events) or exists (select from administrator_credentials)"""
+BALANCES = "select account, balance_micros from balances order by account"
+SET_POSITION = "select setval('event_position', greatest(%s, 1))"
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restored database was found to be."""
+
+    events: int
+    seals: int
+    accounts: int
+    compared: (
+        bool  # with the balances of the backup; else they were behind the log when it was made
+    )
+
+
+def restore(url: str, file: Path, archives: Path, zone: str, tell: Tell = lambda _: None) -> Proof:
+    """A full backup into an empty database. Refused for anything else than a whole, older file."""
+    header = check(file, (FULL,))
+    _refuse_newer(file, header)
+    tell("The file is whole.")
+    _begin(url, file)
+    migrate(url, only=header.migrations)
+    manifest = _load(url, file, header, archives)
+    tell(f"{manifest.events} events were loaded.")
+    migrate(url, only=migrations())
+    proof = _prove(url, manifest, archives, zone, tell)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop table restoring")
+    return proof
+
+
+def _refuse_newer(file: Path, header: Header) -> None:
+    known = migrations()
+    for name, digest in header.migrations.items():
+        if name not in known or hashlib.sha256(known[name].encode()).hexdigest() != digest:
+            raise Refused(
+                "The file %(file)s was made by a newer program (%(program)s).",
+                file=file.name,
+                program=f"{header.program}, {name}",
+            )
+
+
+def _begin(url: str, file: Path) -> None:
+    """Make sure that nothing is lost, then mark the database as half restored."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        ((others,),) = connection.execute(OTHERS).fetchall()
+        if others:
+            raise Refused("The database is in use. Stop the service first.")
+        if not half_restored(connection):
+            ((migrated,),) = connection.execute("select to_regclass('billing_events')").fetchall()
+            if migrated and connection.execute(IN_USE).fetchall() == [(True,)]:
+                raise Refused("The database is not empty; nothing was changed.")
+        with connection.transaction():
+            connection.execute(EMPTY)
+            connection.execute(BEGIN)
+            connection.execute("insert into restoring (file) values (%s)", (str(file),))
+
+
+def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:
+    """Every frame to its place, in one transaction; the files of archives beside."""
+    manifest = Manifest(events=-1)
+    events, tables = 0, dict[str, int]()
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        for month in header.months:
+            create_partition(cursor, month)
+        columns: list[str] = []
+        for name, group in groupby(frames(file), key=itemgetter(0)):
+            blocks = (data for _, data in group)
+            about = name.partition(":")[2]
+            if name.startswith(COLUMNS_OF):
+                columns = msgspec.json.decode(next(blocks), type=list[str])
+                tables[about] = read_table(connection, about, columns, iter(()))
+            elif name.startswith(ROWS_OF):
+                tables[about] = read_table(connection, about, columns, blocks)
+            elif name == "events":
+                events += _load_events(cursor, blocks)
+            elif name.startswith(ARCHIVE):
+                _write_file(archives, about, blocks)
+            elif name == END:
+                manifest = msgspec.json.decode(next(blocks), type=Manifest)
+        cursor.execute(SET_POSITION, (manifest.last_position,))
+        if events != manifest.events or tables != manifest.tables:
+            raise Refused("The file %(file)s has not the rows it tells of.", file=file.name)
+    return manifest
+
+
+def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int:
+    count = 0
+    with cursor.copy(COPY) as copy:
+        copy.set_types(COPY_TYPES)
+        for block in blocks:
+            for row in container.decode_events(block):
+                copy.write_row(row)
+                count += 1
+    return count
+
+
+def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
+    if Path(name).name != name:
+        raise Refused("There is no file %(file)s.", file=name)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / (name + container.UNFINISHED)
+    with unfinished.open("wb") as out:
+        for block in blocks:
+            out.write(block)
+    unfinished.rename(folder / name)
+
+
+def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) -> Proof:
+    """Seals, counts, sums: all must be as they were."""
+    verdict = verify(url, folder=archives)
+    if verdict.fault:
+        raise Refused("The restored log does not fit its seals: %(fault)s.", fault=verdict.fault)
+    tell(f"{verdict.seals} seals fit.")
+    store = Store(url)
+    with psycopg.connect(url) as connection:
+        _, missing = split_missing(archived_parts(connection), archives)
+    if missing:
+        raise Refused(
+            "Put the files of these archived months into %(folder)s and restore again: %(months)s",
+            folder=archives,
+            months="; ".join(missing),
+        )
+    runner = Runner(url, store, projections(zone), Past(store, archives))
+    try:
+        runner.catch_up()
+    finally:
+        runner.close()
+        store.close()
+    with psycopg.connect(url) as connection:
+        balances: dict[str, int] = dict(connection.execute(BALANCES).fetchall())
+    if manifest.balances is not None and balances != manifest.balances:
+        raise Refused("The balances of the restored database are not those of the backup.")
+    return Proof(
+        events=verdict.events,
+        seals=verdict.seals,
+        accounts=len(balances),
+        compared=manifest.balances is not None,
+    )
+
+
+def restore_calls(store: Store, file: Path, tell: Tell = lambda _: None) -> tuple[int, int]:
+    """The events of a backup of calls that the log lacks; how many were read, and were missing.
+
+    A call that is there, or lies in an archive, stays as it is: it is charged once.
+    """
+    check(file, (CALLS,))
+    read = missing = 0
+    rows = event_rows(file)
+    while chunk := list(islice(rows, BATCH)):
+        pending = []
+        for position, stream, version, topic, state in chunk:
+            recorded = store.recorded(Row(stream, version, topic, state, position))
+            pending.append(Pending(stream, version, recorded.event, recorded.envelope))
+        missing += sum(1 for at in store.append_new(store.encode(pending)) if at)
+        read += len(chunk)
+        tell(f"{read} events, {missing} were missing.")
+    return read, missing

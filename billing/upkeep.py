@@ -1,0 +1,121 @@
+"""The command line of keeping: backup, restore, archive, attach; backups before upgrades."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.config import Config
+from billing.database import migrate, pending
+from billing.keeping import archive, attach, backup, restore
+from billing.keeping.container import check
+from billing.keeping.keeper import Keeper
+from billing.setup import said_here
+from billing.store import Store
+from billing.values import Refused
+
+
+def add_commands(commands: Any) -> None:
+    """`backup`, `restore`, `archive`, `attach`, `detach`."""
+    for name, run, text in (
+        ("backup", run_backup, "Back up everything, or the calls of a period, while serving."),
+        ("restore", run_restore, "Restore a backup: into an empty database, or missing calls."),
+        ("archive", run_archive, "Move a month of calls into a file."),
+        ("attach", run_attach, "Put an archived month back, to be searched."),
+        ("detach", run_detach, "Take an attached month out again."),
+    ):
+        parser = commands.add_parser(name, help=text, description=text)
+        parser.set_defaults(run=run)
+        if name == "backup":
+            parser.add_argument("file", type=Path, nargs="?", help="a name is made up without it")
+            parser.add_argument("--calls", default="", metavar="FROM/TO", help="days: 2026-03-01/…")
+        elif name == "restore":
+            parser.add_argument("file", type=Path)
+        else:
+            parser.add_argument("month", help="2026-03")
+
+
+@contextmanager
+def keeping(config: Config) -> Iterator[Keeper]:
+    """The keeper of the migrated database."""
+    migrate(config.database_url)
+    store = Store(config.database_url)
+    try:
+        yield Keeper(config.database_url, store, config.archives, config.backups)
+    finally:
+        store.close()
+
+
+def run_backup(arguments: argparse.Namespace, config: Config) -> int:
+    with keeping(config) as keeper:
+        if arguments.calls:
+            period = backup.parse_period(arguments.calls)
+            zone = ZoneInfo(config.time_zone)
+            made = backup.back_up_calls(keeper, period, zone, said_here(), path=arguments.file)
+        else:
+            made = backup.back_up(keeper, said_here(), path=arguments.file)
+    folder = arguments.file.parent if arguments.file else config.backups
+    print(f"{folder / made.file}: {made.events} events, {made.size_bytes} bytes")
+    print(f"SHA-256: {made.sha256}")
+    return 0
+
+
+def run_restore(arguments: argparse.Namespace, config: Config) -> int:
+    file: Path = arguments.file
+    if check(file, (backup.FULL, backup.CALLS)).kind == backup.CALLS:
+        with keeping(config) as keeper:
+            read, missing = restore.restore_calls(keeper.store, file)
+        print(f"{read} events were read, {missing} were missing and are there again.")
+        return 0
+    proof = restore.restore(
+        config.database_url, file, config.archives, config.time_zone, tell=print
+    )
+    print(f"Restored: {proof.events} events under {proof.seals} seals, {proof.accounts} balances")
+    if not proof.compared:
+        print("The balances were behind the log when the backup was made: not compared.")
+    return 0
+
+
+def run_archive(arguments: argparse.Namespace, config: Config) -> int:
+    with keeping(config) as keeper:
+        for part in archive.archive(keeper, arguments.month, said_here()):
+            print(f"{keeper.archives / part.file}: {part.events} events, {part.size_bytes} bytes")
+    return 0
+
+
+def run_attach(arguments: argparse.Namespace, config: Config) -> int:
+    with keeping(config) as keeper:
+        attach.attach(keeper, arguments.month, said_here())
+    print(f"{arguments.month} can be searched.")
+    return 0
+
+
+def run_detach(arguments: argparse.Namespace, config: Config) -> int:
+    with keeping(config) as keeper:
+        attach.detach(keeper, arguments.month, said_here())
+    print(f"{arguments.month} was taken out again.")
+    return 0
+
+
+def offer_backup(config: Config, *, wanted: bool) -> None:
+    """Before an upgrade of a database that is in use: back up if it is wanted, or a person says so.
+
+    It reads the old tables as they stand, and writes nothing into them.
+    """
+    names = pending(config.database_url)
+    if not names:
+        return
+    if not wanted and sys.stdin.isatty():
+        print(f"The database will be upgraded ({', '.join(names)}).")
+        wanted = input("Back it up first? [Y/n] ").strip().lower() not in ("n", "no")
+    if not wanted:
+        return
+    path = backup.new_path(config.backups, "before-upgrade")
+    try:
+        backup.write_backup(config.database_url, config.archives, path, backup.FULL)
+    except Refused as refused:
+        raise Refused("No backup, so no upgrade: %(why)s", why=refused) from refused
+    print(f"Backed up to {path}")

@@ -1,0 +1,194 @@
+"""Backup, wipe, restore: equal to the last figure; and every file that must be refused."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+import pytest
+
+from billing.commands import devices
+from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
+from billing.database import migrate
+from billing.keeping import backup
+from billing.keeping.archive import archive
+from billing.keeping.container import check, writing
+from billing.keeping.keeper import Keeper
+from billing.keeping.restore import restore, restore_calls
+from billing.store import Store
+from billing.values import Period, Refused
+from billing.verifying import verify
+from tests.conftest import fresh_database
+from tests.keeping.sample import (
+    LATER,
+    MONTH,
+    catch_up,
+    install,
+    keeper_of,
+    listed,
+    no_room,
+    rows,
+    sums,
+)
+from tests.projections.sample import ZONE
+
+LOG = "select notification_id, originator_id, originator_version, topic, state from billing_events"
+SEALS = "select last_position, seal from seals"
+CREDENTIALS = "select account, device_id, password_hash from device_credentials"
+
+
+@pytest.fixture
+def other_url(server_url: str, template: str) -> Iterator[str]:
+    """Another database, as empty as the first."""
+    with fresh_database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+def full(keeper: Keeper) -> Path:
+    """A backup of everything, of an installation with an archived month."""
+    with psycopg.connect(keeper.url, autocommit=True) as connection:
+        devices.issue_device_password(connection, "pbx", "acc", "s3cret-of-a-device")
+    archive(keeper, MONTH, LATER)
+    catch_up(keeper)
+    return keeper.backups / backup.back_up(keeper, LATER).file
+
+
+def test_what_was_backed_up_is_restored_equal_and_proved(
+    keeper: Keeper, full: Path, other_url: str, tmp_path: Path
+) -> None:
+    before = {
+        **sums(keeper.url),
+        **rows(keeper.url, CREDENTIALS, "select * from archived_calls"),
+    }
+    told: list[str] = []
+    proof = restore(other_url, full, tmp_path / "elsewhere", ZONE, told.append)
+    assert proof.compared
+    assert {**sums(other_url), **rows(other_url, CREDENTIALS, "select * from archived_calls")} == (
+        before
+    )
+    assert listed(other_url) == listed(keeper.url)
+    # The log goes on: that the backup was made came after it.
+    assert set(rows(other_url, LOG)[LOG]) < set(rows(keeper.url, LOG)[LOG])
+    assert set(rows(other_url, SEALS)[SEALS]) < set(rows(keeper.url, SEALS)[SEALS])
+    verdict = verify(other_url, folder=tmp_path / "elsewhere")
+    assert (verdict.fault, verdict.missing, verdict.events) == ("", (), proof.events)
+    store = Store(other_url)
+    assert set_keeping(store, SetKeeping(months=3, backup_days=0, backups_kept=1), LATER) > 0
+    store.close()
+    assert verify(other_url, folder=tmp_path / "elsewhere").fault == ""
+    with pytest.raises(Refused, match="not empty"):
+        restore(other_url, full, tmp_path / "elsewhere", ZONE)
+
+
+def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
+    full: Path, other_url: str, tmp_path: Path
+) -> None:
+    data = full.read_bytes()
+    for name, content, reason in (
+        ("flipped", data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
+        ("flipped-at-the-end", data[:-8] + b"0" + data[-7:], "damaged"),
+        ("cut", data[: len(data) // 3], "was cut"),
+        ("emptied", b"", "no archive and no backup"),
+        ("foreign", b"PK\x03\x04" + bytes(5_000), "no archive and no backup"),
+        ("newer", data.replace(b'"format":1', b'"format":2', 1), "newer program"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(Refused, match=reason):
+            restore(other_url, path, tmp_path, ZONE)
+    made = check(full, ("full",))
+    later = msgspec.structs.replace(made, migrations={**made.migrations, "9999_later": "00"})
+    with writing(tmp_path / "later", later) as writer:
+        writer.finish(backup.Manifest(events=0))
+    with pytest.raises(Refused, match=r"newer program \(.*9999_later\)"):
+        restore(other_url, tmp_path / "later", tmp_path, ZONE)
+    assert migrate(other_url) == []  # it is no half restored one
+
+
+def test_a_full_disk_leaves_no_half_backup_and_no_note_of_one(keeper: Keeper) -> None:
+    with no_room(), pytest.raises(Refused, match="could not be written"):
+        backup.back_up(keeper, LATER)
+    assert list(keeper.backups.iterdir()) == []
+    assert backup.backups_made(keeper.store) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from billing.keeping.restore import restore
+
+def die(said):
+    if sys.argv[4] in said:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+restore(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), "Europe/Madrid", die)
+"""
+
+
+@pytest.mark.parametrize("moment", ["whole", "loaded", "seals"])
+def test_a_database_says_that_it_is_half_restored_after_a_kill(
+    keeper: Keeper, full: Path, other_url: str, tmp_path: Path, moment: str
+) -> None:
+    folder = tmp_path / "elsewhere"
+    command = [sys.executable, "-c", KILLED, other_url, str(full), str(folder), moment]
+    ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
+    assert ended.returncode == -signal.SIGKILL
+    if moment != "whole":  # before anything was touched
+        with pytest.raises(Refused, match=r"half restored. Run `billing restore .*full-"):
+            migrate(other_url)
+    restore(other_url, full, folder, ZONE)
+    assert migrate(other_url) == []
+    assert sums(other_url) == sums(keeper.url)
+
+
+def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missing(
+    keeper: Keeper, store: Store, other_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(keeper.url) as connection:
+        ((expected,),) = connection.execute(
+            "select count(*) from call_list where started_at >= '2026-10-29T23:00Z'"
+            " and started_at < '2026-11-03T23:00Z'"
+        ).fetchall()
+    archive(keeper, MONTH, LATER)  # half of the period lies in a file by now
+    period = Period(date(2026, 10, 30), date(2026, 11, 3))
+    made = backup.back_up_calls(keeper, period, ZoneInfo(ZONE), LATER)
+    file = keeper.backups / made.file
+    assert made.events >= expected
+    assert restore_calls(keeper.store, file) == (made.events, 0)
+    other = Store(other_url)
+    elsewhere = keeper_of(other_url, other, tmp_path / "elsewhere")
+    install(elsewhere, calls=0)
+    assert restore_calls(other, file) == (made.events, made.events)
+    assert restore_calls(other, file) == (made.events, 0)
+    catch_up(elsewhere)
+    assert len(listed(other_url)) == expected
+    other.close()
+    with pytest.raises(Refused, match="no calls in this period"):
+        backup.back_up_calls(
+            keeper, Period(date(2020, 1, 1), date(2020, 1, 2)), ZoneInfo(ZONE), LATER
+        )
+
+
+def test_scheduled_backups_are_made_when_due_and_rotated(keeper: Keeper) -> None:
+    set_keeping(keeper.store, SetKeeping(months=6, backup_days=2, backups_kept=2), LATER)
+    kept = []
+    for number in range(4):
+        now = LATER.recorded_at + timedelta(days=2 * number)
+        assert backup.is_due(keeper.store, now)
+        catch_up(keeper)
+        said = msgspec.structs.replace(LATER, recorded_at=now)
+        path = keeper.backups / f"scheduled-{number}.backup"
+        kept.append(backup.back_up(keeper, said, backup.SCHEDULED, path).file)
+        assert not backup.is_due(keeper.store, now + timedelta(days=1))
+        backup.rotate(keeper, said)
+    assert [made.file for _, made in backup.backups_made(keeper.store)] == kept[-2:]
+    assert {path.name for path in keeper.backups.iterdir()} == {
+        name for file in kept[-2:] for name in (file, f"{file}.sha256")
+    }
+    assert load_keeping(keeper.store).backups_kept == 2

@@ -304,6 +304,7 @@ class Store:
     order by notification_id"""
 
     def __init__(self, database_url: str) -> None:
+        self.url = database_url
         self._application = _Billing(database_url)
         # Any: the library's types speak of its own event classes.
         application: Any = self._application

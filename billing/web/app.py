@@ -10,15 +10,25 @@ from billing.config import Config
 from billing.database import Database
 from billing.store import Store
 from billing.web import (
+    account_actions,
+    account_exports,
+    account_page,
     accounts,
     assets,
     calls,
     corrections,
     devices,
+    evidence,
     exporting,
+    history,
     live,
+    movements,
+    opening,
     preferences,
+    replays,
     signin,
+    statements,
+    sub_accounts,
 )
 from billing.web.access import ANYONE, EVERY_ROLE, admits
 from billing.web.errors import install_error_pages
@@ -39,7 +49,27 @@ HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Accept-Language, HX-Request",
 }
-MODULES = (assets, signin, preferences, calls, exporting, live, accounts, devices, corrections)
+MODULES = (
+    assets,
+    signin,
+    preferences,
+    calls,
+    exporting,
+    live,
+    accounts,
+    opening,
+    account_page,
+    statements,
+    history,
+    replays,
+    evidence,
+    account_exports,
+    account_actions,
+    sub_accounts,
+    movements,
+    devices,
+    corrections,
+)
 blueprint = Blueprint("start")
 
 

@@ -80,6 +80,11 @@ def day(value: date, pattern: str = "d MMM y") -> str:
     return dates.format_date(value, pattern, locale=locale())
 
 
+def month(text: str) -> str:
+    """A month such as "2026-10"."""
+    return dates.format_skeleton("yMMMM", date.fromisoformat(f"{text}-01"), locale=locale())
+
+
 def zone_name(zone: ZoneInfo) -> str:
     """The zone as people say it: "Madrid time"."""
     if "/" not in zone.key:

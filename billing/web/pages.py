@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sanic import Request, html
 from sanic.response import HTTPResponse
 
-from billing.web import formats, words
+from billing.web import formats, telling, words
 from billing.web.access import is_fragment
 from billing.web.assets import Asset, asset_address
 from billing.web.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
@@ -66,6 +66,9 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
         hms=formats.hms,
         hm=formats.hm,
         day=formats.day,
+        month=formats.month,
+        tell=telling.tell,
+        actor=words.actor,
         query=formats.query,
         segment=formats.segment,
         word=words.word,

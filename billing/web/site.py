@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from sanic import Request
 
@@ -14,6 +15,7 @@ from billing.web.export_jobs import Exports
 from billing.web.live import Arrivals
 from billing.web.pages import make_environment
 from billing.web.passwords import Passwords
+from billing.web.replay_jobs import Replays
 from billing.web.throttle import Throttle
 
 
@@ -32,6 +34,11 @@ class Site:
         self.by_address = Throttle(burst=20, every_seconds=15)
         self.arrivals = Arrivals(pool)
         self.exports = Exports()
+        self.replays = Replays(self.connect, store)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection for what blocks, in a thread of its own."""
+        return psycopg.connect(self.store.url, autocommit=True)
 
     def stop_streams(self) -> None:
         """Let open streams end, before the server waits for requests in flight."""
@@ -41,6 +48,7 @@ class Site:
         """Give back what was opened."""
         await self.arrivals.close()
         await self.exports.close()
+        await self.replays.close()
         await self.pool.close()
         await asyncio.to_thread(self.store.close)
 

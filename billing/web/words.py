@@ -80,6 +80,21 @@ ROLES = {
     "operator": N_("Operator"),
     "auditor": N_("Auditor"),
 }
+HISTORY_KINDS = {
+    "money": N_("Money"),
+    "calls": N_("Calls"),
+    "state": N_("State and settings"),
+}
+MOVEMENTS = {
+    "recharge": N_("Recharge"),
+    "reversal": N_("Reversal"),
+    "adjustment": N_("Adjustment"),
+}
+ACCOUNT_KINDS = {
+    "company": N_("Company"),
+    "user": N_("User account"),
+    "gateway": N_("Gateway account"),
+}
 EVENTS = {
     "CallRated": N_("The call was rated"),
     "CallSuspended": N_("The call was suspended"),
@@ -115,6 +130,12 @@ ROUNDINGS = {
     "up": N_("up"),
     "down": N_("down"),
 }
+
+
+def actor(code: str) -> str:
+    """Who did something, from the actor of an envelope."""
+    kind, _, own_id = code.partition(":")
+    return gettext("The system") if kind == "system" else own_id or code
 
 
 def word(words: dict[str, str], code: str) -> str:

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from billing.aggregates.account import Limits
 from billing.aggregates.event import Envelope, Event
+from billing.aggregates.statement import month_before
 from billing.commands import accounts, companies, sub_accounts
-from billing.policies.closing import close_books, end_of, month_before
+from billing.policies.closing import close_books
 from billing.policies.limits import watch_limits
 from billing.projections import projections
 from billing.projections import runner as running
+from billing.projections.days import month_end
 from billing.projections.reading.history import read_history, read_moment
+from billing.projections.reading.statements import billed_calls
 from billing.projections.replay import replay
 from billing.projections.runner import Runner
 from billing.store import Pending, Store
@@ -162,6 +165,11 @@ def test_whatever_happens_every_figure_agrees(
         for action, micros in done:
             life.do(action, micros)
         life.settle()
+        for account, month, charged in life.ask(
+            "select account, month, charged_micros from statements"
+        ):
+            billed = billed_calls(life.connection, life.store, account, month)
+            assert sum(call.charged_micros for call in billed) == charged, (account, month)
         for account, balance, *others in life.ask(SUMS):
             assert {balance, *others} == {balance}, account
             *_, progress = replay(life.connection, life.store, account)
@@ -204,10 +212,10 @@ def walked(life: Life, account: str) -> int:
 def test_a_late_call_goes_to_the_open_month_and_says_so(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
     life.do(("call", 1), 1_000_000)
-    life.now = end_of("2026-10", ZONE) + timedelta(hours=2)
+    life.now = month_end("2026-10", ZONE) + timedelta(hours=2)
     life.settle()
     life.do(("call", 3), 250_000)  # begun in October, in after the month was closed
-    life.now = end_of("2026-11", ZONE) + timedelta(hours=2)
+    life.now = month_end("2026-11", ZONE) + timedelta(hours=2)
     life.settle()
     found = life.ask(
         "select month, late, calls, amount_micros from account_months"
@@ -233,9 +241,9 @@ def test_months_are_closed_once_each_also_after_a_long_stop(life: Life) -> None:
 
 def test_a_closed_month_stays_cut_where_it_was_cut_in_whatever_zone(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
-    life.now = end_of("2026-10", ZONE) - timedelta(minutes=20)  # in Lima it is late afternoon
+    life.now = month_end("2026-10", ZONE) - timedelta(minutes=20)  # in Lima it is late afternoon
     life.do(("adjust", 1), 1_000_000)
-    life.now = end_of("2026-11", ZONE) + timedelta(hours=2)
+    life.now = month_end("2026-11", ZONE) + timedelta(hours=2)
     life.settle()
     months = life.ask("select * from account_months order by 1, 2, 3")
     elsewhere = Runner(life.connection.info.dsn, life.store, projections("America/Lima"))

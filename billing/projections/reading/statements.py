@@ -1,0 +1,112 @@
+"""The calls behind a statement, read from the log: exactly those its charges were added up from."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+from psycopg import Connection
+
+from billing.aggregates.posting import postings_of
+from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, Totals, month_before
+from billing.projections.balances import unpack_positions
+from billing.projections.days import local_month, month_end
+from billing.projections.reading.money import AccountView
+from billing.store import Recorded, Store
+
+AT_ONCE = 5_000  # events read at a time
+
+# What was posted to a month was recorded after it began.
+STRETCHES = """
+select positions from account_charges where account = %s and last_recorded_at >= %s
+order by last_position"""
+
+
+class StatementView(msgspec.Struct, frozen=True):
+    """A closed statement as its event has it."""
+
+    recorded: Recorded
+    event: StatementClosed
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A month of an account: closed, or still open and as it stands now."""
+
+    view: AccountView
+    month: str
+    opening_micros: int
+    totals: Totals
+    closed_at: datetime | None
+
+    @property
+    def closing_micros(self) -> int:
+        """What the account holds at its end."""
+        return self.opening_micros + self.totals.change_micros
+
+
+class BilledCall(msgspec.Struct, frozen=True):
+    """A charge of a statement: the event of the call, what it took, and whether it came late."""
+
+    recorded: Recorded
+    charged_micros: int
+    late: bool
+
+
+def find_statement(store: Store, account: str, month: str) -> StatementView | None:
+    """The closed statement of a month, if there is one. Blocks."""
+    for recorded in store.load(account):
+        if isinstance(recorded.event, StatementClosed) and recorded.event.month == month:
+            return StatementView(recorded, recorded.event)
+    return None
+
+
+def billed_calls(
+    connection: Connection[Any], store: Store, account: str, month: str
+) -> Iterator[BilledCall]:
+    """The calls that a month of an account was charged for, in the order of the log. Blocks."""
+    closed = [each for each in store.load(BOOKS) if isinstance(each.event, MonthClosed)]
+    cut = _Cut.of(month, closed)
+    chunk: list[int] = []
+    rows = connection.execute(STRETCHES, (account, month_end(month_before(month), cut.zone)))
+    for (packed,) in rows:
+        positions = unpack_positions(packed)
+        if positions[0] > cut.end:
+            break
+        chunk += [position for position in positions if position <= cut.end]
+        if len(chunk) >= AT_ONCE:
+            yield from _of_month(store, account, chunk, cut)
+            chunk = []
+    yield from _of_month(store, account, chunk, cut)
+
+
+class _Cut(msgspec.Struct, frozen=True):
+    """Where in the log a month lies."""
+
+    month: str
+    zone: str
+    begin: int  # the line beneath the month before
+    end: int  # the line beneath this one
+    first: bool  # the books began with it: all from before is late
+
+    @classmethod
+    def of(cls, month: str, closed: Sequence[Recorded]) -> Self:
+        """By the lines drawn so far; the month is one of them."""
+        lines: list[tuple[str, int, str]] = [
+            (each.event.month, each.position, each.event.zone)  # type: ignore[attr-defined]
+            for each in closed
+        ]
+        begin = max((position for other, position, _ in lines if other < month), default=0)
+        end = next(position for other, position, _ in lines if other == month)
+        return cls(month, lines[0][2], begin, end, begin == 0)
+
+
+def _of_month(store: Store, account: str, positions: list[int], cut: _Cut) -> Iterator[BilledCall]:
+    for recorded in store.at(positions):
+        for posting in postings_of(recorded.stream, recorded.event):
+            if posting.account != account or posting.filed_at is None:
+                continue
+            made = local_month(recorded.envelope.recorded_at, cut.zone)
+            own = min(made, local_month(posting.filed_at, cut.zone))
+            late = own < cut.month and (recorded.position > cut.begin or cut.first)
+            if late or own == cut.month:
+                yield BilledCall(recorded, -posting.amount_micros, late)

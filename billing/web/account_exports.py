@@ -1,0 +1,158 @@
+"""The lists of accounts and of money as files: exactly what their filter shows."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, raw
+
+from billing.projections.reading import money, sub_accounts
+from billing.projections.reading.paging import Page, Place, decode_place
+from billing.web import words
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.export_table import EXCEL, Column, CsvTable, Sheet, attachment, workbook
+from billing.web.i18n import gettext, language, set_language
+from billing.web.movements import read_filter as read_movement_filter
+from billing.web.opening import list_of
+from billing.web.site import site_of
+from billing.web.sub_accounts import read_filter as read_sub_account_filter
+
+AT_ONCE = 2_000  # rows read at a time
+blueprint = Blueprint("account_exports")
+Read = Callable[[Any, Place | None], Awaitable[Page[Any]]]
+Row = list[Any]
+
+
+def _movement_columns() -> list[Column]:
+    return [
+        Column(gettext("Date and time"), "time", 24),
+        Column(gettext("Account"), width=28),
+        Column(gettext("Kind of account"), width=18),
+        Column(gettext("Company"), width=28),
+        Column(gettext("Kind"), width=14),
+        Column(gettext("Before"), "amount"),
+        Column(gettext("Amount"), "amount"),
+        Column(gettext("After"), "amount"),
+        Column(gettext("Currency"), width=10),
+        Column(gettext("Reason"), width=36),
+        Column(gettext("Reference"), width=20),
+        Column(gettext("Reversed"), width=10),
+        Column(gettext("By"), width=18),
+        Column(gettext("Address"), width=16),
+    ]
+
+
+def _movement_row(row: money.MovementRow) -> Row:
+    return [
+        row.recorded_at,
+        row.name,
+        words.word(words.ACCOUNT_KINDS, row.account.partition(":")[0]),
+        row.company,
+        words.word(words.MOVEMENTS, row.kind),
+        row.before_micros,
+        row.amount_micros,
+        row.after_micros,
+        row.currency,
+        row.reason,
+        row.reference,
+        gettext("yes") if row.reversed else "",
+        words.actor(row.actor),
+        row.address,
+    ]
+
+
+def _sub_account_columns(kind: str) -> list[Column]:
+    lines = gettext("Extensions") if kind == "user" else gettext("Trunks and gateways")
+    return [
+        Column(gettext("Name"), width=30),
+        Column(gettext("Company"), width=30),
+        Column(lines, width=30),
+        Column(gettext("State"), width=14),
+        Column(gettext("Own balance"), width=14),
+        Column(gettext("Balance"), "amount"),
+        Column(gettext("Currency"), width=10),
+    ]
+
+
+def _sub_account_row(row: sub_accounts.SubAccountRow) -> Row:
+    return [
+        row.name,
+        row.company,
+        row.lines,
+        words.word(words.ACCOUNT_STATES, row.state),
+        gettext("yes") if row.own_wallet else gettext("no"),
+        row.balance_micros if row.own_wallet else None,
+        row.currency,
+    ]
+
+
+async def _pages(request: Request[Any, Any], read: Read, key: Any) -> AsyncIterator[list[Any]]:
+    """All rows of a list, by its own pages."""
+    place: Place | None = None
+    async with site_of(request).pool.connection() as connection:
+        while True:
+            found = await read(connection, place)
+            yield found.rows
+            if not found.after:
+                return
+            place = decode_place(found.after, "", key)
+
+
+async def _send(
+    request: Request[Any, Any],
+    name: str,
+    columns: list[Column],
+    pages: AsyncIterator[list[Row]],
+) -> HTTPResponse | None:
+    site, said = site_of(request), language()
+    if request.path.endswith(".csv"):
+        headers = attachment(f"{name}.csv")
+        response = await request.respond(content_type="text/csv; charset=utf-8", headers=headers)
+        writer = CsvTable(columns, site.zone)
+        await response.send(writer.head())
+        async for rows in pages:
+            await response.send(writer.rows(rows))
+        await response.eof()
+        return None
+    rows = [row async for some in pages for row in some]
+
+    def make() -> bytes:
+        set_language(said)
+        return workbook([Sheet(name, columns, rows)], [], site.zone)
+
+    data = await asyncio.to_thread(make)
+    return raw(data, 200, attachment(f"{name}.xlsx"), EXCEL)
+
+
+@blueprint.get("/movements/export.csv", name="movements_csv")
+@blueprint.get("/movements/export.xlsx", name="movements_excel")
+@admits(*EVERY_ROLE)
+async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
+    """The recharge record of the filter."""
+    wanted, _ = read_movement_filter(request)
+
+    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return money.list_movements(connection, wanted, place, AT_ONCE)
+
+    pages = _pages(request, read, money.KEY_TYPE)
+    rows = ([_movement_row(row) for row in some] async for some in pages)
+    return await _send(request, gettext("Recharges"), _movement_columns(), rows)
+
+
+@blueprint.get("/user-accounts/export.csv", name="user_accounts_csv")
+@blueprint.get("/user-accounts/export.xlsx", name="user_accounts_excel")
+@blueprint.get("/gateway-accounts/export.csv", name="gateway_accounts_csv")
+@blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
+@admits(*EVERY_ROLE)
+async def export_sub_accounts(request: Request[Any, Any]) -> HTTPResponse | None:
+    """The accounts of the filter."""
+    wanted, _ = read_sub_account_filter(request)
+
+    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return sub_accounts.list_sub_accounts(connection, wanted, place, AT_ONCE)
+
+    pages = _pages(request, read, sub_accounts.KEY_TYPE)
+    rows = ([_sub_account_row(row) for row in some] async for some in pages)
+    name = list_of(request)
+    return await _send(request, name, _sub_account_columns(wanted.kind), rows)

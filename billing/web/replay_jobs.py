@@ -1,0 +1,71 @@
+"""Replays of accounts as jobs: each in a thread, with its progress."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from psycopg import Connection
+
+from billing.projections.replay import Progress, replay
+from billing.store import Store
+
+MOST_KEPT = 50
+logger = logging.getLogger(__name__)
+
+
+class ReplayJob:
+    """One replay."""
+
+    def __init__(self, account: str, owner: str) -> None:
+        self.id = secrets.token_urlsafe(9)
+        self.account = account
+        self.owner = owner
+        self.progress: Progress | None = None
+        self.failed = False
+        self.task: asyncio.Task[None] | None = None
+
+
+class Replays:
+    """The replays of everybody, one at a time each; forgotten when the service stops."""
+
+    def __init__(self, connect: Callable[[], Connection[Any]], store: Store) -> None:
+        self._connect = connect
+        self._store = store
+        self._jobs: dict[str, ReplayJob] = {}
+        self._stopping = False
+
+    def find(self, job_id: str, owner: str) -> ReplayJob | None:
+        """A replay of this administrator."""
+        job = self._jobs.get(job_id)
+        return job if job and job.owner == owner else None
+
+    def begin(self, account: str, owner: str) -> ReplayJob:
+        """Replay an account; one that this administrator has under way is shown instead."""
+        for job in self._jobs.values():
+            if job.owner == owner and job.task and not job.task.done():
+                return job
+        while len(self._jobs) >= MOST_KEPT:
+            del self._jobs[next(iter(self._jobs))]
+        job = ReplayJob(account, owner)
+        self._jobs[job.id] = job
+        job.task = asyncio.create_task(asyncio.to_thread(self._run, job))
+        return job
+
+    async def close(self) -> None:
+        """Let what runs end at its next step."""
+        self._stopping = True
+        tasks = [job.task for job in self._jobs.values() if job.task]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _run(self, job: ReplayJob) -> None:
+        try:
+            with self._connect() as connection:
+                for progress in replay(connection, self._store, job.account):
+                    job.progress = progress
+                    if self._stopping:
+                        return
+        except Exception:
+            logger.exception("The replay of %s failed.", job.account)
+            job.failed = True

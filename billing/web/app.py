@@ -28,6 +28,7 @@ from billing.web import (
     replays,
     signin,
     statements,
+    statistics,
     sub_accounts,
 )
 from billing.web.access import ANYONE, EVERY_ROLE, admits
@@ -54,6 +55,7 @@ MODULES = (
     signin,
     preferences,
     calls,
+    statistics,
     exporting,
     live,
     accounts,

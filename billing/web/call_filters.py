@@ -57,7 +57,7 @@ def call_filter(given: dict[str, str], zone: ZoneInfo) -> CallFilter:
         zone=zone,
         text=_search(given.get("q", "")),
         match=choice(given, "match", words.MATCHES),
-        call_class=choice(given, "class", words.CLASSES),
+        call_class=choice(given, "class", {**words.CLASSES, NONE: NONE}),
         company_id=given.get("company", ""),
         user_account=given.get("user", ""),
         gateway_account=given.get("gateway", ""),
@@ -111,7 +111,7 @@ def describe(wanted: CallFilter, names: dict[str, str]) -> list[tuple[str, str]]
     chosen = (
         (gettext("Number or extension"), wanted.text),
         (gettext("Match"), words.word(words.MATCHES, wanted.match)),
-        (gettext("Class"), words.word(words.CLASSES, wanted.call_class)),
+        (gettext("Class"), _account(wanted.call_class, _words(words.CLASSES))),
         (gettext("Company"), names.get(f"company:{wanted.company_id}", wanted.company_id)),
         (gettext("User account"), _account(wanted.user_account, names)),
         (gettext("Gateway account"), _account(wanted.gateway_account, names)),
@@ -126,6 +126,10 @@ def describe(wanted: CallFilter, names: dict[str, str]) -> list[tuple[str, str]]
         (gettext("Hour"), "" if wanted.hour is None else f"{wanted.hour:02}:00"),
     )
     return [*said, *((name, value) for name, value in chosen if value)]
+
+
+def _words(known: dict[str, str]) -> dict[str, str]:
+    return dict(words.choices(known))
 
 
 def _account(value: str, names: dict[str, str]) -> str:

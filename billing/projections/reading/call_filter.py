@@ -36,7 +36,6 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EQUAL = {
-    "call_class": "c.class",
     "company_id": "c.company_id",
     "device_id": "c.device_id",
     "extension": "c.extension",
@@ -46,6 +45,7 @@ EQUAL = {
 }
 # What may also be asked to be there, or not to be there.
 PRESENT = {
+    "call_class": "c.class",
     "user_account": "c.user_account_id",
     "gateway_account": "c.gateway_account_id",
     "area": "c.area",
@@ -99,8 +99,8 @@ def _conditions(wanted: CallFilter) -> list[str]:
         if value in (ANY, NONE):
             found.append(f"{column} {'<>' if value == ANY else '='} ''")
         elif value:
-            # Said twice: the planner uses the partial index without knowing the value.
-            there = "" if field == "area" else f" and {column} <> ''"
+            # Said twice: so the planner uses a partial index without knowing the value.
+            there = f" and {column} <> ''" if field.endswith("_account") else ""
             found.append(f"{column} = %({field})s{there}")
     return found + [
         condition for field, condition in NUMBERS.items() if getattr(wanted, field) is not None

@@ -43,7 +43,6 @@ KNOWN = {
     "usage_hours": {"call_class", "weekday", "hour"},
 }
 COLUMNS = {
-    "call_class": "c.class = %(call_class)s",
     "result": "c.result = %(result)s",
     "currency": "c.currency = %(currency)s",
     "weekday": "extract(isodow from c.day) = %(weekday)s",
@@ -123,15 +122,18 @@ def _by_day(wanted: CallFilter) -> RollUp:
     else:
         conditions.append(OF_USER)
     conditions.append(_present(wanted.gateway_account, "c.gateway_account_id", "gateway_account"))
-    return RollUp("daily_usage", BY_RESULT, " and ".join(filter(None, conditions)))
+    return RollUp("daily_usage", BY_RESULT, " and ".join(filter(None, conditions)) or "true")
 
 
 def _equal(wanted: CallFilter, fields: set[str]) -> list[str]:
-    return [
+    found = [
         condition
         for field, condition in COLUMNS.items()
         if field in fields and getattr(wanted, field) not in ("", None)
     ]
+    if "call_class" in fields:
+        found.append(_present(wanted.call_class, "c.class", "call_class"))
+    return list(filter(None, found))
 
 
 def _present(value: str, column: str, field: str) -> str:

@@ -1,0 +1,255 @@
+"""What the statistics show: sums of calls by period, hour, area and account, from the roll-ups."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg import AsyncConnection
+
+from billing.projections.reading.call_filter import UNRATED
+from billing.projections.reading.call_totals import days_of
+from billing.values import Period
+
+Kind = Literal["company", "user", "gateway"]
+Grain = Literal["hour", "day", "week", "month"]
+MEASURES = ("amount", "calls", "answered", "talk", "billed")
+TOP = 50  # accounts in a ranking
+
+
+class Figures(msgspec.Struct):
+    """Sums of some calls; amounts by currency, for those are never added up."""
+
+    calls: int = 0
+    answered: int = 0
+    talk_ms: int = 0
+    billed_seconds: int = 0
+    amounts: dict[str, int] = {}
+
+    def add(self, currency: str, sums: Iterable[int]) -> None:
+        """Take in the sums of one currency."""
+        calls, answered, talk_ms, billed_seconds, amount_micros = sums
+        self.calls += calls
+        self.answered += answered
+        self.talk_ms += talk_ms
+        self.billed_seconds += billed_seconds
+        if currency and (amount_micros or calls):
+            self.amounts[currency] = self.amounts.get(currency, 0) + amount_micros
+
+    def measure(self, name: str, currency: str) -> int:
+        """One figure: micro-units of `currency`, a number of calls, or seconds."""
+        if name == "amount":
+            return self.amounts.get(currency, 0)
+        if name == "talk":
+            return self.talk_ms // 1000
+        return int(getattr(self, {"billed": "billed_seconds"}.get(name, name)))
+
+
+class Split(msgspec.Struct):
+    """The figures of something, in all and by class of call."""
+
+    total: Figures = msgspec.field(default_factory=Figures)
+    classes: dict[str, Figures] = {}
+
+    def add(self, call_class: str, currency: str, sums: Iterable[int]) -> None:
+        """Take in the sums of one class and currency."""
+        given = tuple(sums)
+        self.total.add(currency, given)
+        self.classes.setdefault(call_class, Figures()).add(currency, given)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What statistics are asked for: the calls of a kind of account, of one company, of one."""
+
+    kind: Kind
+    period: Period
+    zone: ZoneInfo
+    company_id: str = ""
+    account: str = ""  # of that kind; for companies `company_id` says it
+
+    @property
+    def subject(self) -> str:
+        """The account under which the roll-ups add up what is asked for."""
+        if self.account:
+            return self.account
+        if self.kind == "company":
+            return f"company:{self.company_id}" if self.company_id else "*"
+        return f"{self.kind}s:{self.company_id}"
+
+    @property
+    def ranked(self) -> Kind | None:
+        """The kind of account that is compared: within one company its user accounts."""
+        if self.account:
+            return None
+        return "user" if self.kind == "company" and self.company_id else self.kind
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    account: str
+    name: str
+    company: str  # of a user or gateway account
+    split: Split
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounts with most of the measure, and how many there are in all."""
+
+    rows: list[Ranked]
+    accounts: int
+
+
+SUMS = """
+ sum(calls)::int8, sum(answered)::int8, sum(talk_ms)::int8, sum(billed_seconds)::int8,
+ sum(amount_micros)::int8"""
+CHARGED = "having sum(calls) <> 0"  # a voided call leaves rows of nothing
+BY_RESULT = "case when result = 'answered' then calls else 0 end as answered"
+FIGURES = "calls, talk_ms, billed_seconds, amount_micros"
+# The days of a user account are found by its company: the primary key begins with it.
+OF_USER = """
+ company_id in (select company_id from accounts where account = %(subject)s)
+ and user_account_id = %(subject)s"""
+DAYS = f"""
+ (select day, class, currency, {FIGURES}, {BY_RESULT} from usage_days
+  where kind = %(kind)s and day = any(%(days)s) and account = %(subject)s) s"""
+DAYS_OF_USER = f"""
+ (select day, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
+  where day = any(%(days)s) and {OF_USER}) s"""
+HOURS = """
+ (select * from usage_hours where account = %(subject)s and day = any(%(days)s)) s"""
+AREAS = """
+ (select *, '' as class from usage_areas
+  where account = %(subject)s and day = any(%(days)s)) s"""
+# User accounts are many and small: their hours and areas are those of their own calls
+# (docs/decisions/0050).
+CALLS_OF_USER = f"""
+ (select (started_at at time zone %(zone)s)::date as day,
+   extract(hour from started_at at time zone %(zone)s)::int as hour,
+   class, area, currency, 1 as calls, (result = 'answered')::int as answered, talk_ms,
+   billed_seconds, amount_micros
+  from call_list where user_account_id = %(subject)s and user_account_id <> ''
+   and started_at >= %(begin)s and started_at < %(end)s and not {UNRATED}) s"""
+BUCKETS = {
+    "hour": "day, hour",
+    "day": "day, 0",
+    "week": "date_trunc('week', day)::date, 0",
+    "month": "date_trunc('month', day)::date, 0",
+}
+ORDER = {
+    "amount": "sum(amount_micros) filter (where currency = %(currency)s)",
+    "calls": "sum(calls)",
+    "answered": "sum(answered)",
+    "talk": "sum(talk_ms)",
+    "billed": "sum(billed_seconds)",
+}
+RANKED_DAYS = f"""
+ select account, class, currency, {FIGURES}, {BY_RESULT} from usage_days
+ where kind = %(ranked)s and day = any(%(days)s)"""
+RANKED_USERS = f"""
+ select user_account_id as account, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
+ where day >= %(first)s and day <= %(last)s and user_account_id <> ''"""
+OF_COMPANY = " and account in (select account from accounts where company_id = %(company)s)"
+USERS_OF_COMPANY = " and company_id = %(company)s"
+RANK = """
+with sums as (
+  select account, class, currency, {sums} from ({source}) s group by account, class, currency
+  {charged}
+), named (account, class, currency, calls, answered, talk_ms, billed_seconds, amount_micros) as (
+  select * from sums
+), ranked as (
+  select account, row_number() over (order by {order} desc nulls last, account) as place,
+   count(*) over () as accounts
+  from named group by account
+)
+select r.account, coalesce(a.name, r.account), coalesce(c.name, ''), r.accounts, n.class,
+ n.currency, n.calls, n.answered, n.talk_ms, n.billed_seconds, n.amount_micros
+from ranked r join named n on n.account = r.account left join accounts a on a.account = r.account
+ left join accounts c on c.account = 'company:' || a.company_id and a.kind <> 'company'
+where r.place <= {top} order by r.place"""
+POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usage'"
+
+
+def _values(asked: Asked) -> dict[str, Any]:
+    begin, end = asked.period.bounds(asked.zone)
+    return {
+        "subject": asked.subject,
+        "kind": asked.subject.partition(":")[0],
+        "ranked": asked.ranked,
+        "company": asked.company_id,
+        "days": days_of(asked.period),
+        "first": asked.period.first,
+        "last": asked.period.last,
+        "begin": begin,
+        "end": end,
+        "zone": asked.zone.key,
+    }
+
+
+def _is_user(asked: Asked) -> bool:
+    return asked.subject.startswith("user:")
+
+
+async def _splits(
+    connection: AsyncConnection[Any], asked: Asked, keys: str, source: str, key: Callable[..., Any]
+) -> dict[Any, Split]:
+    cursor = await connection.execute(
+        f"select {keys}, class, currency, {SUMS} from {source} group by 1, 2, class, currency"
+        f" {CHARGED}",
+        _values(asked),
+    )
+    found: dict[Any, Split] = {}
+    for first, second, call_class, currency, *sums in await cursor.fetchall():
+        found.setdefault(key(first, second), Split()).add(call_class, currency, sums)
+    return found
+
+
+async def by_period(
+    connection: AsyncConnection[Any], asked: Asked, grain: Grain
+) -> dict[tuple[date, int], Split]:
+    """The figures of each hour, day, week or month that has calls, by its day and hour."""
+    if grain == "hour":
+        source = CALLS_OF_USER if _is_user(asked) else HOURS
+    else:
+        source = DAYS_OF_USER if _is_user(asked) else DAYS
+    return await _splits(connection, asked, BUCKETS[grain], source, lambda day, hour: (day, hour))
+
+
+async def by_weekday(
+    connection: AsyncConnection[Any], asked: Asked
+) -> dict[tuple[int, int], Split]:
+    """The figures of each hour of each weekday (1 = Monday)."""
+    source = CALLS_OF_USER if _is_user(asked) else HOURS
+    return await _splits(
+        connection, asked, "extract(isodow from day)::int, hour", source, lambda *pair: pair
+    )
+
+
+async def by_area(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Split]:
+    """The figures of each area; '' for what has none."""
+    source = CALLS_OF_USER if _is_user(asked) else AREAS
+    return await _splits(connection, asked, "area, 0", source, lambda area, _: area)
+
+
+async def by_account(
+    connection: AsyncConnection[Any], asked: Asked, measure: str, currency: str, top: int = TOP
+) -> Ranking:
+    """The accounts with most of a measure."""
+    source = RANKED_USERS if asked.ranked == "user" else RANKED_DAYS
+    if asked.company_id:
+        source += USERS_OF_COMPANY if asked.ranked == "user" else OF_COMPANY
+    statement = RANK.format(
+        charged=CHARGED, sums=SUMS, source=source, order=ORDER[measure], top=top
+    )
+    cursor = await connection.execute(statement, {**_values(asked), "currency": currency})
+    found: dict[str, Ranked] = {}
+    rows = await cursor.fetchall()
+    for account, name, company, _, call_class, of_currency, *sums in rows:
+        row = found.setdefault(account, Ranked(account, name, company, Split()))
+        row.split.add(call_class, of_currency, sums)
+    return Ranking(rows=list(found.values()), accounts=rows[0][3] if rows else 0)
+
+
+async def position_of(connection: AsyncConnection[Any]) -> int:
+    """How far into the log the figures go."""
+    row = await (await connection.execute(POSITION)).fetchone()
+    return int(row[0]) if row else 0

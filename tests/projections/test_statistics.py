@@ -1,0 +1,232 @@
+"""Every statistic computed a second way: from the raw events, in plain Python."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import product
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+import pytest
+
+from billing.aggregates.call import CallRated, CallVoided
+from billing.aggregates.company import CompanyOpened
+from billing.aggregates.event import Event
+from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.user_account import UserAccountOpened
+from billing.projections.reading import statistics as reading
+from billing.projections.reading.call_filter import ANY, CallFilter
+from billing.projections.reading.call_totals import total_calls
+from billing.projections.reading.statistics import Asked, Figures, Split
+from billing.store import Store
+from billing.values import Period
+from tests.projections.sample import ZONE, append, received, runner, stream, voided
+
+PLACE = ZoneInfo(ZONE)
+PERIODS = (
+    Period(date(2026, 10, 24), date(2026, 11, 30)),
+    Period(date(2026, 10, 25), date(2026, 10, 25)),  # the day with 25 hours
+    Period(date(2026, 11, 3), date(2026, 11, 9)),
+)
+CURRENCIES = {"acme": "EUR", "lima": "PEN"}
+ACCOUNTS: dict[str, tuple[str, ...]] = {
+    "company": ("", "acme", "lima"),
+    "user": ("", "user:acme-1", "user:lima-2"),
+    "gateway": ("", "gateway:acme", "gateway:lima"),
+}
+
+
+def install(store: Store) -> None:
+    """Two companies, three users each, a gateway each, 400 calls of five weeks."""
+    chance = random.Random(5)  # noqa: S311 -- repeatable, not secret
+    events: list[tuple[str, Event]] = []
+    for company, currency in CURRENCIES.items():
+        named: Any = {"company_id": company, "currency": currency}
+        opened = CompanyOpened(name=company, currency=currency, time_zone=ZONE, payment="prepaid")
+        events.append((f"company:{company}", opened))
+        events += [
+            (f"user:{company}-{number}", UserAccountOpened(name=f"u{number}", **named))
+            for number in range(3)
+        ]
+        events.append((f"gateway:{company}", GatewayAccountOpened(name="g", **named)))
+    for number in range(400):
+        event = call(chance, number * 2)
+        events.append((stream(event), event))
+        if number % 17 == 0:
+            events.append((stream(event), voided(event)))
+    append(store, events)
+
+
+def call(chance: random.Random, hours: int) -> Event:
+    """One call of anybody."""
+    company = chance.choice(tuple(CURRENCIES))
+    event = received(hours, chance.randrange(10**6), suspended=chance.random() < 0.05)
+    assert isinstance(event, msgspec.Struct)
+    cdr = msgspec.structs.replace(
+        event.cdr,  # type: ignore[attr-defined]
+        result=chance.choice(("answered", "busy", "no_answer")),
+        billed_ms=chance.randrange(10**6),
+    )
+    rating = event.rating  # type: ignore[attr-defined]
+    if rating.status == "rated":
+        rating = msgspec.structs.replace(
+            rating,
+            company_id=company,
+            user_account=chance.choice(("", f"user:{company}-{chance.randrange(3)}")),
+            gateway_account=chance.choice(("", f"gateway:{company}")),
+            call_class=chance.choice(("local", "national", "international", "internal", "")),
+            area=chance.choice(("Madrid", "Lima", "")),
+            billed_seconds=chance.randrange(900),
+            currency=CURRENCIES[company],
+        )
+    return msgspec.structs.replace(event, cdr=cdr, rating=rating)
+
+
+class Raw:
+    """The charged calls of the log, as the events say."""
+
+    def __init__(self, store: Store) -> None:
+        charged: dict[str, CallRated] = {}
+        for recorded in store.after(0, 10_000):
+            if isinstance(recorded.event, CallRated):
+                charged[recorded.stream] = recorded.event
+            elif isinstance(recorded.event, CallVoided):
+                charged.pop(recorded.stream, None)
+        self.calls = list(charged.values())
+
+    def splits(self, asked: Asked, key: Callable[[CallRated], Any]) -> dict[Any, Split]:
+        found: dict[Any, Split] = defaultdict(Split)
+        for event in self.calls:
+            if _admits(asked, event):
+                figures = (
+                    1,
+                    int(event.cdr.result == "answered"),
+                    event.cdr.billed_ms,
+                    event.rating.billed_seconds,
+                    event.rating.amount_micros,
+                )
+                split = found[key(event)]
+                split.add(event.rating.call_class, event.rating.currency, figures)
+        return dict(found)
+
+
+def _admits(asked: Asked, event: CallRated) -> bool:
+    rating, day = event.rating, event.filed_at.astimezone(PLACE).date()
+    own = {"user": rating.user_account, "gateway": rating.gateway_account}.get(asked.kind, "x")
+    return (
+        asked.period.first <= day <= asked.period.last
+        and asked.company_id in ("", rating.company_id)
+        and (own == asked.account if asked.account else own != "")
+    )
+
+
+def local(event: CallRated) -> tuple[date, int]:
+    at = event.filed_at.astimezone(PLACE)
+    return at.date(), at.hour
+
+
+KEYS: dict[str, Callable[[CallRated], Any]] = {
+    "hour": local,
+    "day": lambda event: (local(event)[0], 0),
+    "week": lambda event: (local(event)[0] - timedelta(days=local(event)[0].weekday()), 0),
+    "month": lambda event: (local(event)[0].replace(day=1), 0),
+}
+
+
+def asked_for() -> list[Asked]:
+    """Every kind of statistic, of each period."""
+    return [
+        Asked(
+            kind=kind,  # type: ignore[arg-type]
+            period=period,
+            zone=PLACE,
+            company_id=account if kind == "company" else company,
+            account="" if kind == "company" else account,
+        )
+        for period, (kind, accounts) in product(PERIODS, ACCOUNTS.items())
+        for account in accounts
+        for company in (("",) if kind == "company" or account else ("", "acme"))
+    ]
+
+
+async def compare(url: str, raw: Raw) -> int:
+    """Ask for everything both ways; how many figures there were."""
+    compared = 0
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    async with connection:
+        for asked in asked_for():
+            for grain, key in KEYS.items():
+                found = await reading.by_period(connection, asked, grain)  # type: ignore[arg-type]
+                assert found == raw.splits(asked, key)
+                compared += len(found)
+            weekdays = await reading.by_weekday(connection, asked)
+            assert weekdays == raw.splits(
+                asked, lambda event: (local(event)[0].isoweekday(), local(event)[1])
+            )
+            areas = await reading.by_area(connection, asked)
+            expected = raw.splits(asked, lambda event: event.rating.area)
+            assert {area: split.total for area, split in areas.items()} == {
+                area: split.total for area, split in expected.items()
+            }
+            if asked.ranked:
+                await compare_ranking(connection, asked, raw)
+            await compare_totals(connection, asked, raw)
+    return compared
+
+
+async def compare_ranking(connection: Any, asked: Asked, raw: Raw) -> None:
+    def whose(event: CallRated) -> str:
+        kinds = {
+            "company": f"company:{event.rating.company_id}",
+            "user": event.rating.user_account,
+            "gateway": event.rating.gateway_account,
+        }
+        return kinds[str(asked.ranked)]
+
+    expected = raw.splits(asked, whose)
+    expected.pop("", None)
+    for measure in reading.MEASURES:
+        ranking = await reading.by_account(connection, asked, measure, "EUR")
+        assert {row.account: row.split for row in ranking.rows} == expected
+        values = [row.split.total.measure(measure, "EUR") for row in ranking.rows]
+        assert values == sorted(values, reverse=True)
+        assert ranking.accounts == len(expected)
+
+
+async def compare_totals(connection: Any, asked: Asked, raw: Raw) -> None:
+    """The call list that a figure leads to has the same total."""
+    own = {f"{asked.kind}_account": asked.account or ANY} if asked.kind != "company" else {}
+    wanted = CallFilter(
+        period=asked.period,
+        zone=PLACE,
+        status="charged",
+        company_id=asked.company_id,
+        **own,  # type: ignore[arg-type]
+    )
+    total = raw.splits(asked, lambda _: "").get("", Split()).total
+    found = await total_calls(connection, wanted)
+    assert figures_of(found) == (total.calls, total.answered, total.talk_ms, amounts_of(total))
+
+
+def figures_of(totals: Any) -> tuple[Any, ...]:
+    amounts = {each.currency: each.micros for each in totals.amounts}
+    return totals.calls, totals.answered, totals.talk_ms, amounts
+
+
+def amounts_of(figures: Figures) -> dict[str, int]:
+    return figures.amounts
+
+
+@pytest.mark.usefixtures("database_url")
+def test_every_statistic_agrees_with_the_raw_events(database_url: str, store: Store) -> None:
+    install(store)
+    own = runner(database_url, store)
+    own.catch_up()
+    own.close()
+    raw = Raw(store)
+    assert len(raw.calls) > 300
+    assert asyncio.run(compare(database_url, raw)) > 1_000

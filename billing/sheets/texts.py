@@ -1,0 +1,102 @@
+"""Rows of a text with separators: its encoding and its separator are found out."""
+
+import codecs
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from billing.sheets.row import Row
+from billing.values import Refused
+
+CHUNK = 1 << 20
+SAMPLE = 1 << 16
+SAMPLE_ROWS = 50
+SEPARATORS = (";", "\t", ",", "|")
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def text_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
+    """The rows; refused at once for bytes that are no text."""
+    encoding = _encoding(file, file_name)
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    sample = text.read(SAMPLE)
+    separator = _separator(sample)
+    text.seek(0)
+    return _read(text, separator)
+
+
+def _read(text: io.TextIOWrapper, separator: str) -> Iterator[Row]:
+    number = 0
+    try:
+        for number, cells in enumerate(csv.reader(text, delimiter=separator), 1):
+            if number == 1 and len(cells) <= 2 and cells and cells[0].startswith("sep="):  # noqa: PLR2004 -- sep=; is cut in two
+                continue
+            yield Row(number, [_bare(cell) for cell in cells])
+    except (csv.Error, UnicodeError) as error:
+        raise Refused(
+            "Row %(row)s can't be read. Is a quotation mark missing?", row=number + 1
+        ) from error
+
+
+def _bare(cell: str) -> str:
+    """A cell without the mark that keeps spreadsheet programs from running it."""
+    text = cell.replace("\0", "").strip()
+    return text[1:] if text.startswith(("'=", "'+", "'-", "'@")) else text
+
+
+def _encoding(file: BinaryIO, file_name: str) -> str:
+    """What the bytes are in; read once through, a piece at a time."""
+    head = file.read(SAMPLE)
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            return encoding
+    if head[1::2].count(0) > len(head) // 4:
+        return "utf-16-le"
+    if head[::2].count(0) > len(head) // 4:
+        return "utf-16-be"
+    if b"\0" in head:
+        raise Refused("%(name)s is not a spreadsheet. Send .xlsx or .csv.", name=file_name)
+    return next((name for name in ("utf-8", "cp1252") if _is_in(file, name)), "latin-1")
+
+
+def _is_in(file: BinaryIO, encoding: str) -> bool:
+    """Whether all of it can be read so; a piece at a time."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    try:
+        while piece := file.read(CHUNK):
+            decoder.decode(piece)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _separator(sample: str) -> str:
+    """The one that cuts most rows into the same number of cells; of two, the finer cut."""
+    if sample.startswith("sep=") and len(sample) > len("sep="):
+        return sample[len("sep=")]
+
+    def fitness(separator: str) -> tuple[int, int]:
+        widths = Counter[int]()
+        try:
+            for row, _ in zip(
+                csv.reader(io.StringIO(sample), delimiter=separator),
+                range(SAMPLE_ROWS),
+                strict=False,
+            ):
+                widths[len(row)] += 1
+        except csv.Error:
+            return (0, 0)
+        several = [(count, width) for width, count in widths.items() if width > 1]
+        return max(several, default=(0, 0))
+
+    best = max(SEPARATORS, key=fitness)
+    return best if fitness(best)[0] else ","

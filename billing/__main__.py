@@ -15,7 +15,7 @@ from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate
 from billing.ingest.files import ingest_file
 from billing.interpreter import tune
-from billing.keeping.past import Past
+from billing.keeping.past import open_store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.store import Store
@@ -127,9 +127,8 @@ def run_psql(arguments: argparse.Namespace, config: Config) -> int:
 
 def run_rebuild(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
-    store = Store(config.database_url)
-    past = Past(store, config.archives)
-    runner = Runner(config.database_url, store, projections(config.time_zone), past)
+    store = open_store(config.database_url, config.archives)
+    runner = Runner(config.database_url, store, projections(config.time_zone))
     runner.rebuild(arguments.name)
     runner.catch_up()
     print(f"{arguments.name} was rebuilt.")

@@ -22,7 +22,7 @@ from billing.config import SETTINGS, Config
 from billing.correcting.worker import Worker
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
-from billing.keeping.past import Past
+from billing.keeping.past import open_store
 from billing.policies.running import run_policies
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -51,9 +51,8 @@ def run_submission(config: Config) -> None:
 def run_projections(config: Config) -> None:
     """The projections."""
     stopping = _until_told_to_stop()
-    store = Store(config.database_url)
-    past = Past(store, config.archives)
-    runner = Runner(config.database_url, store, projections(config.time_zone), past)
+    store = open_store(config.database_url, config.archives)
+    runner = Runner(config.database_url, store, projections(config.time_zone))
     logger.info("projections follow the log")
     runner.run(config.database_url, stopping)
     runner.close()

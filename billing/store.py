@@ -1,6 +1,6 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -14,9 +14,10 @@ from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from billing.aggregates.event import Envelope, Event
+from billing.aggregates.event import Envelope
 from billing.aggregates.events import TOPIC_OF, decode_event
 from billing.binary_arrays import TextArray, register
+from billing.records import Conflict, Encoded, Past, Pending, Recorded, Row
 from billing.sealing import (
     CALLS,
     GENESIS,
@@ -27,52 +28,10 @@ from billing.sealing import (
     seal_of,
 )
 
+__all__ = ["CHANNEL", "LOCK", "Conflict", "Encoded", "Past", "Pending", "Recorded", "Row", "Store"]
+
 CHANNEL = "billing_events"  # NOTIFY: something was appended
 LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
-
-
-class Conflict(Exception):  # noqa: N818 -- an outcome to decide again on, not a fault
-    """Somebody appended to one of the streams first; nothing was stored."""
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An event to be appended: where, as which version, what."""
-
-    stream: str
-    version: int
-    event: Event
-    envelope: Envelope
-
-
-class Row(msgspec.Struct, frozen=True):
-    """An event as a row: both the library's StoredEvent and its Notification.
-
-    Those are frozen dataclasses, of which each takes ten times as long to make.
-    """
-
-    originator_id: str
-    originator_version: int
-    topic: str
-    state: bytes
-    id: int = 0  # the position, of a row that was read
-
-
-class Encoded(msgspec.Struct, frozen=True):
-    """Events to be appended, and the rows they will be."""
-
-    events: Sequence[Pending]
-    rows: Sequence[Row]
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """An event as the log has it."""
-
-    stream: str
-    version: int
-    position: int
-    topic: str
-    event: Event
-    envelope: Envelope
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -280,6 +239,9 @@ class _Billing(Application[str]):
 class Store:
     """The log in one database. Blocks: call it in a thread where an event loop runs."""
 
+    # Opens the files of archived months; whoever may need them says where they are.
+    past: Callable[[], Past] | None = None
+
     BY_STREAM = """
     select originator_id, originator_version, notification_id, topic, state from billing_events
     where originator_id = any(%s) order by originator_id, originator_version"""
@@ -334,13 +296,30 @@ class Store:
         return list(self._select(self.AFTER_WITHOUT_CALLS, (position, limit)))
 
     def at(self, positions: Sequence[int]) -> list[Recorded]:
-        """The events at some positions, in order."""
-        return list(self._select(self.AT, (list(positions),)))
+        """The events at some positions, in order; those of archived months from their files."""
+        found = list(self._select(self.AT, (list(positions),)))
+        missing = set(positions) - {recorded.position for recorded in found}
+        if missing and self.past:
+            found += [self.recorded(row) for row in self.past().at(missing)]
+            found.sort(key=attrgetter("position"))
+        return found
 
-    def concerning(self, account: str, after: int, until: int) -> Iterator[Recorded]:
-        """The events of an account and of the calls it paid, in a stretch of the log."""
+    def concerning(
+        self, account: str, after: int, until: int, past: Past | None = None
+    ) -> Iterator[Recorded]:
+        """The events of an account and of the calls it paid, in a stretch of the log.
+
+        Give the same `past` for each stretch: the files are read on from where they are.
+        """
         payer = b'"payer":%b' % _encoder.encode(account)
-        return self._select(self.CONCERNING, (after, until, account, payer))
+        found = self._select(self.CONCERNING, (after, until, account, payer))
+        if past is None:
+            return found
+        known = {recorded.position: recorded for recorded in found}
+        for row in past.between(after, until):
+            if row.id not in known and payer in row.state:
+                known[row.id] = self.recorded(row)
+        return iter([known[position] for position in sorted(known)])
 
     def append(self, events: Sequence[Pending]) -> int:
         """Append all or none; the last position.

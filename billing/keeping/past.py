@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -31,19 +31,46 @@ class Past:
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Up to `limit` archived events after `position`, in order."""
+        self._go_to(position)
+        while len(self._waiting) < limit and (row := next(self._rows, None)):
+            if row[0] > position:
+                self._waiting.append(row)
+        return [self._store.recorded(_row(each)) for each in islice(self._waiting, limit)]
+
+    def between(self, after: int, until: int) -> Iterator[Row]:
+        """The archived events of a stretch of the log, in order."""
+        self._go_to(after)
+        self._read_to = until
+        while True:
+            row = self._waiting.popleft() if self._waiting else next(self._rows, None)
+            if row is None:
+                return
+            if row[0] > until:
+                self._waiting.appendleft(row)
+                return
+            if row[0] > after:
+                yield _row(row)
+
+    def at(self, positions: Collection[int]) -> Iterator[Row]:
+        """The archived events at some positions, in order."""
+        first, last = min(positions), max(positions)
+        wanted = set(positions)
+        for part in load_keeping(self._store).parts:
+            if part.first_position <= last and part.last_position >= first:
+                check(self._folder / part.file, ("archive",), part.sha256)
+                for row in event_rows(self._folder / part.file):
+                    if row[0] > last:
+                        break
+                    if row[0] in wanted:
+                        yield _row(row)
+
+    def _go_to(self, position: int) -> None:
         parts = load_keeping(self._store).parts
         if position < self._read_to or parts != self._parts:
             self._open(position, parts)
         self._read_to = position
         while self._waiting and self._waiting[0][0] <= position:
             self._waiting.popleft()
-        while len(self._waiting) < limit and (row := next(self._rows, None)):
-            if row[0] > position:
-                self._waiting.append(row)
-        return [
-            self._store.recorded(Row(stream, version, topic, state, at))
-            for at, stream, version, topic, state in islice(self._waiting, limit)
-        ]
 
     def _open(self, position: int, parts: tuple[MonthArchived, ...]) -> None:
         wanted = [part for part in parts if part.last_position > position]
@@ -53,3 +80,15 @@ class Past:
         self._waiting.clear()
         self._rows = heapq.merge(*files, key=itemgetter(0))
         self._parts = parts
+
+
+def _row(row: EventRow) -> Row:
+    position, stream, version, topic, state = row
+    return Row(stream, version, topic, state, position)
+
+
+def open_store(url: str, archives: Path) -> Store:
+    """The log of a database, and of its archived months in a folder."""
+    store = Store(url)
+    store.past = lambda: Past(store, archives)
+    return store

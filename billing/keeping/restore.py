@@ -18,7 +18,7 @@ from billing.keeping import container
 from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
 from billing.keeping.container import END, Header, check, event_rows, frames
 from billing.keeping.parts import archived_parts, split_missing
-from billing.keeping.past import Past
+from billing.keeping.past import open_store
 from billing.keeping.tables import COLUMNS_OF, ROWS_OF, read_table
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -156,7 +156,7 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
     if verdict.fault:
         raise Refused("The restored log does not fit its seals: %(fault)s.", fault=verdict.fault)
     tell(f"{verdict.seals} seals fit.")
-    store = Store(url)
+    store = open_store(url, archives)
     with psycopg.connect(url) as connection:
         _, missing = split_missing(archived_parts(connection), archives)
     if missing:
@@ -165,7 +165,7 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
             folder=archives,
             months="; ".join(missing),
         )
-    runner = Runner(url, store, projections(zone), Past(store, archives))
+    runner = Runner(url, store, projections(zone))
     try:
         runner.catch_up()
     finally:

@@ -43,9 +43,10 @@ def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[
         row = connection.execute(SHOWN, (account,)).fetchone() or (0, 0)
     progress = Progress(until=row[0], shown_micros=row[1] or 0)
     closing = 0
+    past = store.past() if store.past else None
     while progress.position < progress.until:
         until = min(progress.position + WINDOW, progress.until)
-        for recorded in store.concerning(account, progress.position, until):
+        for recorded in store.concerning(account, progress.position, until, past):
             progress.events += 1
             progress.balance_micros += moved_on(account, recorded)
             event = recorded.event

@@ -5,13 +5,12 @@ import threading
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from typing import Protocol
 
 import psycopg
 
 from billing.projections import Projection
 from billing.sealing import CALLS
-from billing.store import CHANNEL, Recorded, Store
+from billing.store import CHANNEL, Past, Recorded, Store
 from billing.values import Refused
 
 BATCH = 5_000  # events in one transaction
@@ -29,28 +28,12 @@ REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
 logger = logging.getLogger("billing.projections")
 
 
-class Past(Protocol):
-    """Where the events of archived months are read (keeping/past.py)."""
-
-    def check(self) -> None:
-        """Refused unless everything can be read."""
-
-    def after(self, position: int, limit: int) -> list[Recorded]:
-        """Up to `limit` archived events after `position`, in order."""
-
-
 class Runner:
     """Feeds the log to projections. Those at the same position share one reading of it."""
 
-    def __init__(
-        self,
-        url: str,
-        store: Store,
-        projections: Sequence[Projection],
-        past: Past | None = None,
-    ) -> None:
+    def __init__(self, url: str, store: Store, projections: Sequence[Projection]) -> None:
         self._store = store
-        self._past = past
+        self._past: Past | None = None  # the archives, read on from batch to batch
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
         for name, projection in self._by_name.items():
@@ -133,7 +116,9 @@ class Runner:
         if not row or not row[0] or row[0] <= position:
             return None
         if self._past is None:
-            raise Refused("There are archived months, and nobody said where their files are.")
+            if self._store.past is None:
+                raise Refused("There are archived months, and nobody said where their files are.")
+            self._past = self._store.past()
         return self._past
 
     def catch_up(self) -> None:

@@ -8,7 +8,7 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, redirect, text
 
 from billing.config import Config
 from billing.database import Database
-from billing.store import Store
+from billing.keeping.past import open_store
 from billing.web import (
     account_actions,
     account_exports,
@@ -100,7 +100,8 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     app.ctx.site = None
 
     async def open_site(app: Sanic[Any, Any]) -> None:
-        app.ctx.site = Site(config, await database.open_async(), Store(database.url))
+        store = open_store(database.url, config.archives)
+        app.ctx.site = Site(config, await database.open_async(), store)
 
     async def stop_streams(app: Sanic[Any, Any]) -> None:
         app.ctx.site.stop_streams()

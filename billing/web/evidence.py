@@ -34,8 +34,9 @@ def events_of(connection: Connection[Any], store: Store, account: str) -> Iterat
     """All events of an account and of its calls, a stretch of the log at a time. Blocks."""
     row = connection.execute(LAST).fetchone()
     last = row[0] if row else 0
+    past = store.past() if store.past else None
     for begin in range(0, last, WINDOW):
-        yield list(store.concerning(account, begin, min(begin + WINDOW, last)))
+        yield list(store.concerning(account, begin, min(begin + WINDOW, last), past))
 
 
 def evidence_lines(connection: Connection[Any], store: Store, account: str) -> Iterator[bytes]:

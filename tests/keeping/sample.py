@@ -44,13 +44,14 @@ SUMS = (
 
 def keeper_of(url: str, store: Store, folder: Path) -> Keeper:
     """The keeper of a test's database."""
-    return Keeper(url, store, folder / "archives", folder / "backups")
+    made = Keeper(url, store, folder / "archives", folder / "backups")
+    store.past = lambda: Past(store, made.archives)
+    return made
 
 
 def runner_of(keeper: Keeper) -> Runner:
     """All projections, with the archives."""
-    past = Past(keeper.store, keeper.archives)
-    return Runner(keeper.url, keeper.store, projections(ZONE), past)
+    return Runner(keeper.url, keeper.store, projections(ZONE))
 
 
 def install(keeper: Keeper, calls: int = 60) -> None:

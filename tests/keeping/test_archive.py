@@ -11,6 +11,8 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.container import event_rows
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
+from billing.projections.reading.history import read_history
+from billing.projections.replay import replay
 from billing.store import Pending
 from billing.values import Refused
 from billing.verifying import Verdict, verify
@@ -98,6 +100,22 @@ def test_read_models_made_anew_take_their_sums_from_the_files(keeper: Keeper) ->
         runner.rebuild("balances")
     runner.close()
     assert sums(keeper.url) == before
+
+
+def test_an_account_is_replayed_and_told_as_if_nothing_had_been_archived(keeper: Keeper) -> None:
+    def told() -> list[Any]:
+        with psycopg.connect(keeper.url, autocommit=True) as connection:
+            page = read_history(connection, keeper.store, "company:acme", size=500)
+            return [(e.recorded.position, e.amount_micros, e.balance_micros) for e in page.entries]
+
+    before = told()
+    assert before[-1][2] == 0  # the opening
+    archive(keeper, MONTH, LATER)
+    assert told() == before
+    with psycopg.connect(keeper.url) as connection:
+        *_, found = replay(connection, keeper.store, "company:acme")
+    assert found.equal
+    assert found.events == len(before)
 
 
 def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_charged(

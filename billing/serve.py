@@ -22,7 +22,9 @@ from billing.config import SETTINGS, Config
 from billing.correcting.worker import Worker
 from billing.database import Database
 from billing.ingest.endpoint import create_app as create_submission_app
+from billing.keeping.keeper import Keeper
 from billing.keeping.past import open_store
+from billing.keeping.worker import Worker as KeepingWorker
 from billing.policies.running import run_policies
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -73,12 +75,23 @@ def run_corrections(config: Config) -> None:
     store.close()
 
 
+def run_keeping(config: Config) -> None:
+    """Whoever archives months and makes backups."""
+    store = Store(config.database_url)
+    keeper = Keeper(config.database_url, store, config.archives, config.backups)
+    worker = KeepingWorker(keeper, config.time_zone)
+    worker.run(_until_told_to_stop())
+    worker.close()
+    store.close()
+
+
 JOBS: dict[str, Callable[[Config], None]] = {
     "web": run_web,
     "submission": run_submission,
     "projections": run_projections,
     "policies": run_policy_job,
     "corrections": run_corrections,
+    "keeping": run_keeping,
 }
 
 

@@ -254,11 +254,10 @@ def rotate(keeper: Keeper, envelope: Envelope) -> list[str]:
     return old
 
 
-def is_due(store: Store, now: datetime) -> bool:
-    """Whether a scheduled backup is called for."""
-    days = load_keeping(store).backup_days
-    last = [at for at, made in backups_made(store) if made.kind == SCHEDULED]
-    return bool(days) and (not last or (now - last[-1]).total_seconds() >= days * 86_400 - 3_600)
+def last_scheduled(store: Store) -> datetime | None:
+    """When the last scheduled backup was made."""
+    times = [at for at, made in backups_made(store) if made.kind == SCHEDULED]
+    return times[-1] if times else None
 
 
 def remove(keeper: Keeper, file: str, envelope: Envelope) -> None:

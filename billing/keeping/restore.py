@@ -5,6 +5,7 @@ on it.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from itertools import groupby, islice
 from operator import itemgetter
@@ -29,6 +30,7 @@ from billing.verifying import verify
 
 Tell = Callable[[str], None]
 BATCH = 2_000
+LOOKS = 30
 COPY = """
 copy billing_events (notification_id, originator_id, originator_version, topic, state)
 from stdin (format binary)"""
@@ -87,9 +89,7 @@ def _refuse_newer(file: Path, header: Header) -> None:
 def _begin(url: str, file: Path) -> None:
     """Make sure that nothing is lost, then mark the database as half restored."""
     with psycopg.connect(url, autocommit=True) as connection:
-        ((others,),) = connection.execute(OTHERS).fetchall()
-        if others:
-            raise Refused("The database is in use. Stop the service first.")
+        _refuse_others(connection)
         if not half_restored(connection):
             ((migrated,),) = connection.execute("select to_regclass('billing_events')").fetchall()
             if migrated and connection.execute(IN_USE).fetchall() == [(True,)]:
@@ -98,6 +98,14 @@ def _begin(url: str, file: Path) -> None:
             connection.execute(EMPTY)
             connection.execute(BEGIN)
             connection.execute("insert into restoring (file) values (%s)", (str(file),))
+
+
+def _refuse_others(connection: psycopg.Connection) -> None:
+    for _ in range(LOOKS):  # a killed program's connections end a moment after it
+        if connection.execute(OTHERS).fetchall() == [(0,)]:
+            return
+        time.sleep(0.1)
+    raise Refused("The database is in use. Stop the service first.")
 
 
 def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:

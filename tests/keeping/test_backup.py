@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from billing.commands import devices
-from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
+from billing.commands.keeping import SetKeeping, set_keeping
 from billing.database import migrate
 from billing.keeping import backup
 from billing.keeping.archive import archive
@@ -173,22 +173,3 @@ def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missin
         backup.back_up_calls(
             keeper, Period(date(2020, 1, 1), date(2020, 1, 2)), ZoneInfo(ZONE), LATER
         )
-
-
-def test_scheduled_backups_are_made_when_due_and_rotated(keeper: Keeper) -> None:
-    set_keeping(keeper.store, SetKeeping(months=6, backup_days=2, backups_kept=2), LATER)
-    kept = []
-    for number in range(4):
-        now = LATER.recorded_at + timedelta(days=2 * number)
-        assert backup.is_due(keeper.store, now)
-        catch_up(keeper)
-        said = msgspec.structs.replace(LATER, recorded_at=now)
-        path = keeper.backups / f"scheduled-{number}.backup"
-        kept.append(backup.back_up(keeper, said, backup.SCHEDULED, path).file)
-        assert not backup.is_due(keeper.store, now + timedelta(days=1))
-        backup.rotate(keeper, said)
-    assert [made.file for _, made in backup.backups_made(keeper.store)] == kept[-2:]
-    assert {path.name for path in keeper.backups.iterdir()} == {
-        name for file in kept[-2:] for name in (file, f"{file}.sha256")
-    }
-    assert load_keeping(keeper.store).backups_kept == 2

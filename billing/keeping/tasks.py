@@ -1,0 +1,91 @@
+"""What the keeping job is asked to do: a queue in a table, so that it outlives every process."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import class_row
+
+from billing.aggregates.event import Envelope
+from billing.values import Refused
+
+KINDS = ("archive", "attach", "detach", "full", "scheduled", "calls", "remove")
+
+ASK = """
+insert into tasks (kind, argument, envelope, requested_at)
+select %(kind)s, %(argument)s, %(envelope)s::jsonb, %(now)s
+where not exists (
+  select from tasks where ended_at is null and kind = %(kind)s and argument = %(argument)s)"""
+NEXT = """
+update tasks set began_at = %s, done = 0
+where task_id = (select min(task_id) from tasks where ended_at is null)
+returning task_id, kind, argument, envelope::text as said"""
+TELL = "update tasks set done = %s where task_id = %s"
+END = """
+update tasks set ended_at = %s, done = 100, outcome = %s, refusal = %s::jsonb where task_id = %s"""
+FORGET = "delete from tasks where ended_at < %s - interval '90 days'"
+LAST_REFUSED = """
+select max(ended_at) from tasks where kind = %s and argument = %s and refusal is not null"""
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Something to be done."""
+
+    task_id: int
+    kind: str
+    argument: str  # the month, the period, the file
+    said: str
+
+    @property
+    def envelope(self) -> Envelope:
+        """Who asked for it."""
+        return msgspec.json.decode(self.said, type=Envelope)
+
+
+def asking(kind: str, argument: str, envelope: Envelope) -> dict[str, Any]:
+    """The values of ASK. Asked twice it is done once."""
+    return {
+        "kind": kind,
+        "argument": argument,
+        "envelope": msgspec.json.encode(envelope).decode(),
+        "now": envelope.recorded_at,
+    }
+
+
+def take(connection: psycopg.Connection, now: datetime) -> Task | None:
+    """The next task; one that a killed job had begun is taken again."""
+    with connection.cursor(row_factory=class_row(Task)) as cursor:
+        return cursor.execute(NEXT, (now,)).fetchone()
+
+
+def teller(connection: psycopg.Connection, task: Task) -> Callable[[float], None]:
+    """Tells how far a task is, where anybody sees it."""
+    told = 0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        percent = min(99, int(share * 100))
+        if percent > told:
+            told = percent
+            connection.execute(TELL, (percent, task.task_id))
+
+    return tell
+
+
+def end(
+    connection: psycopg.Connection,
+    task: Task,
+    now: datetime,
+    *,
+    outcome: str = "",
+    refused: Refused | None = None,
+) -> None:
+    """Note what became of a task."""
+    refusal = None
+    if refused:
+        values = {name: str(value) for name, value in refused.values.items()}
+        refusal = msgspec.json.encode({"message": refused.message, "values": values}).decode()
+    connection.execute(END, (now, outcome, refusal, task.task_id))
+    connection.execute(FORGET, (now,))

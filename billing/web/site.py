@@ -12,6 +12,7 @@ from billing.config import Config
 from billing.store import Store
 from billing.web.assets import Asset, load_assets
 from billing.web.export_jobs import Exports
+from billing.web.import_plans import Plans
 from billing.web.live import Arrivals
 from billing.web.pages import make_environment
 from billing.web.passwords import Passwords
@@ -34,6 +35,7 @@ class Site:
         self.by_address = Throttle(burst=20, every_seconds=15)
         self.arrivals = Arrivals(pool)
         self.exports = Exports()
+        self.plans = Plans()
         self.replays = Replays(self.connect, store)
 
     def connect(self) -> psycopg.Connection[Any]:

@@ -1,88 +1,29 @@
 """What people do with the pages, in a real Chromium: with and without scripts, wide and narrow."""
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.web.serving import PASSWORD, add_administrator, install, served
+from tests.journeys.conftest import DESK, IN_BROWSER, PHONE, Opened
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1400, "height": 875}
-PAGES = ("/calls", "/calls?q=99999", "/companies", "/devices", "/password")
-Opened = Callable[..., Page]
+PAGES = (
+    "/calls",
+    "/calls?q=99999",
+    "/companies",
+    "/companies/new",
+    "/accounts/company:clinica",
+    "/accounts/company:clinica/limits",
+    "/accounts/company:clinica/history",
+    "/user-accounts",
+    "/user-accounts/import",
+    "/movements",
+    "/devices",
+    "/password",
+)
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and not os.environ.get("CI"), reason="there is no Chromium here"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    install(database_url)
-    add_administrator(database_url)
-    with served(database_url, tmp_path) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser: Browser, site: str) -> Iterator[Opened]:
-    """A signed-in page; the test fails if anything was said on the console."""
-    said: list[str] = []
-    contexts = []
-
-    def opened(*, language: str = "en", theme: str = "light", **options: object) -> Page:
-        context = browser.new_context(
-            base_url=site,
-            locale="en-GB",
-            **{"viewport": DESK, **options},  # type: ignore[arg-type]
-        )
-        contexts.append(context)
-        context.add_cookies(
-            [
-                {"name": "language", "value": language, "url": site},
-                {"name": "theme", "value": theme, "url": site},
-            ]
-        )
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"{page.url} {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"{page.url} {error}"))
-        page.goto("/calls")
-        page.fill("[name=name]", "marta")
-        page.fill("[name=password]", PASSWORD)
-        page.click("button.btn-primary")
-        expect(page.locator("tbody tr").first).to_be_visible()
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
+pytestmark = IN_BROWSER
 
 
 def times(page: Page) -> list[str]:

@@ -27,7 +27,7 @@ from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating, encode_steps
-from billing.store import Pending, Store
+from billing.store import CHANNEL, Pending, Store
 from billing.web.app import create_app
 
 SignIn = Callable[..., httpx.Client]  # of an address, and a name if it is not marta
@@ -153,6 +153,8 @@ def following(database_url: str) -> Iterator[None]:
         yield
     finally:
         stopping.set()
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(f"notify {CHANNEL}")  # it need not wait for its next poll
         thread.join(20)
         runner.close()
         store.close()

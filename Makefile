@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run test check messages bench clean
+.PHONY: help demo run test check messages bench bench-scale clean
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml package-lock.json hatch_build.py
 	$(PYTHON) -m venv .venv
@@ -33,6 +33,9 @@ messages: .venv/ready ## bring the message catalogue up to date with the code
 
 bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end
 	$(BIN)/python -m tests.bench
+
+bench-scale: .venv/ready ## measure pages with 10,000,000 calls (BENCH_CALLS says how many)
+	$(BIN)/python -m tests.bench.scale
 
 clean: ## remove what was installed and made; data/ stays
 	rm -rf .venv billing/web/vendor .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,7 @@
 """Usage: calls, talk time and amounts added up by day, hour and area, for each account."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
@@ -20,17 +21,16 @@ KEYS = {
         "day",
         "company_id",
         "user_account_id",
-        "gateway_account_id",
-        "device_id",
         "class",
         "result",
         "currency",
     ),
+    "usage_months": ("month", "company_id", "user_account_id", "class", "currency"),
     "usage_days": ("kind", "day", "account", "class", "result", "currency"),
     "usage_hours": ("account", "day", "hour", "class", "currency"),
     "usage_areas": ("account", "day", "area", "currency"),
 }
-TABLES = tuple(KEYS)
+TABLES = (*KEYS, "usage_settled")
 SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
 WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
 Key = tuple[Any, ...]
@@ -44,7 +44,7 @@ def _sums_of(table: str) -> tuple[str, ...]:
 
 def _statement(table: str) -> str:
     keys, sums = KEYS[table], _sums_of(table)
-    types = {"day": "date", "hour": "int8"}
+    types = {"day": "date", "month": "date", "hour": "int8"}
     given = [f"%s::{types.get(key, 'text')}[]" for key in keys] + ["%s::int8[]" for _ in sums]
     added = ", ".join(f"{each} = usage.{each} + excluded.{each}" for each in sums)
     return (
@@ -55,6 +55,18 @@ def _statement(table: str) -> str:
 
 
 ADD = {table: _statement(table) for table in KEYS}
+SETTLED = "select max(through) from usage_settled"
+# A month that is over is added up once; what comes later for it is added to that.
+SETTLE = """
+insert into usage_months
+select date_trunc('month', day)::date, company_id, user_account_id, class, currency, sum(calls),
+  sum(talk_ms), sum(billed_seconds), sum(amount_micros),
+  coalesce(sum(calls) filter (where result = 'answered'), 0)
+from daily_usage where day >= %s and day < %s and user_account_id <> ''
+group by 1, 2, 3, 4, 5"""
+REMEMBER_SETTLED = "insert into usage_settled values (%s)"
+STRAGGLING = timedelta(days=2)  # into the next month, before one is added up
+BEGINNING = date(1, 1, 1)
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
@@ -67,8 +79,16 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
             _add_posting((calls, areas), cast("CallEvent", recorded.event), posting, zone)
     if calls:
         register(cursor)
-        for table, sums in _tables(calls, areas).items():
-            cursor.execute(ADD[table], _columns(table, sums))
+        ((settled,),) = cursor.execute(SETTLED).fetchall()
+        through = settled or BEGINNING
+        for table, sums in _tables(calls, areas, through).items():
+            if sums:
+                cursor.execute(ADD[table], _columns(table, sums))
+        newest = max(day for (day, _), *_ in calls)
+        over = (newest - STRAGGLING).replace(day=1)
+        if over > through:
+            cursor.execute(SETTLE, (through, over))
+            cursor.execute(REMEMBER_SETTLED, (over,))
 
 
 def _add_posting(
@@ -98,13 +118,16 @@ def _add_posting(
             sums[key] = [*figures]
 
 
-def _tables(calls: Sums, areas: Sums) -> dict[str, Sums]:
+def _tables(calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:
     """What each table gains. Thousands of calls have few keys: this goes through those alone."""
     tables: dict[str, Sums] = {table: {} for table in KEYS}
-    daily, days, hours, by_area = tables.values()
+    daily, months, days, hours, by_area = tables.values()
     for ((day, hour), whose, call_class, result, currency), figures in calls.items():
-        _add(daily, (day, *whose, call_class, result, currency), figures)
+        company, user, *_ = whose
+        _add(daily, (day, company, user, call_class, result, currency), figures)
         answered = [*figures, figures[0] if result == "answered" else 0]
+        if user and day < through:
+            _add(months, (day.replace(day=1), company, user, call_class, currency), answered)
         for kind, account in accounts_of(*whose):
             _add(days, (kind, day, account, call_class, result, currency), figures)
             if kind != "device":
@@ -131,7 +154,7 @@ def _columns(table: str, sums: Sums) -> list[Any]:
     keys = zip(*sums, strict=True)
     columns: list[Any] = []
     for name, values in zip(KEYS[table], keys, strict=True):
-        if name == "day":
+        if name in ("day", "month"):
             columns.append(list(values))
         elif name == "hour":
             columns.append(Int8Array.of_numbers(values))

@@ -51,6 +51,8 @@ TABLES = (
     "usage_areas",
     "usage_days",
     "usage_hours",
+    "usage_months",
+    "usage_settled",
 )
 
 

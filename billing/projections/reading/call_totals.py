@@ -48,7 +48,6 @@ COLUMNS = {
     "weekday": "extract(isodow from c.day) = %(weekday)s",
     "hour": "c.hour = %(hour)s",
     "company_id": "c.company_id = %(company_id)s",
-    "device_id": "c.device_id = %(device_id)s",
 }
 ACCOUNTS = ("company_id", "user_account", "gateway_account", "device_id")
 DETAILS = ("text", "extension", "area", "least_micros", "most_micros", "weekday", "hour")
@@ -99,7 +98,8 @@ def roll_up_of(wanted: CallFilter) -> RollUp | None:
     details |= {field for field in ("call_class", "result") if getattr(wanted, field)}
     account = account_of(wanted)
     if account is None:
-        return _by_day(wanted) if details <= KNOWN["usage_days"] else None
+        alone = not (wanted.gateway_account or wanted.device_id)
+        return _by_user(wanted) if alone and details <= KNOWN["usage_days"] else None
     kind, _ = account
     for table, known in KNOWN.items():
         if details <= known and (table == "usage_days" or kind != "device"):
@@ -113,16 +113,11 @@ def roll_up_of(wanted: CallFilter) -> RollUp | None:
     return None
 
 
-def _by_day(wanted: CallFilter) -> RollUp:
-    """Several accounts at once: the days of each combination."""
-    fields = {"call_class", "result", "currency", "company_id", "device_id"}
-    conditions = _equal(wanted, fields)
-    if wanted.user_account in ("", ANY, NONE):
-        conditions.append(_present(wanted.user_account, "c.user_account_id", "user_account"))
-    else:
-        conditions.append(OF_USER)
-    conditions.append(_present(wanted.gateway_account, "c.gateway_account_id", "gateway_account"))
-    return RollUp("daily_usage", BY_RESULT, " and ".join(filter(None, conditions)) or "true")
+def _by_user(wanted: CallFilter) -> RollUp:
+    """Of a user account, perhaps with its company."""
+    conditions = _equal(wanted, {"call_class", "result", "currency", "company_id"})
+    whose = OF_USER if wanted.user_account != NONE else "c.user_account_id = ''"
+    return RollUp("daily_usage", BY_RESULT, " and ".join([*conditions, whose]))
 
 
 def _equal(wanted: CallFilter, fields: set[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """What the statistics show: sums of calls by period, hour, area and account, from the roll-ups."""
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -116,10 +116,10 @@ DAYS_OF_USER = f"""
  (select day, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
   where day = any(%(days)s) and {OF_USER}) s"""
 HOURS = """
- (select * from usage_hours where account = %(subject)s and day = any(%(days)s)) s"""
+ (select * from usage_hours where account = %(subject)s and day between %(first)s and %(last)s) s"""
 AREAS = """
  (select *, '' as class from usage_areas
-  where account = %(subject)s and day = any(%(days)s)) s"""
+  where account = %(subject)s and day between %(first)s and %(last)s) s"""
 # User accounts are many and small: their hours and areas are those of their own calls
 # (docs/decisions/0050).
 CALLS_OF_USER = f"""
@@ -145,9 +145,14 @@ ORDER = {
 RANKED_DAYS = f"""
  select account, class, currency, {FIGURES}, {BY_RESULT} from usage_days
  where kind = %(ranked)s and day = any(%(days)s)"""
+# Of months that are over and lie in the period as a whole there are sums; of other days, days.
 RANKED_USERS = f"""
+ select user_account_id as account, class, currency, {FIGURES}, answered from usage_months
+ where month >= %(month)s and month < %(through)s {{company}}
+ union all
  select user_account_id as account, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
- where day >= %(first)s and day <= %(last)s and user_account_id <> ''"""
+ where day between %(first)s and %(last)s and user_account_id <> ''
+  and not (day >= %(month)s and day < %(through)s) {{company}}"""
 OF_COMPANY = " and account in (select account from accounts where company_id = %(company)s)"
 USERS_OF_COMPANY = " and company_id = %(company)s"
 RANK = """
@@ -166,6 +171,7 @@ select r.account, coalesce(a.name, r.account), coalesce(c.name, ''), r.accounts,
 from ranked r join named n on n.account = r.account left join accounts a on a.account = r.account
  left join accounts c on c.account = 'company:' || a.company_id and a.kind <> 'company'
 where r.place <= {top} order by r.place"""
+SETTLED = "select max(through) from usage_settled"
 POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usage'"
 
 
@@ -234,19 +240,32 @@ async def by_account(
     connection: AsyncConnection[Any], asked: Asked, measure: str, currency: str, top: int = TOP
 ) -> Ranking:
     """The accounts with most of a measure."""
-    source = RANKED_USERS if asked.ranked == "user" else RANKED_DAYS
-    if asked.company_id:
-        source += USERS_OF_COMPANY if asked.ranked == "user" else OF_COMPANY
+    values = {**_values(asked), "currency": currency}
+    if asked.ranked == "user":
+        source = RANKED_USERS.format(company=USERS_OF_COMPANY if asked.company_id else "")
+        values |= await _whole_months(connection, asked.period)
+    else:
+        source = RANKED_DAYS + (OF_COMPANY if asked.company_id else "")
     statement = RANK.format(
         charged=CHARGED, sums=SUMS, source=source, order=ORDER[measure], top=top
     )
-    cursor = await connection.execute(statement, {**_values(asked), "currency": currency})
+    cursor = await connection.execute(statement, values)
     found: dict[str, Ranked] = {}
     rows = await cursor.fetchall()
     for account, name, company, _, call_class, of_currency, *sums in rows:
         row = found.setdefault(account, Ranked(account, name, company, Split()))
         row.split.add(call_class, of_currency, sums)
     return Ranking(rows=list(found.values()), accounts=rows[0][3] if rows else 0)
+
+
+async def _whole_months(connection: AsyncConnection[Any], period: Period) -> dict[str, date]:
+    """From which month, and up to which day, sums of months stand for their days."""
+    row = await (await connection.execute(SETTLED)).fetchone()
+    after = period.last + timedelta(days=1)
+    through = min(row[0] if row and row[0] else period.first, after).replace(day=1)
+    month = (period.first - timedelta(days=1)).replace(day=28) + timedelta(days=4)
+    month = month.replace(day=1)  # the first that begins in the period
+    return {"month": month, "through": max(month, through)}
 
 
 async def position_of(connection: AsyncConnection[Any]) -> int:

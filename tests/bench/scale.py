@@ -1,0 +1,172 @@
+"""`make bench-scale`: how long pages take with many calls, and how that grows with their number.
+
+BENCH_CALLS says how many (10,000,000); the same is measured with a tenth of them first.
+"""
+
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg import AsyncCursor
+from psycopg_pool import AsyncConnectionPool
+
+from billing.database import Database, EmbeddedServer
+from tests.bench import filling
+from tests.bench.filling import COMPANIES, DEVICES, EXTENSIONS, GATEWAYS, USERS
+from tests.bench.installation import database
+from tests.web import serving
+
+CALLS = int(os.environ.get("BENCH_CALLS", "10000000"))
+TIMES = int(os.environ.get("BENCH_TIMES", "60"))
+HALF_YEAR = "from=2026-06-01&to=2026-11-20"
+MONTH = "from=2026-10-22&to=2026-11-20"
+chance = random.Random(3)  # noqa: S311 -- repeatable, not secret
+statements: list[tuple[float, Any, Any]] = []  # every one of the last page, with its seconds
+slowest: dict[str, tuple[float, Any, Any]] = {}
+
+
+def any_of(most: int) -> int:
+    """One of so many."""
+    return chance.randrange(most)
+
+
+LISTS: dict[str, Callable[[], str]] = {
+    "first page": lambda: "",
+    "of a company": lambda: f"&company=c{any_of(COMPANIES)}",
+    "of a user account": lambda: f"&user=user:u{any_of(USERS)}",
+    "of a gateway account": lambda: f"&gateway=gateway:g{any_of(GATEWAYS)}",
+    "of a device": lambda: f"&device=d{any_of(DEVICES)}",
+    "of an extension": lambda: f"&extension={1000 + any_of(EXTENSIONS)}",
+    "to an area": lambda: f"&area=Area {any_of(filling.AREAS)}",
+    "number begins": lambda: f"&match=begins&q=%2B34{600_000 + any_of(399_999)}",
+    "number ends": lambda: f"&match=ends&q={any_of(10**6):06}",
+    "suspended": lambda: "&status=suspended",
+    "of a class": lambda: "&class=international",
+    "busy in a company": lambda: f"&result=busy&company=c{any_of(COMPANIES)}",
+    "of an hour": lambda: f"&hour={any_of(24)}&status=charged",
+}
+STATISTICS: dict[str, Callable[[], str]] = {
+    "of all companies": lambda: "",
+    "of a company": lambda: f"&company=c{any_of(COMPANIES)}",
+    "of all users": lambda: "&by=user",
+    "of a user account": lambda: f"&by=user&account=user:u{any_of(USERS)}",
+    "of all gateways": lambda: "&by=gateway",
+    "of a gateway account": lambda: f"&by=gateway&account=gateway:g{any_of(GATEWAYS)}",
+}
+
+
+class Timed(AsyncCursor[Any]):
+    """Notes each statement and how long it took."""
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return await super().execute(query, params, **options)
+        finally:
+            statements.append((time.perf_counter() - begin, query, params))
+
+
+class TimedDatabase(Database):
+    """One whose pages tell their statements."""
+
+    async def open_async(self) -> AsyncConnectionPool:
+        """The pool of the pages."""
+        options: Any = {"autocommit": True, "cursor_factory": Timed}
+        pool = AsyncConnectionPool(self.url, min_size=1, max_size=8, open=False, kwargs=options)
+        await pool.open(wait=True)
+        return pool
+
+
+def measure(client: httpx.Client, name: str, address: Callable[[], str]) -> float:
+    """Milliseconds of the slowest of a hundred; prints the median too."""
+    waits = []
+    for _ in range(TIMES):
+        statements.clear()
+        path = address()
+        begin = time.perf_counter()
+        answer = client.get(path)
+        waits.append((time.perf_counter() - begin) * 1000)
+        if answer.status_code != httpx.codes.OK:
+            raise RuntimeError(answer.text)
+        worst = max(statements, key=lambda each: each[0])
+        if worst[0] > slowest.get(name, (0.0,))[0]:
+            slowest[name] = worst
+    waits.sort()
+    p99 = waits[min(len(waits) - 1, len(waits) * 99 // 100)]
+    print(f"  {name:<44}p50 {waits[len(waits) // 2]:7.1f} ms   p99 {p99:7.1f} ms", flush=True)
+    return p99
+
+
+def pages(client: httpx.Client) -> dict[str, float]:
+    """The p99 of every page."""
+    found = {}
+    headers = {"hx-request": "true", "hx-request-type": "partial"}
+    for said, period in (("30 days", MONTH), ("6 months", HALF_YEAR)):
+        for name, query in LISTS.items():
+            key = f"calls, {said}, {name}"
+            found[key] = measure(client, key, lambda: f"/calls?{period}{query()}")  # noqa: B023 -- called at once
+    for name, query in STATISTICS.items():
+        key = f"statistics, 6 months, {name}"
+        found[key] = measure(client, key, lambda: f"/statistics?{HALF_YEAR}{query()}")  # noqa: B023 -- called at once
+    client.headers.update(headers)
+    return found
+
+
+def explain(url: str) -> None:
+    """The plan of the slowest statement of all."""
+    name, (seconds, query, values) = max(slowest.items(), key=lambda item: item[1][0])
+    print(f"\nThe slowest statement, {seconds * 1000:.0f} ms, of {name}:\n{query}\n")
+    text = query if isinstance(query, str) else query.decode()
+    with psycopg.connect(url) as connection:
+        for (line,) in connection.execute(f"explain (analyze, buffers) {text}".encode(), values):
+            print(f"  {line}")
+
+
+def run(server_url: str, calls: int) -> dict[str, float]:
+    """Fill a database and measure."""
+    with database(server_url, "bench_scale") as url:
+        begin = time.perf_counter()
+        filling.fill(url, calls)
+        with psycopg.connect(url) as connection:
+            size = connection.execute(
+                "select pg_size_pretty(pg_database_size(%s))", ("bench_scale",)
+            )
+            ((text,),) = size.fetchall()
+        seconds = time.perf_counter() - begin
+        print(f"\n{calls:,} calls over 6 months, {text}, filled in {seconds:.0f} s")
+        serving.add_administrator(url)
+        slowest.clear()
+        with tempfile.TemporaryDirectory() as folder, serving.served(url, Path(folder)) as address:
+            headers = {"origin": address, "accept-language": "en"}
+            with httpx.Client(base_url=address, headers=headers, timeout=120) as client:
+                client.post("/sign-in", data={"name": "marta", "password": serving.PASSWORD})
+                found = pages(client)
+        explain(url)
+        return found
+
+
+def main() -> int:
+    """Measure with a tenth and with all; DATABASE_URL names another server than our own."""
+    vars(serving)["Database"] = TimedDatabase  # its pages tell their statements
+    with tempfile.TemporaryDirectory() as folder:
+        given = os.environ.get("DATABASE_URL")
+        server = None if given else EmbeddedServer(Path(folder) / "data")
+        url = given or server.url  # type: ignore[union-attr] # one of both is there
+        few, many = run(url, CALLS // 10), run(url, CALLS)
+        print(f"\nGrowth of the p99 from {CALLS // 10:,} to {CALLS:,} calls:")
+        for name, value in many.items():
+            print(f"  {name:<44}{value / few[name]:6.2f} times")
+        if server:
+            server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

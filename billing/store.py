@@ -265,6 +265,8 @@ class Store:
       or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
     order by notification_id"""
 
+    KEY = "select key from installation_keys where name = %s"
+
     def __init__(self, database_url: str) -> None:
         self.url = database_url
         self._application = _Billing(database_url)
@@ -320,6 +322,13 @@ class Store:
             if row.id not in known and payer in row.state:
                 known[row.id] = self.recorded(row)
         return iter([known[position] for position in sorted(known)])
+
+    def key(self, name: str) -> bytes:
+        """A key of this installation; it stands in no event."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            row = cursor.execute(self.KEY, (name,)).fetchone()
+            return bytes(row[0])
 
     def append(self, events: Sequence[Pending]) -> int:
         """Append all or none; the last position.

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import available_timezones
 
+import msgspec
+
 from billing.aggregates.account import Account, Limits, counting, evolve_wallet
 from billing.aggregates.event import Event
 from billing.values import Refused
@@ -25,6 +27,14 @@ class CompanyChanged(Event, frozen=True, kw_only=True):
     payment: str
 
 
+class PinGiven(Event, frozen=True, kw_only=True):
+    """From `valid_from` on calls with this PIN are the account's; without an account, nobody's."""
+
+    digest: str  # what the PIN is known by (rating/pins.py)
+    account: str
+    valid_from: datetime | None = None
+
+
 class RateGroupBound(Event, frozen=True, kw_only=True):
     group_id: str
     valid_from: datetime | None = None  # None: from the beginning
@@ -34,6 +44,7 @@ class Company(Account, frozen=True, kw_only=True):
     name: str
     time_zone: str
     payment: str
+    pins: dict[str, str] = msgspec.field(default_factory=dict)  # digest -> whose it is now
     rate_groups: tuple[tuple[datetime | None, str], ...] = ()
 
 
@@ -53,6 +64,8 @@ def evolve(company: Company | None, event: Event) -> Company | None:
             return company.changed(
                 name=event.name, time_zone=event.time_zone, payment=event.payment
             )
+        case PinGiven(digest=digest, account=account) if company:
+            return company.changed(pins={**company.pins, digest: account})
         case RateGroupBound(valid_from=valid_from, group_id=group_id) if company:
             return company.changed(rate_groups=(*company.rate_groups, (valid_from, group_id)))
         case _:
@@ -127,3 +140,23 @@ def bind_rate_group(
             company=company.currency,
         )
     return [RateGroupBound(group_id=group_id, valid_from=valid_from)]
+
+
+def give_pin(
+    company: Company, *, digest: str, account: str, valid_from: datetime | None
+) -> list[Event]:
+    """Let calls with a PIN be billed to an account of the company."""
+    if company.closed:
+        raise Refused("This account is closed.")
+    if company.pins.get(digest):
+        raise Refused("This PIN is in use. Choose another one.")
+    return [PinGiven(digest=digest, account=account, valid_from=valid_from)]
+
+
+def withdraw_pins(company: Company, *, account: str, valid_from: datetime) -> list[Event]:
+    """From a moment on none of an account's PINs counts."""
+    return [
+        PinGiven(digest=digest, account="", valid_from=valid_from)
+        for digest, owner in company.pins.items()
+        if owner == account
+    ]

@@ -26,7 +26,7 @@ from billing.aggregates.call import (
     CallVoided,
     ConflictKept,
 )
-from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound
+from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
 from billing.aggregates.device import (
     DeviceRegistered,
     ExtensionAssigned,
@@ -81,6 +81,7 @@ TOPICS: dict[str, type[Event]] = {
     "MonthClosed.1": MonthClosed,
     "MonthDetached.1": MonthDetached,
     "NumberPlanReplaced.1": NumberPlanReplaced,
+    "PinGiven.1": PinGiven,
     "RateGroupBound.1": RateGroupBound,
     "RateGroupCreated.1": RateGroupCreated,
     "RatesChanged.1": RatesChanged,

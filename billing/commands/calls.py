@@ -11,6 +11,8 @@ from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.dialogs import complete_dialogs, halves_of
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
+from billing.rating.context import DeviceProfile
+from billing.rating.pins import pin_digest
 from billing.sealing import CALLS
 from billing.store import Conflict, Encoded, Pending, Store
 from billing.values import Refused
@@ -39,7 +41,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
     envelope, device_id = command.envelope, command.device_id
     pending = []
     for record in command.records:
-        cdr, encoded = _without_control_characters(record.cdr)
+        cdr, encoded = _without_control_characters(_without_pin(record.cdr, device, catalogue))
         filed_at = cdr.started_at or envelope.recorded_at
         event = call.receive(
             device_id=device_id,
@@ -90,6 +92,13 @@ def submit(
 
 _encoder = msgspec.json.Encoder()
 _CONTROL = dict.fromkeys(range(32))
+
+
+def _without_pin(cdr: Cdr, device: DeviceProfile, catalogue: Catalogue) -> Cdr:
+    """The record with what its PIN is known by; an account code that names a tenant is no PIN."""
+    if not cdr.pin or cdr.pin in device.tenants:
+        return cdr
+    return msgspec.structs.replace(cdr, pin=pin_digest(catalogue.pin_key, cdr.pin))
 
 
 def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:

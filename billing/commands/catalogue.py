@@ -17,7 +17,7 @@ from billing.aggregates.account import (
     AccountUnfrozen,
     AccountUnfrozenByPolicy,
 )
-from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound
+from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
 from billing.aggregates.device import (
     DeviceRegistered,
     ExtensionAssigned,
@@ -50,6 +50,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.position = 0
+        self.pin_key = b""
         self.context = RatingContext()
         self._devices: dict[str, DeviceProfile] = {}
         self._registrations: dict[str, DeviceRegistered] = {}
@@ -60,6 +61,7 @@ class Catalogue:
             UserAccountOpened: self._open_sub_account,
             GatewayAccountOpened: self._open_sub_account,
             CompanyChanged: self._change_company,
+            PinGiven: self._give_pin,
             AccountFrozen: self._hold,
             AccountFrozenByPolicy: self._hold,
             AccountClosed: self._hold,
@@ -89,6 +91,7 @@ class Catalogue:
 
     def refresh(self, store: Store) -> None:
         """Take in what changed since the last time."""
+        self.pin_key = self.pin_key or store.key("pins")
         while events := store.after_without_calls(self.position, CHUNK):
             for recorded in events:
                 handle = self._handlers.get(type(recorded.event))
@@ -104,6 +107,10 @@ class Catalogue:
     def _change_company(self, own_id: str, _: str, event: CompanyChanged) -> None:
         company = self.context.companies[own_id]
         self.context.companies[own_id] = replace(company, zone=ZoneInfo(event.time_zone))
+
+    def _give_pin(self, own_id: str, _: str, event: PinGiven) -> None:
+        pins, key = self.context.pins, (own_id, event.digest)
+        pins[key] = (*pins.get(key, ()), Assignment(event.account, event.valid_from))
 
     def _hold(self, _: str, stream: str, event: Event) -> None:
         closed = isinstance(event, AccountClosed)

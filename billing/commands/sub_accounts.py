@@ -10,8 +10,11 @@ from billing.aggregates import company, device, gateway_account, sub_account, us
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS, evolve_of
 from billing.commands.deciding import Step, decide, decide_many, existing, there
+from billing.rating.pins import pin_digest
 from billing.store import Store
-from billing.values import Refused
+from billing.values import Refused, is_digits
+
+SHORTEST_PIN, LONGEST_PIN = 3, 16
 
 
 class OpenSubAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,18 @@ class ImportedAccount(msgspec.Struct, frozen=True, kw_only=True):
 class ImportAccounts(msgspec.Struct, frozen=True, kw_only=True):
     company_id: str
     accounts: tuple[ImportedAccount, ...]
+
+
+class GivePin(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls with this PIN are the account's from a moment on. The PIN goes into no event."""
+
+    account: str
+    pin: str
+    valid_from: datetime | None = None
+
+
+class WithdrawPins(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
 
 
 class GiveLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +125,41 @@ def give_lines(store: Store, command: GiveLines, envelope: Envelope) -> int:
         for place, line in enumerate(command.lines)
     ]
     return decide_many(store, steps, envelope)
+
+
+def give_pin(store: Store, command: GivePin, envelope: Envelope) -> int:
+    """Give an account a PIN that no other account of its company has."""
+    if not is_digits(command.pin) or not SHORTEST_PIN <= len(command.pin) <= LONGEST_PIN:
+        raise Refused(
+            "A PIN is %(least)s to %(most)s digits.", least=SHORTEST_PIN, most=LONGEST_PIN
+        )
+    state = existing(store, command.account, evolve_of(command.account))
+    return decide(
+        store,
+        f"company:{state.company_id}",
+        company.evolve,
+        lambda owner: company.give_pin(
+            owner,
+            digest=pin_digest(store.key("pins"), command.pin),
+            account=command.account,
+            valid_from=command.valid_from,
+        ),
+        envelope,
+    )
+
+
+def withdraw_pins(store: Store, command: WithdrawPins, envelope: Envelope) -> int:
+    """From now on none of an account's PINs counts."""
+    state = existing(store, command.account, evolve_of(command.account))
+    return decide(
+        store,
+        f"company:{state.company_id}",
+        company.evolve,
+        lambda owner: company.withdraw_pins(
+            owner, account=command.account, valid_from=envelope.recorded_at
+        ),
+        envelope,
+    )
 
 
 def _owner(store: Store, company_id: str) -> company.Company:

@@ -19,7 +19,13 @@ from billing.aggregates.account import (
     LowBalanceOver,
     LowBalanceWarned,
 )
-from billing.aggregates.company import CompanyChanged, CompanyOpened, RateGroupBound, opening_credit
+from billing.aggregates.company import (
+    CompanyChanged,
+    CompanyOpened,
+    PinGiven,
+    RateGroupBound,
+    opening_credit,
+)
 from billing.aggregates.device import ExtensionAssigned, TrunkAssigned
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
@@ -29,7 +35,7 @@ from billing.aggregates.user_account import UserAccountOpened
 from billing.store import Recorded
 
 NAME = "accounts"
-TABLES = ("accounts", "rate_group_bindings", "account_lines")
+TABLES = ("accounts", "rate_group_bindings", "account_lines", "account_pins")
 
 OPEN = """
 insert into accounts (account, kind, company_id, name, currency, own_wallet, state, time_zone,
@@ -37,6 +43,7 @@ insert into accounts (account, kind, company_id, name, currency, own_wallet, sta
 values (%s, %s, %s, %s, %s, %s, 'open', %s, '', %s, %s, %s)"""
 BIND = "insert into rate_group_bindings values (%s, %s, %s, %s, %s, %s)"
 GIVE = "insert into account_lines values (%s, %s, %s, %s, %s, %s, %s)"
+GIVE_PIN = "insert into account_pins values (%s, %s, %s, %s, %s)"
 SET_VERSIONS = """
 update accounts set version = new.version from unnest(%s::text[], %s::int8[]) as new (id, version)
 where account = id"""
@@ -51,6 +58,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.executemany(GIVE, given)
     if bound := [row for recorded in batch if (row := _bound(recorded))]:
         cursor.executemany(BIND, bound)
+    if pins := [row for recorded in batch if (row := _pin(recorded))]:
+        cursor.executemany(GIVE_PIN, pins)
     versions: dict[str, int] = {}
     changes: dict[str, list[tuple[Any, ...]]] = {}  # by the columns they set
     for recorded in batch:
@@ -63,6 +72,15 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.executemany(f"update accounts set {names} where account = %s".encode(), rows)
     if versions:
         cursor.execute(SET_VERSIONS, (list(versions), list(versions.values())))
+
+
+def _pin(recorded: Recorded) -> tuple[Any, ...]:
+    """The row of a PIN that changed hands; empty for any other event."""
+    event = recorded.event
+    if not isinstance(event, PinGiven):
+        return ()
+    company_id = recorded.stream.partition(":")[2]
+    return (company_id, event.digest, recorded.position, event.account, event.valid_from)
 
 
 def _bound(recorded: Recorded) -> tuple[Any, ...]:

@@ -31,7 +31,6 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True):
     area_code: str = ""
     route_prefixes: tuple[RoutePrefix, ...] = ()  # in order
     extensions: dict[tuple[str, str], tuple[Assignment, ...]] = {}  # by (tenant, extension)
-    pins: dict[str, tuple[Assignment, ...]] = {}
     trunks: dict[str, tuple[Assignment, ...]] = {}
     tenants: dict[str, str] = {}  # tenant -> company; a device with some is hosted
     gateway_first: bool = False  # whether the trunk is asked before the extension
@@ -55,6 +54,8 @@ class RatingContext(msgspec.Struct, kw_only=True):
     accounts: dict[str, AccountProfile] = {}  # user and gateway accounts, by stream id
     groups: dict[str, RateGroup] = {}
     plan: NumberPlan = msgspec.field(default_factory=NumberPlan)
+    # By company and what a PIN is known by (pins.py).
+    pins: dict[tuple[str, str], tuple[Assignment, ...]] = {}
     holds: dict[str, str] = {}  # accounts on hold, by stream id: the flag their calls get
 
 

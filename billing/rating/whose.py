@@ -28,7 +28,9 @@ def find_owner(
     if company is None:
         raise Suspend("no_account")
     draft.direction, draft.extension, assignments = _extension(cdr, device, tenant)
-    account = _account(cdr, device, started_at, assignments, draft)
+    account = _by_pin(cdr, context, started_at, draft) or _account(
+        cdr, device, started_at, assignments, draft
+    )
     draft.payer = wallet = f"company:{draft.company_id}"
     draft.currency = company.currency
     if account:
@@ -77,6 +79,16 @@ def _assigned(device: DeviceProfile, tenant: str, number: str) -> Assignments | 
     return device.extensions.get(("", number))
 
 
+def _by_pin(cdr: Cdr, context: RatingContext, started_at: datetime, draft: Draft) -> str:
+    """The account of whoever dialled a PIN; "" without one."""
+    if not cdr.pin:
+        return ""
+    account = account_at(context.pins.get((draft.company_id, cdr.pin)), started_at)
+    if account:
+        draft.steps.append(("by_pin", account))
+    return account
+
+
 def _account(
     cdr: Cdr,
     device: DeviceProfile,
@@ -85,10 +97,6 @@ def _account(
     draft: Draft,
 ) -> str:
     """The user or gateway account of a call; "" leaves it to the company."""
-    account = cdr.pin and account_at(device.pins.get(cdr.pin), started_at)
-    if account:
-        draft.steps.append(("by_pin", account))
-        return account
     by_extension = account_at(assignments, started_at)
     if cdr.source_trunk and (device.gateway_first or not by_extension):
         by_trunk = account_at(device.trunks.get(cdr.source_trunk), started_at)

@@ -167,6 +167,14 @@ def _lines(asked: Asked) -> sub_accounts.GiveLines:
     return sub_accounts.GiveLines(account=asked.view.account, lines=lines)
 
 
+def _pin(asked: Asked) -> sub_accounts.GivePin:
+    return sub_accounts.GivePin(
+        account=asked.view.account,
+        pin=asked.form.text("pin"),
+        valid_from=asked.form.begin_of_day("valid_from", site_of(asked.request).zone),
+    )
+
+
 async def _devices(asked: Asked) -> dict[str, Any]:
     async with site_of(asked.request).pool.connection() as connection:
         return {"devices": await devices_of(connection, asked.view.company_id)}
@@ -214,6 +222,16 @@ ACTIONS = {
     "bind": Action(
         N_("Bind a rate group"), N_("Bind"), N_("The rate group is bound."),
         companies.bind_rate_group, _bind, choices=_groups, kinds=("company",),
+    ),
+    "pin": Action(
+        N_("Give a PIN"), N_("Give"), N_("Calls with this PIN belong to this account now."),
+        sub_accounts.give_pin, _pin, kinds=("user",),
+    ),
+    "withdraw-pins": Action(
+        N_("Withdraw the PINs"), N_("Withdraw"), N_("The account has no PIN any more."),
+        sub_accounts.withdraw_pins,
+        lambda asked: sub_accounts.WithdrawPins(account=asked.view.account), kinds=("user",),
+        danger=True,
     ),
     "lines": Action(
         N_("Give extensions or trunks"), N_("Give"), N_("They belong to this account now."),

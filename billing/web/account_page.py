@@ -51,6 +51,7 @@ async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse
         statements = await money.statements_of(connection, account)
         bound = await money.bindings_of(connection, view.own_id) if view.kind == "company" else []
         lines = await sub_accounts.lines_of(connection, account)
+        pins = await sub_accounts.pins_of(connection, account)
     return page(
         request,
         "account.html",
@@ -62,6 +63,7 @@ async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse
         statements=statements[:RECENT],
         bound=bound,
         lines=lines,
+        pins=pins,
     )
 
 

@@ -105,6 +105,12 @@ def _tell_opening(event: Event) -> str:
                 zone=zone,
                 payment=words.word(words.PAYMENTS, payment).lower(),
             )
+        case company.PinGiven(account=whose):
+            said = (
+                gettext("A PIN was given to %(account)s.", account=whose)
+                if whose
+                else gettext("A PIN was withdrawn.")
+            )
         case company.RateGroupBound(group_id=group):
             said = gettext("Rate group bound: %(group)s.", group=group)
         case UserAccountOpened(name=name) | gateway_account.GatewayAccountOpened(name=name):

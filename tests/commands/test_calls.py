@@ -284,3 +284,23 @@ def test_however_records_are_cut_into_batches_the_log_says_the_same(
         same = first[key] == ms
         assert twice == ("duplicate" if same else "conflict")
         assert once == (twice if known else "accepted")
+
+
+def test_a_pin_finds_its_account_and_stands_in_no_event(installed: Store) -> None:
+    said = said_here()
+    ana = sub_accounts.OpenSubAccount(account="user:ana", company_id="acme", name="Ana")
+    sub_accounts.open_sub_account(installed, ana, said)
+    given = sub_accounts.GivePin(account="user:ana", pin="471199")
+    sub_accounts.give_pin(installed, given, said)
+    with pytest.raises(Refused, match="This PIN is in use"):
+        sub_accounts.give_pin(installed, given, said)
+    with pytest.raises(Refused, match="A PIN is 3 to 16 digits"):
+        sub_accounts.give_pin(installed, sub_accounts.GivePin(account="user:ana", pin="4x"), said)
+    cdr = Cdr(key="p", started_at=said.recorded_at, caller="101", called="600", pin="471199")
+    record = CallRecord(cdr=cdr, raw="", source="native")
+    command = SubmitCalls(device_id="pbx", records=[record], envelope=said)
+    submit(installed, Catalogue(), [command])
+    *_, event = (each for each in installed.after(0, 1000) if each.stream.startswith("call:"))
+    assert event.event.rating.user_account == "user:ana"  # type: ignore[attr-defined]
+    sub_accounts.withdraw_pins(installed, sub_accounts.WithdrawPins(account="user:ana"), said)
+    assert "471199" not in str(installed.after(0, 1000))

@@ -99,6 +99,7 @@ def context(*rates: Rate, **fields: Any) -> RatingContext:
         "accounts": {ANA: AccountProfile(), BOB: AccountProfile(own_wallet=True)},
         "groups": {"g1": RateGroup("g1", "Standard", "EUR", rates or STANDARD)},
         "plan": PLAN,
+        "pins": {("acme", "4711"): owned(BOB)},
     }
     return RatingContext(**{**given, **fields})
 
@@ -273,7 +274,6 @@ def test_talk_time_of_which_no_result_is_told_is_charged() -> None:
 # --- whose call ------------------------------------------------------------------------------
 
 OWNERS = device(
-    pins={"4711": owned(BOB)},
     extensions={("", "101"): owned(ANA)},
     trunks={"north": owned(GATEWAY)},
 )
@@ -296,7 +296,6 @@ def test_pin_then_extension_then_trunk_then_company(
     fields: dict[str, Any], gateway_first: bool, account: str, step: str
 ) -> None:
     profile = device(
-        pins=OWNERS.pins,
         extensions=OWNERS.extensions,
         trunks=OWNERS.trunks,
         gateway_first=gateway_first,
@@ -339,7 +338,7 @@ def test_whose_it_was_when_the_call_began_counts(
     record = cdr(answered_at=later)
     by_extension = rate_cdr(record, device(extensions={("", "101"): owned(*history)}))
     assert by_extension.user_account == account
-    by_pin = rate_cdr(cdr(pin="1"), device(pins={"1": owned(*history)}))
+    by_pin = rate_cdr(cdr(pin="1"), device(), context(pins={("acme", "1"): owned(*history)}))
     assert by_pin.user_account == account
 
 

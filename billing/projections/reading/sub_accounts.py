@@ -51,6 +51,13 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: datetime | None  # when somebody else got it
 
 
+class PinRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A PIN that an account has, or had."""
+
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
 # Whose a line is now: the one it was given to last.
 CURRENT_LINES = """
 (select string_agg(l.line, ', ' order by l.line) from (
@@ -82,6 +89,14 @@ from (
  left join devices d on d.device_id = l.device_id
 where l.account = %(account)s and (l.valid_until is null or l.valid_until > '-infinity')
 order by l.valid_until desc nulls first, l.line limit 500"""
+
+
+PINS = """
+select valid_from, valid_until from (
+  select *, lead(valid_from) over (partition by company_id, digest order by given_at) as valid_until
+  from account_pins where (company_id, digest) in (
+    select company_id, digest from account_pins where account = %(account)s)) p
+where account = %(account)s order by given_at"""
 
 
 def _where(wanted: SubAccountFilter) -> tuple[str, dict[str, Any]]:
@@ -128,6 +143,13 @@ async def total_sub_accounts(
         accounts=sum(row[1] for row in rows),
         balances=tuple(Money(row[2], row[0]) for row in rows if row[3]),
     )
+
+
+async def pins_of(connection: AsyncConnection[Any], account: str) -> list[PinRow]:
+    """The PINs an account has and had; what they are is not known."""
+    async with connection.cursor(row_factory=class_row(PinRow)) as cursor:
+        await cursor.execute(PINS, {"account": account})
+        return await cursor.fetchall()
 
 
 async def lines_of(connection: AsyncConnection[Any], account: str) -> list[LineRow]:

@@ -1,0 +1,186 @@
+"""Wallets: recharged, reversed, adjusted, limited, frozen by people and by the policy, closed."""
+
+import pytest
+
+from billing.aggregates import company, statement, user_account
+from billing.aggregates.account import (
+    AccountAdjusted,
+    AccountClosed,
+    AccountFrozen,
+    AccountFrozenByPolicy,
+    AccountRecharged,
+    AccountUnfrozenByPolicy,
+    Limits,
+    LimitsSet,
+    LowBalanceOver,
+    LowBalanceWarned,
+    RechargeReversed,
+    adjust,
+    apply_limits,
+    close,
+    freeze,
+    recharge,
+    reverse_recharge,
+    set_limits,
+)
+from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, change_company
+from billing.aggregates.statement import (
+    ClassCharge,
+    StatementClosed,
+    Totals,
+    close_month,
+    close_statement,
+    month_after,
+    month_before,
+)
+from billing.aggregates.sub_account import SubAccountRenamed, rename
+from billing.aggregates.user_account import UserAccountOpened
+from billing.values import Money
+from tests.given import given
+
+OPENED = CompanyOpened(name="Acme", currency="EUR", time_zone="Europe/Madrid", payment="postpaid")
+FIVE = 5_000_000
+TEN = Money(10_000_000, "EUR")
+RECHARGED = AccountRecharged(amount_micros=10_000_000, currency="EUR", reason="cash", reference="7")
+REVERSED = RechargeReversed(
+    recharge_version=2, amount_micros=10_000_000, currency="EUR", reason="wrong"
+)
+LIMITS = Limits(credit_limit_micros=0, low_balance_micros=5_000_000, freeze_at_limit=True)
+SET = LimitsSet(credit_limit_micros=0, low_balance_micros=5_000_000, freeze_at_limit=True)
+
+
+def test_a_recharge_is_reversed_once() -> None:
+    given(company, OPENED, RECHARGED).when(reverse_recharge, 2, "wrong").then(REVERSED)
+    given(company, OPENED, RECHARGED, REVERSED).when(reverse_recharge, 2, "wrong").then_refused(
+        "already reversed"
+    )
+    given(company, OPENED, RECHARGED).when(reverse_recharge, 1, "wrong").then_refused("never made")
+    given(company, OPENED, RECHARGED).when(reverse_recharge, 2, " ").then_refused("needs a reason")
+
+
+def test_a_reference_is_taken_once_also_after_a_reversal() -> None:
+    past = given(company, OPENED, RECHARGED, REVERSED)
+    past.when(recharge, TEN, "cash", "7").then_refused("reference 7 was already made")
+
+
+def test_an_adjustment_goes_up_or_down_and_needs_a_reason() -> None:
+    down = Money(-3_000_000, "EUR")
+    given(company, OPENED).when(adjust, down, "billed twice").then(
+        AccountAdjusted(amount_micros=-3_000_000, currency="EUR", reason="billed twice")
+    )
+    given(company, OPENED).when(adjust, down, "").then_refused("needs a reason")
+    given(company, OPENED).when(adjust, Money(0, "EUR"), "x").then_refused("not zero")
+    given(company, OPENED).when(adjust, Money(1, "PEN"), "x").then_refused("in EUR")
+
+
+def test_limits_are_set_once_and_make_sense() -> None:
+    given(company, OPENED).when(set_limits, LIMITS).then(SET)
+    given(company, OPENED, SET).when(set_limits, LIMITS).then()
+    given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused("nothing")
+    given(company, OPENED).when(set_limits, Limits(warn_email="x")).then_refused("not an e-mail")
+    given(company, OPENED).when(set_limits, Limits(credit_limit_micros=-1)).then_refused("negative")
+
+
+@pytest.mark.parametrize(
+    ("past", "balance", "expected"),
+    [
+        ([SET], 5_000_000, []),
+        (
+            [SET],
+            4_999_999,
+            [LowBalanceWarned(balance_micros=4_999_999, threshold_micros=5_000_000)],
+        ),
+        ([SET], 0, [LowBalanceWarned(balance_micros=0, threshold_micros=5_000_000)]),
+        (
+            [SET],
+            -1,
+            [
+                LowBalanceWarned(balance_micros=-1, threshold_micros=5_000_000),
+                AccountFrozenByPolicy(balance_micros=-1, limit_micros=0),
+            ],
+        ),
+        (
+            [
+                SET,
+                LowBalanceWarned(balance_micros=-1, threshold_micros=5_000_000),
+                AccountFrozenByPolicy(balance_micros=-1, limit_micros=0),
+            ],
+            6_000_000,
+            [
+                LowBalanceOver(balance_micros=6_000_000),
+                AccountUnfrozenByPolicy(balance_micros=6_000_000),
+            ],
+        ),
+        ([SET, AccountFrozen(reason="unpaid")], 6_000_000, []),
+        ([SET, AccountClosed(reason="left")], -1, []),
+        ([], -1_000_000_000, []),
+    ],
+)
+def test_the_policy_warns_once_freezes_once_and_lifts_its_own_hold(
+    past: list[object], balance: int, expected: list[object]
+) -> None:
+    given(company, OPENED, *past).when(apply_limits, balance).then(*expected)  # type: ignore[arg-type]
+
+
+def test_a_person_may_make_the_policy_s_hold_a_hold_of_theirs() -> None:
+    held = AccountFrozenByPolicy(balance_micros=-1, limit_micros=0)
+    given(company, OPENED, SET, held).when(freeze, "unpaid").then(AccountFrozen(reason="unpaid"))
+
+
+def test_a_closed_account_takes_nothing() -> None:
+    closed = given(company, OPENED, AccountClosed(reason="left"))
+    for decision, arguments in (
+        (recharge, (TEN, "cash")),
+        (adjust, (TEN, "x")),
+        (set_limits, (LIMITS,)),
+        (freeze, ("x",)),
+        (close, ("x",)),
+    ):
+        closed.when(decision, *arguments).then_refused("This account is closed")
+
+
+def test_a_sub_account_without_a_wallet_is_not_recharged() -> None:
+    opened = UserAccountOpened(company_id="acme", name="Ana", currency="EUR")
+    given(user_account, opened).when(recharge, TEN, "cash").then_refused("its company pays")
+    given(user_account, opened).when(rename, "Ana R.").then(SubAccountRenamed(name="Ana R."))
+    given(user_account, opened).when(rename, "Ana").then()
+
+
+def test_a_company_is_changed_but_for_its_currency() -> None:
+    fields = {"name": "Acme, S.L.", "time_zone": "Atlantic/Canary", "payment": "prepaid"}
+    given(company, OPENED).when(change_company, **fields).then(CompanyChanged(**fields))
+    given(company, OPENED, CompanyChanged(**fields)).when(change_company, **fields).then()
+
+
+def test_a_pin_belongs_to_one_account_at_a_time() -> None:
+    digest = {"digest": "pin:1", "valid_from": None}
+    given(company, OPENED).when(company.give_pin, account="user:a", **digest).then(
+        PinGiven(digest="pin:1", account="user:a")
+    )
+    past = given(company, OPENED, PinGiven(digest="pin:1", account="user:a"))
+    past.when(company.give_pin, account="user:b", **digest).then_refused("in use")
+    gone = PinGiven(digest="pin:1", account="")
+    given(company, OPENED, PinGiven(digest="pin:1", account="user:a"), gone).when(
+        company.give_pin, account="user:b", **digest
+    ).then(PinGiven(digest="pin:1", account="user:b"))
+
+
+def test_months_are_closed_in_order_and_statements_once() -> None:
+    closed = statement.MonthClosed(month="2026-10", zone="Europe/Madrid")
+    given(statement).when(close_month, "2026-10", "Europe/Madrid").then(closed)
+    given(statement, closed).when(close_month, "2026-10", "UTC").then()
+    given(statement, closed).when(close_month, "2026-12", "UTC").then_refused("2026-11 is still")
+    following = statement.MonthClosed(month="2026-11", zone="Europe/Madrid")
+    given(statement, closed).when(close_month, "2026-11", "UTC").then(following)
+    assert (month_after("2026-12"), month_before("2027-01")) == ("2027-01", "2026-12")
+
+
+def test_a_statement_adds_up() -> None:
+    charge = ClassCharge(call_class="local", calls=2, billed_seconds=60, amount_micros=30)
+    totals = Totals(
+        recharges_micros=100, reversals_micros=-20, adjustments_micros=5, charges=(charge, charge)
+    )
+    fields = {"month": "2026-10", "currency": "EUR", "opening_micros": 7, "totals": totals}
+    (closed,) = close_statement("", **fields)  # type: ignore[arg-type]
+    assert closed == StatementClosed(closing_micros=32, **fields)  # type: ignore[arg-type]
+    assert close_statement("2026-10", **fields) == []  # type: ignore[arg-type]

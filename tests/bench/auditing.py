@@ -1,0 +1,52 @@
+"""Figures of an auditor's work: a replay beside the raw read of the same rows, a first page."""
+
+import time
+
+import psycopg
+
+from billing.projections.reading.history import read_history
+from billing.projections.replay import replay
+from billing.store import Store
+
+ACCOUNT = "company:acme"
+PAGES = 40
+ROWS = """
+select originator_id, originator_version, notification_id, topic, state from billing_events
+where position('"payer":"company:acme"'::bytea in state) > 0"""
+
+
+def read_raw(url: str) -> float:
+    """Seconds to fetch the rows of the account's calls and do nothing with them."""
+    with psycopg.connect(url) as connection, connection.cursor("raw", binary=True) as cursor:
+        cursor.itersize = 5_000
+        begin = time.perf_counter()
+        cursor.execute(ROWS.encode())
+        for _ in cursor:
+            pass
+        return time.perf_counter() - begin
+
+
+def replay_account(url: str) -> tuple[float, int]:
+    """Seconds to recompute the account's balance from the log, and how many events it took."""
+    store = Store(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        begin = time.perf_counter()
+        *_, progress = replay(connection, store, ACCOUNT)
+        seconds = time.perf_counter() - begin
+    store.close()
+    if not progress.equal:
+        raise RuntimeError(f"{progress.balance_micros} is not {progress.shown_micros}")
+    return seconds, progress.events
+
+
+def first_page(url: str) -> float:
+    """Seconds for the first page of the account's history, the median of some."""
+    store = Store(url)
+    seconds = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(PAGES):
+            begin = time.perf_counter()
+            read_history(connection, store, ACCOUNT, size=50)
+            seconds.append(time.perf_counter() - begin)
+    store.close()
+    return sorted(seconds)[PAGES // 2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from billing.database import EmbeddedServer
 from billing.interpreter import tune
-from tests.bench import bulk, clients, installation
+from tests.bench import auditing, bulk, clients, installation
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
 SINGLES = 10_000
@@ -52,6 +52,9 @@ def measure(server_url: str, file: Path) -> None:
         row("ingestion alone (read, rate, append)", ingested, RECORDS, raw_log)
         row("the same file again (all duplicates)", bulk.ingest(one, file), RECORDS)
         row("projection alone (seven read models)", projected, RECORDS, raw_list)
+        replayed, events = auditing.replay_account(one)
+        row("replay of an account from the log", replayed, events, auditing.read_raw(one))
+        print(f"  {'first page of its history':<46}{auditing.first_page(one) * 1000:>10.1f} ms")
         preview, applied = bulk.rerate(one)
         row("re-rating: preview of every call", preview, RECORDS)
         row("re-rating: applied, each with a new price", applied, RECORDS, raw_log)

@@ -20,6 +20,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cdr_port: int = 8081
     time_zone: str = "Europe/Madrid"  # the days of statistics and of every page
     cookie_secure: bool = False  # on behind HTTPS
+    metrics_token: str = ""  # that Prometheus shows; "" admits this machine only
     smtp_url: str = ""  # smtp://user:password@host:587; "" sends no mail
     mail_from: str = "contarifa@localhost"
 
@@ -42,6 +43,7 @@ SETTINGS = {
     "cdr_port": "BILLING_CDR_PORT",
     "time_zone": "BILLING_TIME_ZONE",
     "cookie_secure": "BILLING_COOKIE_SECURE",
+    "metrics_token": "BILLING_METRICS_TOKEN",
     "smtp_url": "BILLING_SMTP_URL",
     "mail_from": "BILLING_MAIL_FROM",
 }

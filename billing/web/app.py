@@ -16,6 +16,7 @@ from billing.web import (
     account_page,
     accounts,
     assets,
+    backups,
     calls,
     corrections,
     devices,
@@ -23,6 +24,7 @@ from billing.web import (
     exporting,
     history,
     importing,
+    keeping,
     live,
     movements,
     opening,
@@ -32,6 +34,7 @@ from billing.web import (
     statements,
     statistics,
     sub_accounts,
+    system,
 )
 from billing.web.access import ANYONE, EVERY_ROLE, admits
 from billing.web.errors import install_error_pages
@@ -75,6 +78,9 @@ MODULES = (
     movements,
     devices,
     corrections,
+    system,
+    keeping,
+    backups,
 )
 blueprint = Blueprint("start")
 

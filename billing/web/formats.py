@@ -1,7 +1,7 @@
 """How figures and times are written in the reader's language and the site's zone."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from babel import dates, numbers
 from billing.values import MICROS, Money
 from billing.web.i18n import gettext, locale
 
+BYTES = 1000  # as disks are sold and df -H tells
 LETTER_THEN_DIGIT = re.compile(r"([^\W\d_])(\d)")  # PEN0.15: a code needs room before its figure
 
 
@@ -57,6 +58,21 @@ def percent(part: int, whole: int) -> str:
     share = Decimal(part) / whole if whole else Decimal(0)
     pattern = locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
     return numbers.format_percent(share, format=pattern, locale=locale())
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it: 1.4 GB."""
+    value, unit = Decimal(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < BYTES:
+            break
+        value, unit = value / BYTES, larger
+    return f"{decimal(value, 0 if unit == 'B' else 1)}\N{NO-BREAK SPACE}{unit}"
+
+
+def duration(length: timedelta) -> str:
+    """A length of time as people say it: 3 days."""
+    return dates.format_timedelta(length, granularity="minute", locale=locale())
 
 
 def hms(seconds: int) -> str:

@@ -1,5 +1,7 @@
 """The words for the codes that read models and events carry."""
 
+from typing import Any
+
 from billing.web.i18n import N_, gettext
 
 CLASSES = {
@@ -101,6 +103,12 @@ EVENTS = {
     "CallRerated": N_("The call was rated again"),
     "CallVoided": N_("The call was voided"),
     "CallLinked": N_("Another device told the same call"),
+    "KeepingSet": N_("The keeping times were set"),
+    "MonthArchived": N_("A month of calls was archived"),
+    "MonthAttached": N_("An archived month was attached"),
+    "MonthDetached": N_("An archived month was detached"),
+    "BackupMade": N_("A backup was made"),
+    "BackupRemoved": N_("A backup was removed"),
     "ConflictKept": N_("Another record came under the same key"),
 }
 AREA_TYPES = {
@@ -136,6 +144,23 @@ def actor(code: str) -> str:
     """Who did something, from the actor of an envelope."""
     kind, _, own_id = code.partition(":")
     return gettext("The system") if kind == "system" else own_id or code
+
+
+TASKS = {
+    "archive": N_("Archive the month"),
+    "attach": N_("Attach the month"),
+    "detach": N_("Detach the month"),
+    "full": N_("Everything"),
+    "scheduled": N_("Everything, scheduled"),
+    "calls": N_("Calls of a period"),
+    "remove": N_("Remove the backup"),
+}
+KEEPING = {"archived": N_("Archived"), "attached": N_("Attached")}
+
+
+def refusal(task: Any) -> str:
+    """Why a task was not done, in the reader's language."""
+    return gettext(task.message, **task.values)
 
 
 def word(words: dict[str, str], code: str) -> str:

@@ -1,0 +1,173 @@
+"""What the pages of keeping show: months and where they lie, backups, tasks."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.values import Money
+
+
+class Settings(msgspec.Struct, frozen=True):
+    months: int = 6
+    backup_days: int = 1
+    backups_kept: int = 7
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of an archived month."""
+
+    month: str
+    file: str
+    bytes: int
+    events: int
+    calls: int
+    amounts: dict[str, int]
+    sha256: str
+    archived_at: datetime
+    attached: bool
+
+
+class KeptMonth(msgspec.Struct, frozen=True):
+    """A month in the database. Rows as PostgreSQL counts them by the way."""
+
+    month: str
+    calls: int
+    bytes: int
+
+
+class Month(msgspec.Struct, frozen=True, kw_only=True):
+    """A month, wherever its calls are."""
+
+    month: str
+    kept: KeptMonth | None
+    parts: tuple[Part, ...]
+
+    @property
+    def state(self) -> str:
+        """Where its calls are: kept, archived, attached."""
+        if not self.parts:
+            return "kept"
+        return "attached" if self.parts[0].attached else "archived"
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has."""
+        archived = sum(part.calls for part in self.parts)
+        if self.kept is None:
+            return archived
+        return self.kept.calls + (archived if self.state == "archived" else 0)
+
+    @property
+    def amounts(self) -> tuple[Money, ...]:
+        """What its archived calls cost, one amount a currency."""
+        sums: dict[str, int] = {}
+        for part in self.parts:
+            for currency, micros in part.amounts.items():
+                sums[currency] = sums.get(currency, 0) + micros
+        return tuple(Money(micros, currency) for currency, micros in sorted(sums.items()))
+
+
+class BackupRow(msgspec.Struct, frozen=True, kw_only=True):
+    file: str
+    kind: str
+    sha256: str
+    bytes: int
+    events: int
+    period: str
+    made_at: datetime
+    made_by: str
+
+
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+    task_id: int
+    kind: str
+    argument: str
+    actor: str
+    requested_at: datetime
+    began_at: datetime | None
+    ended_at: datetime | None
+    done: int
+    outcome: str
+    message: str  # of the refusal, and its values
+    values: dict[str, str]
+
+
+SETTINGS = "select months, backup_days, backups_kept from keeping"
+KEPT = """
+select replace(right(events.relname, 7), '_', '-') as month,
+ coalesce(greatest(pg_stat_get_live_tuples(calls.oid), calls.reltuples::bigint), 0) as calls,
+ pg_total_relation_size(events.oid) + coalesce(pg_total_relation_size(calls.oid), 0) as bytes
+from pg_inherits join pg_class as events on events.oid = inhrelid
+ left join pg_class as calls
+  on calls.oid = to_regclass(replace(events.relname, 'billing_events', 'call_list'))
+where inhparent = 'billing_events'::regclass
+ and events.relname ~ '^billing_events_[0-9]{4}_[0-9]{2}$'
+order by 1"""
+PARTS = """
+select month, file, bytes, events, calls, amounts, sha256, archived_at, attached
+from archives order by month, part"""
+BACKUPS = """
+select file, kind, sha256, bytes, events, period, made_at, made_by from backups
+where not removed order by made_at desc limit 500"""
+TASKS = """
+select task_id, kind, argument, envelope ->> 'actor' as actor, requested_at, began_at, ended_at,
+ done, outcome, coalesce(refusal ->> 'message', '') as message,
+ coalesce(refusal -> 'values', '{}') as values
+from tasks where kind = any(%s) order by ended_at is not null, task_id desc limit 12"""
+LAST_BACKUP = """
+select max(made_at) from backups where kind in ('full', 'scheduled') and not removed"""
+
+
+async def read_settings(connection: AsyncConnection[Any]) -> Settings:
+    """How long calls are kept, and how often all is backed up."""
+    async with connection.cursor(row_factory=class_row(Settings)) as cursor:
+        await cursor.execute(SETTINGS)
+        return await cursor.fetchone() or Settings()
+
+
+async def kept_months(connection: AsyncConnection[Any]) -> list[KeptMonth]:
+    """The months in the database with their sizes, oldest first."""
+    async with connection.cursor(row_factory=class_row(KeptMonth)) as cursor:
+        await cursor.execute(KEPT)
+        return await cursor.fetchall()
+
+
+async def all_months(connection: AsyncConnection[Any]) -> list[Month]:
+    """Every month there ever were calls of, newest first."""
+    kept = {each.month: each for each in await kept_months(connection)}
+    async with connection.cursor(row_factory=class_row(Part)) as cursor:
+        await cursor.execute(PARTS)
+        parts = await cursor.fetchall()
+    months = sorted({*kept, *(part.month for part in parts)}, reverse=True)
+    return [
+        Month(
+            month=month,
+            kept=kept.get(month),
+            parts=tuple(part for part in parts if part.month == month),
+        )
+        for month in months
+    ]
+
+
+async def list_backups(connection: AsyncConnection[Any]) -> list[BackupRow]:
+    """The backups that are there, newest first."""
+    async with connection.cursor(row_factory=class_row(BackupRow)) as cursor:
+        await cursor.execute(BACKUPS)
+        return await cursor.fetchall()
+
+
+async def list_tasks(connection: AsyncConnection[Any], kinds: tuple[str, ...]) -> list[TaskRow]:
+    """What is being done, and what was done last."""
+    async with connection.cursor(row_factory=class_row(TaskRow)) as cursor:
+        await cursor.execute(TASKS, (list(kinds),))
+        return await cursor.fetchall()
+
+
+async def last_backup(connection: AsyncConnection[Any]) -> datetime | None:
+    """When everything was backed up last."""
+    cursor = await connection.execute(LAST_BACKUP)
+    row = await cursor.fetchone()
+    return row[0] if row else None

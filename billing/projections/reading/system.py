@@ -1,0 +1,105 @@
+"""What the system page and the metrics tell of the database: sizes, rates, lags, silent devices."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.keeping import last_backup
+
+SILENT_AFTER = timedelta(hours=24)
+RATE_SECONDS = 60
+MOST_SILENT = 20
+
+LOG = """
+select version() as server, pg_database_size(current_database()) as bytes,
+ (select coalesce(max(last_position), 0) from seals) as position,
+ (select count(*) from devices where enabled) as devices"""
+# Enough to see a minute of them, or to see that they were more.
+RECENT = """
+select state from billing_events order by notification_id desc limit 2000"""
+LAGS = """
+select name, greatest(0, %s - position) from checkpoints where name not like 'policy:%%'
+order by name"""
+SILENT = f"""
+select device_id, name, last_cdr_at, count(*) over () as among from devices
+where enabled and (last_cdr_at is null or last_cdr_at < %s)
+order by last_cdr_at nulls first, name limit {MOST_SILENT}"""
+
+
+class SilentDevice(msgspec.Struct, frozen=True):
+    """One that sends nothing; `among` is how many there are."""
+
+    device_id: str
+    name: str
+    last_cdr_at: datetime | None
+    among: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The database as it is now."""
+
+    server: str  # the version of PostgreSQL
+    database_bytes: int
+    position: int  # of the last event
+    events_a_second: float  # over the last minute
+    lags: dict[str, int]  # events that each read model is behind
+    devices: int
+    silent: list[SilentDevice]
+    backed_up_at: datetime | None
+
+    @property
+    def lag(self) -> int:
+        """How far the read model that is furthest behind is behind."""
+        return max(self.lags.values(), default=0)
+
+    @property
+    def silent_count(self) -> int:
+        """How many devices send nothing."""
+        return self.silent[0].among if self.silent else 0
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    recorded_at: datetime
+
+
+class _State(msgspec.Struct, frozen=True):
+    envelope: _Envelope
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status:
+    """How the database is."""
+    cursor = await connection.execute(LOG)
+    server, size, position, devices = await cursor.fetchone() or ("", 0, 0, 0)
+    cursor = await connection.execute(RECENT, binary=True)
+    times = [_state.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
+    cursor = await connection.execute(LAGS, (position,))
+    lags: dict[str, int] = dict(await cursor.fetchall())
+    async with connection.cursor(row_factory=class_row(SilentDevice)) as silent_cursor:
+        await silent_cursor.execute(SILENT, (now - SILENT_AFTER,))
+        silent = await silent_cursor.fetchall()
+    return Status(
+        server=" ".join(server.split()[:2]),
+        database_bytes=size,
+        position=position,
+        events_a_second=_rate(times, now),
+        lags=lags,
+        devices=devices,
+        silent=silent,
+        backed_up_at=await last_backup(connection),
+    )
+
+
+def _rate(times: list[datetime], now: datetime) -> float:
+    """Events a second over the last minute, or over less if there were too many to look at."""
+    recent = [at for at in times if now - at < timedelta(seconds=RATE_SECONDS)]
+    if not recent:
+        return 0.0
+    is_all = len(recent) < len(times) or len(times) < 2000  # noqa: PLR2004 -- the limit of RECENT
+    seconds = RATE_SECONDS if is_all else max((now - min(recent)).total_seconds(), 0.1)
+    return len(recent) / seconds

@@ -1,0 +1,123 @@
+"""The pages of the system: information, keeping, backups; readiness and metrics."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from billing.keeping.keeper import Keeper
+from billing.keeping.past import open_store
+from billing.keeping.worker import Worker
+from tests.web.serving import SignIn, add_administrator, catch_up, install, served
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def work(site: str, database_url: str, tmp_path: Path) -> Iterator[Work]:
+    """Let the keeping job of the site do what it was asked."""
+    store = open_store(database_url, tmp_path / "archives")
+    keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
+    worker = Worker(keeper, "Europe/Madrid")
+
+    def done() -> None:
+        # At one o'clock nothing is due by itself.
+        while worker.step(datetime.now(UTC).replace(hour=0)):
+            catch_up(database_url, store)
+        catch_up(database_url, store)
+
+    yield done
+    worker.close()
+    store.close()
+
+
+def csrf(client: httpx.Client) -> dict[str, str]:
+    text = client.get("/system").text
+    return {"csrf": text.split('name="csrf" value="')[1].split('"')[0]}
+
+
+def test_the_system_page_tells_what_to_do_something_about(site: str, sign_in: SignIn) -> None:
+    text = sign_in(site).get("/system").text
+    assert "BILLING_COOKIE_SECURE=yes" in text
+    assert "There is no recent backup of everything." in text
+    assert "Calls in the database" in text
+    assert "Every device has sent something." in text
+
+
+def test_a_backup_is_asked_for_made_downloaded_and_removed(
+    site: str, sign_in: SignIn, work: Work
+) -> None:
+    client = sign_in(site)
+    answer = client.post("/backups", data={**csrf(client), "kind": "full"}, follow_redirects=True)
+    assert "Waiting" in answer.text
+    assert 'hx-get="/backups"' in answer.text  # the page looks again by itself
+    work()
+    text = client.get("/backups").text
+    assert 'hx-get="/backups"' not in text
+    assert "Marta Ruiz" in text
+    file = text.split('href="/backups/full-')[1].split('"')[0]
+    got = client.get(f"/backups/full-{file}")
+    assert got.content.startswith(b'{"kind":"full"')
+    assert client.get("/backups/../contarifa").status_code == 404
+    client.post(f"/backups/full-{file}/remove", data=csrf(client))
+    work()
+    assert "There is no backup yet" in client.get("/backups").text
+    assert client.get(f"/backups/full-{file}").status_code == 404
+    wrong = client.post("/backups", data={**csrf(client), "from": "2026-03-02", "to": "2026-03-01"})
+    assert wrong.status_code == 422
+    assert "The period ends before it begins." in wrong.text
+
+
+def test_a_month_is_refused_in_words_and_times_are_set_within_bounds(
+    site: str, sign_in: SignIn, work: Work
+) -> None:
+    client = sign_in(site)
+    answer = client.post("/keeping/2026-01/archive", data=csrf(client), follow_redirects=True)
+    assert "January 2026 is being archived." in answer.text
+    work()
+    assert "There are no calls of 2026-01 in the database." in client.get("/keeping").text
+    values = {"months": "12", "backup_days": "0", "backups_kept": "3"}
+    wrong = client.post("/keeping/settings", data={**csrf(client), **values, "months": "121"})
+    assert (wrong.status_code, "from 1 to 120" in wrong.text) == (422, True)
+    client.post("/keeping/settings", data={**csrf(client), **values})
+    work()
+    assert "for 12 months" in client.get("/keeping").text
+    assert "Nothing is backed up by itself." in client.get("/backups").text
+
+
+def test_an_auditor_looks_and_changes_nothing(
+    site: str, sign_in: SignIn, database_url: str
+) -> None:
+    add_administrator(database_url, "olga", "auditor")
+    client = sign_in(site, "olga")
+    for path in ("/system", "/keeping", "/backups"):
+        assert client.get(path).status_code == 200
+    token = csrf(client)
+    assert client.get("/keeping/settings").status_code == 403
+    assert client.post("/backups", data={**token, "kind": "full"}).status_code == 403
+    assert client.post("/keeping/2026-01/attach", data=token).status_code == 403
+
+
+def test_metrics_and_readiness_are_told_to_whom_they_concern(
+    database_url: str, tmp_path: Path
+) -> None:
+    install(database_url, calls=20)
+    with served(database_url, tmp_path) as address:
+        assert httpx.get(f"{address}/readyz").text == "ready"
+        lines = httpx.get(f"{address}/metrics").text.splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        assert float(values["contarifa_log_position"]) > 20
+        assert values['contarifa_projection_lag_events{projection="balances"}'] == "0"
+        assert float(values["contarifa_events_per_second"]) > 0
+        through_a_proxy = httpx.get(f"{address}/metrics", headers={"x-forwarded-for": "192.0.2.1"})
+        assert through_a_proxy.status_code == 403
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("create table restoring (file text)")
+        assert httpx.get(f"{address}/readyz").status_code == 503
+    with served(database_url, tmp_path, metrics_token="t0ken") as address:
+        assert httpx.get(f"{address}/metrics").status_code == 403
+        shown = httpx.get(f"{address}/metrics", headers={"authorization": "Bearer t0ken"})
+        assert shown.status_code == 200

@@ -69,6 +69,28 @@ def parse_price(text: str) -> int:
     return _scaled(text, PRICE_DECIMALS)
 
 
+def plain_price(text: str) -> str:
+    """A price as people and decks write it, as a plain decimal: "0,0125 €" -> "0.0125".
+
+    One mark is the decimal one, whatever it is; of two kinds, the last.
+    """
+    bare = re.sub(r"[\s\u00a0\u202f]|[^\W\d_]{1,3}\b|[€$£¥₡₲₱]", "", text.strip())
+    found = re.fullmatch(r"([-+]?)([0-9][0-9.,']*|[.,][0-9]+)", bare)
+    if not found:
+        raise Refused("%(text)s is not a price. Write it like 0.0125.", text=repr(text))
+    sign, digits = found.groups()
+    mark = max(digits.rfind("."), digits.rfind(","))
+    whole, part = (digits, "") if mark < 0 else (digits[:mark], digits[mark + 1 :])
+    groups = re.split(r"[.,']", whole)
+    if len(groups) > 1 and (
+        any(len(group) != GROUP for group in groups[1:]) or (mark >= 0 and digits[mark] in whole)
+    ):
+        raise Refused("%(text)s is not a price. Write it like 0.0125.", text=repr(text))
+    part = part.rstrip("0")
+    plain = f"{'-' if sign == '-' else ''}{''.join(groups).lstrip('0') or '0'}"
+    return f"{plain}.{part}" if part else plain
+
+
 def _scaled(text: str, decimals: int) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]+)?", text):
         raise Refused("%(text)s is not a plain decimal number.", text=repr(text))

@@ -44,8 +44,16 @@ from billing.aggregates.keeping import (
     MonthAttached,
     MonthDetached,
 )
-from billing.aggregates.number_plan import NumberPlanReplaced
-from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.number_plan import NumberPlanChanged, NumberPlanReplaced
+from billing.aggregates.rate_group import (
+    DeckImported,
+    DeckImportUndone,
+    RateGroupCreated,
+    RateGroupDeleted,
+    RateGroupRenamed,
+    RatesChanged,
+    RatesWithdrawn,
+)
 from billing.aggregates.statement import MonthClosed, StatementClosed
 from billing.aggregates.sub_account import SubAccountRenamed
 from billing.aggregates.user_account import UserAccountOpened
@@ -69,6 +77,8 @@ TOPICS: dict[str, type[Event]] = {
     "CompanyChanged.1": CompanyChanged,
     "CompanyOpened.1": CompanyOpened,
     "ConflictKept.1": ConflictKept,
+    "DeckImported.1": DeckImported,
+    "DeckImportUndone.1": DeckImportUndone,
     "DeviceRegistered.1": DeviceRegistered,
     "ExtensionAssigned.1": ExtensionAssigned,
     "GatewayAccountOpened.1": GatewayAccountOpened,
@@ -79,12 +89,16 @@ TOPICS: dict[str, type[Event]] = {
     "MonthArchived.1": MonthArchived,
     "MonthAttached.1": MonthAttached,
     "MonthClosed.1": MonthClosed,
+    "NumberPlanChanged.1": NumberPlanChanged,
     "MonthDetached.1": MonthDetached,
     "NumberPlanReplaced.1": NumberPlanReplaced,
     "PinGiven.1": PinGiven,
     "RateGroupBound.1": RateGroupBound,
     "RateGroupCreated.1": RateGroupCreated,
+    "RateGroupDeleted.1": RateGroupDeleted,
+    "RateGroupRenamed.1": RateGroupRenamed,
     "RatesChanged.1": RatesChanged,
+    "RatesWithdrawn.1": RatesWithdrawn,
     "RechargeReversed.1": RechargeReversed,
     "RoutePrefixesSet.1": RoutePrefixesSet,
     "StatementClosed.1": StatementClosed,

@@ -1,5 +1,7 @@
 """A number plan: which area and type a prefix belongs to; seed, imported, or a company's own."""
 
+from datetime import datetime
+
 import msgspec
 
 from billing.aggregates.event import Event
@@ -25,15 +27,46 @@ class NumberPlanReplaced(Event, frozen=True, kw_only=True):
     entries: tuple[PlanEntry, ...]
 
 
+class PlanKey(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """Which entry of a layer: at most one."""
+
+    prefix: str
+    country: str = ""
+    short: bool = False  # a short code, dialled as it stands
+    effective_from: datetime | None = None
+
+
+class NumberPlanChanged(Event, frozen=True, kw_only=True):
+    """Some entries of a layer set, in the place of their equals or new; some taken out."""
+
+    entries: tuple[PlanEntry, ...] = ()
+    removed: tuple[PlanKey, ...] = ()
+
+
+Key = tuple[str, str, bool, datetime | None]
+
+
 class NumberPlan(msgspec.Struct, frozen=True):
-    entries: int = 0
+    entries: dict[Key, PlanEntry] = {}
+
+
+def key_of(entry: PlanEntry | PlanKey) -> Key:
+    """What an entry is looked up by."""
+    short = entry.short if isinstance(entry, PlanKey) else entry.short_code
+    return (entry.prefix, entry.country, short, entry.effective_from)
 
 
 def evolve(plan: NumberPlan | None, event: Event) -> NumberPlan | None:
     """The plan after `event`."""
     match event:
         case NumberPlanReplaced(entries=entries):
-            return NumberPlan(len(entries))
+            return NumberPlan({key_of(entry): entry for entry in entries})
+        case NumberPlanChanged(entries=entries, removed=removed):
+            kept = dict(plan.entries) if plan else {}
+            kept |= {key_of(entry): entry for entry in entries}
+            for key in removed:
+                kept.pop(key_of(key), None)
+            return NumberPlan(kept)
         case _:
             return plan
 
@@ -41,8 +74,30 @@ def evolve(plan: NumberPlan | None, event: Event) -> NumberPlan | None:
 def replace_number_plan(_plan: NumberPlan | None, entries: tuple[PlanEntry, ...]) -> list[Event]:
     """Replace a layer of the number plan. Refused as a whole, naming the first wrong entry."""
     for entry in entries:
-        if not is_digits(entry.prefix):
-            raise Refused("The prefix %(prefix)s is not digits only.", prefix=repr(entry.prefix))
-        if entry.type not in TYPES:
-            raise Refused("%(type)s is not a type of number.", type=repr(entry.type))
+        validate_entry(entry)
     return [NumberPlanReplaced(entries=entries)]
+
+
+def change_number_plan(
+    plan: NumberPlan | None, *, entries: tuple[PlanEntry, ...], removed: tuple[PlanKey, ...]
+) -> list[Event]:
+    """Set some entries of a layer and take some out."""
+    for entry in entries:
+        validate_entry(entry)
+    there = plan.entries if plan else {}
+    for key in removed:
+        if key_of(key) not in there:
+            raise Refused("There is no entry for %(prefix)s in this layer.", prefix=key.prefix)
+    if not removed and all(there.get(key_of(entry)) == entry for entry in entries):
+        return []
+    return [NumberPlanChanged(entries=entries, removed=removed)]
+
+
+def validate_entry(entry: PlanEntry) -> None:
+    """Refuse an entry that can't be."""
+    if not is_digits(entry.prefix):
+        raise Refused("The prefix %(prefix)s is not digits only.", prefix=repr(entry.prefix))
+    if entry.type not in TYPES:
+        raise Refused("%(type)s is not a type of number.", type=repr(entry.type))
+    if entry.min_len < 0 or (entry.max_len and entry.max_len < entry.min_len):
+        raise Refused("%(prefix)s: the longest is shorter than the shortest.", prefix=entry.prefix)

@@ -1,10 +1,15 @@
 """A rate group: a set of prices in one currency."""
 
+from collections.abc import Sequence
+
 import msgspec
+from msgspec.structs import replace
 
 from billing.aggregates.event import Event
-from billing.rating.rates import Rate, validate_rate
+from billing.rating.rates import Key, Rate, RateKey, key_of, validate_rate
 from billing.values import Refused
+
+DEFAULTS = ("local", "internal")  # classes of which every group has a price
 
 
 class RateGroupCreated(Event, frozen=True, kw_only=True):
@@ -18,17 +23,88 @@ class RatesChanged(Event, frozen=True, kw_only=True):
     rates: tuple[Rate, ...]
 
 
+class RateGroupRenamed(Event, frozen=True, kw_only=True):
+    name: str
+
+
+class RateGroupDeleted(Event, frozen=True, kw_only=True):
+    """Nobody was ever bound to it; its history stays."""
+
+
+class RatesWithdrawn(Event, frozen=True, kw_only=True):
+    """Prices that end at a moment, and prices taken out as if they had never been set."""
+
+    ended: tuple[RateKey, ...] = ()
+    removed: tuple[RateKey, ...] = ()
+
+
+class DeckImported(Event, frozen=True, kw_only=True):
+    """The prices of a spreadsheet: one event for all that it sets and ends."""
+
+    import_id: str
+    file_name: str
+    rates: tuple[Rate, ...]
+    ended: tuple[RateKey, ...] = ()
+
+
+class DeckImportUndone(Event, frozen=True, kw_only=True):
+    """An import taken back: what it had replaced stands again, what was new is gone."""
+
+    import_id: str
+    file_name: str
+    rates: tuple[Rate, ...]
+    ended: tuple[RateKey, ...] = ()
+    removed: tuple[RateKey, ...] = ()
+
+
+Prices = RatesChanged | RatesWithdrawn | DeckImported | DeckImportUndone
+
+
+def changes_of(event: Prices) -> tuple[Sequence[Rate | RateKey], Sequence[RateKey]]:
+    """What an event sets and ends, and what it takes out."""
+    match event:
+        case RatesChanged(rates=rates):
+            return rates, ()
+        case RatesWithdrawn(ended=ended, removed=removed):
+            return ended, removed
+        case DeckImported(rates=rates, ended=ended):
+            return (*rates, *ended), ()
+        case DeckImportUndone(rates=rates, ended=ended, removed=removed):
+            return (*rates, *ended), removed
+
+
 class RateGroup(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
+    name: str = ""
+    deleted: bool = False
+    prices: dict[Key, Rate | RateKey] = {}  # a key ends what was before
+    imports: dict[str, bool] = {}  # by id: whether it still stands
 
 
 def evolve(group: RateGroup | None, event: Event) -> RateGroup | None:
     """The rate group after `event`."""
     match event:
-        case RateGroupCreated(currency=currency):
-            return RateGroup(currency=currency)
+        case RateGroupCreated(currency=currency, name=name):
+            return RateGroup(currency=currency, name=name)
+        case RateGroupRenamed(name=name) if group:
+            return replace(group, name=name)
+        case RateGroupDeleted() if group:
+            return replace(group, deleted=True)
+        case RatesChanged() | RatesWithdrawn() | DeckImported() | DeckImportUndone() if group:
+            return _after(group, event)
         case _:
             return group
+
+
+def _after(group: RateGroup, event: Prices) -> RateGroup:
+    set_or_ended, removed = changes_of(event)
+    prices = group.prices | {key_of(rate): rate for rate in set_or_ended}
+    for key in removed:
+        prices.pop(key_of(key), None)
+    imports = group.imports
+    if isinstance(event, DeckImported | DeckImportUndone):
+        imports = {**imports, event.import_id: isinstance(event, DeckImported)}
+    return replace(group, prices=prices, imports=imports)
 
 
 def create_rate_group(
@@ -45,8 +121,112 @@ def create_rate_group(
     ]
 
 
+def copy_rate_group(group: RateGroup | None, *, name: str, original: RateGroup) -> list[Event]:
+    """Create a group with the prices of another, past and planned ones too."""
+    _refuse_deleted(original)
+    prices = original.prices.values()
+    rates = tuple(price for price in prices if isinstance(price, Rate))
+    ended = tuple(price for price in prices if isinstance(price, RateKey))
+    events = create_rate_group(group, name=name, currency=original.currency, defaults=rates)
+    return [*events, RatesWithdrawn(ended=ended)] if ended else events
+
+
+def rename_rate_group(group: RateGroup, *, name: str) -> list[Event]:
+    """Give it another name."""
+    _refuse_deleted(group)
+    if not name.strip():
+        raise Refused("A rate group needs a name.")
+    return [] if name.strip() == group.name else [RateGroupRenamed(name=name.strip())]
+
+
+def delete_rate_group(group: RateGroup, *, in_use: bool) -> list[Event]:
+    """Delete a group that nobody is or was bound to."""
+    _refuse_deleted(group)
+    if in_use:
+        raise Refused("Companies are bound to this rate group, so it can't be deleted.")
+    return [RateGroupDeleted()]
+
+
 def change_rates(group: RateGroup, rates: tuple[Rate, ...]) -> list[Event]:
     """Set prices. Refused as a whole if one is not a possible rate."""
+    _refuse_deleted(group)
     for rate in rates:
         validate_rate(rate)
     return [RatesChanged(rates=rates)]
+
+
+def end_rate(group: RateGroup, key: RateKey) -> list[Event]:
+    """Let a price end at a moment: from then on a shorter prefix or the class counts."""
+    _refuse_deleted(group)
+    if key.call_class in DEFAULTS:
+        raise Refused("Every rate group has this price; set another one instead.")
+    if key.effective_from is None:
+        raise Refused("Say from which day on there is no price any more.")
+    standing = (price for price in group.prices.values() if isinstance(price, Rate))
+    if not any(key_of(price)[:3] == key_of(key)[:3] for price in standing):
+        raise Refused("There is no such price.")
+    return [RatesWithdrawn(ended=(key,))]
+
+
+def remove_rate(group: RateGroup, key: RateKey) -> list[Event]:
+    """Take a version of a price out, as if it had never been set."""
+    _refuse_deleted(group)
+    if key_of(key) not in group.prices:
+        raise Refused("There is no such price.")
+    if key.call_class in DEFAULTS and key.effective_from is None:
+        raise Refused("Every rate group has this price; set another one instead.")
+    return [RatesWithdrawn(removed=(key,))]
+
+
+def import_deck(
+    group: RateGroup,
+    *,
+    import_id: str,
+    file_name: str,
+    rates: tuple[Rate, ...],
+    ended: tuple[RateKey, ...],
+) -> list[Event]:
+    """Set and end the prices of a spreadsheet. Carried out again, it does nothing."""
+    _refuse_deleted(group)
+    if import_id in group.imports:
+        return []
+    if not rates and not ended:
+        raise Refused("The file changes no price.")
+    for rate in rates:
+        validate_rate(rate)
+    return [DeckImported(import_id=import_id, file_name=file_name, rates=rates, ended=ended)]
+
+
+def undo_import(group: RateGroup, imported: DeckImported, before: RateGroup) -> list[Event]:
+    """Take an import back: as it was `before`, but for prices that were changed since."""
+    _refuse_deleted(group)
+    if not group.imports.get(imported.import_id):
+        raise Refused("This import was undone already.")
+    rates, ended, removed = list[Rate](), list[RateKey](), list[RateKey]()
+    for price in changes_of(imported)[0]:
+        key = key_of(price)
+        if group.prices.get(key) != price:
+            continue
+        previous = before.prices.get(key)
+        if isinstance(previous, Rate):
+            rates.append(previous)
+        elif previous:
+            ended.append(previous)
+        else:
+            removed.append(
+                RateKey(prefix=key[0], call_class=key[1], area=key[2], effective_from=key[3])
+            )
+    return [
+        DeckImportUndone(
+            import_id=imported.import_id,
+            file_name=imported.file_name,
+            rates=tuple(rates),
+            ended=tuple(ended),
+            removed=tuple(removed),
+        )
+    ]
+
+
+def _refuse_deleted(group: RateGroup) -> None:
+    if group.deleted:
+        raise Refused("This rate group was deleted.")

@@ -27,8 +27,24 @@ from billing.aggregates.device import (
 )
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
-from billing.aggregates.number_plan import IMPORTED, SEED, NumberPlanReplaced
-from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.number_plan import (
+    IMPORTED,
+    SEED,
+    NumberPlanChanged,
+    NumberPlanReplaced,
+)
+from billing.aggregates.number_plan import NumberPlan as PlanLayer
+from billing.aggregates.number_plan import evolve as evolve_plan
+from billing.aggregates.rate_group import (
+    DeckImported,
+    DeckImportUndone,
+    Prices,
+    RateGroupCreated,
+    RateGroupRenamed,
+    RatesChanged,
+    RatesWithdrawn,
+    changes_of,
+)
 from billing.aggregates.user_account import UserAccountOpened
 from billing.rating.context import (
     AccountProfile,
@@ -37,7 +53,7 @@ from billing.rating.context import (
     DeviceProfile,
     RatingContext,
 )
-from billing.rating.plan import NumberPlan, PlanEntry
+from billing.rating.plan import NumberPlan
 from billing.rating.rates import RateGroup
 from billing.store import Store
 from billing.values import Refused
@@ -54,7 +70,7 @@ class Catalogue:
         self.context = RatingContext()
         self._devices: dict[str, DeviceProfile] = {}
         self._registrations: dict[str, DeviceRegistered] = {}
-        self._plans: dict[str, tuple[PlanEntry, ...]] = {}
+        self._plans: dict[str, PlanLayer | None] = {}
         self._handlers: dict[type, Callable[[str, str, Any], None]] = {
             CompanyOpened: self._open_company,
             RateGroupBound: self._bind_rate_group,
@@ -73,8 +89,13 @@ class Catalogue:
             TrunkAssigned: self._assign_trunk,
             RoutePrefixesSet: self._set_route_prefixes,
             RateGroupCreated: self._create_rate_group,
+            RateGroupRenamed: self._rename_rate_group,
             RatesChanged: self._change_rates,
-            NumberPlanReplaced: self._replace_plan,
+            RatesWithdrawn: self._change_rates,
+            DeckImported: self._change_rates,
+            DeckImportUndone: self._change_rates,
+            NumberPlanReplaced: self._change_plan,
+            NumberPlanChanged: self._change_plan,
         }
 
     def device(self, device_id: str) -> DeviceProfile:
@@ -160,15 +181,21 @@ class Catalogue:
     def _create_rate_group(self, own_id: str, _: str, event: RateGroupCreated) -> None:
         self.context.groups[own_id] = RateGroup(own_id, event.name, event.currency)
 
-    def _change_rates(self, own_id: str, _: str, event: RatesChanged) -> None:
-        self.context.groups[own_id] = self.context.groups[own_id].with_changes(event.rates)
+    def _rename_rate_group(self, own_id: str, _: str, event: RateGroupRenamed) -> None:
+        self.context.groups[own_id] = self.context.groups[own_id].renamed(event.name)
 
-    def _replace_plan(self, _: str, stream: str, event: NumberPlanReplaced) -> None:
-        self._plans[stream] = event.entries
-        layers = [self._plans.get(layer, ()) for layer in (IMPORTED, SEED)]
-        overrides = {
-            layer.partition(":")[2]: entries
-            for layer, entries in self._plans.items()
-            if layer not in (IMPORTED, SEED)
+    def _change_rates(self, own_id: str, _: str, event: Prices) -> None:
+        changes, removed = changes_of(event)
+        group = self.context.groups[own_id]
+        self.context.groups[own_id] = group.with_changes(changes, removed)
+
+    def _change_plan(
+        self, _: str, stream: str, event: NumberPlanReplaced | NumberPlanChanged
+    ) -> None:
+        self._plans[stream] = evolve_plan(self._plans.get(stream), event)
+        entries = {
+            layer: plan.entries.values() for layer, plan in self._plans.items() if plan is not None
         }
+        layers = [entries.pop(layer, ()) for layer in (IMPORTED, SEED)]
+        overrides = {layer.partition(":")[2]: own for layer, own in entries.items()}
         self.context.plan = NumberPlan(layers, overrides)

@@ -1,13 +1,17 @@
 """Commands on rate groups and the number plan."""
 
+from collections.abc import Callable
+from functools import partial
+
 import msgspec
 from babel.numbers import list_currencies
 
 from billing.aggregates import number_plan, rate_group
-from billing.aggregates.event import Envelope
-from billing.commands.deciding import decide, decide_new
+from billing.aggregates.event import Envelope, Event
+from billing.commands.catalogue import Catalogue
+from billing.commands.deciding import decide, decide_new, existing, fold, there
 from billing.rating.plan import PlanEntry
-from billing.rating.rates import Rate, Tier
+from billing.rating.rates import Rate, RateKey, Tier
 from billing.store import Store
 from billing.values import Refused
 
@@ -23,9 +27,53 @@ class ChangeRates(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[Rate, ...]
 
 
+class CopyRateGroup(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    name: str
+    original_id: str
+
+
+class RenameRateGroup(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    name: str
+
+
+class DeleteRateGroup(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+
+
+class EndRate(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    key: RateKey  # its moment is when the price ends
+
+
+class RemoveRate(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    key: RateKey
+
+
+class ImportDeck(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    import_id: str
+    file_name: str
+    rates: tuple[Rate, ...]
+    ended: tuple[RateKey, ...] = ()
+
+
+class UndoImport(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    import_id: str
+
+
 class ReplaceNumberPlan(msgspec.Struct, frozen=True, kw_only=True):
     layer: str  # 'number-plan:seed', 'number-plan:imported' or 'number-plan:<company id>'
     entries: tuple[PlanEntry, ...]
+
+
+class ChangeNumberPlan(msgspec.Struct, frozen=True, kw_only=True):
+    layer: str
+    entries: tuple[PlanEntry, ...] = ()
+    removed: tuple[number_plan.PlanKey, ...] = ()
 
 
 def default_rates() -> tuple[Rate, ...]:
@@ -52,13 +100,127 @@ def create_rate_group(store: Store, command: CreateRateGroup, envelope: Envelope
     )
 
 
-def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
-    """Set prices of a group: one event for all of them."""
-    return decide(
+def copy_rate_group(store: Store, command: CopyRateGroup, envelope: Envelope) -> int:
+    """Create a group with the prices of another."""
+    original = load_rate_group(store, command.original_id)
+    return decide_new(
         store,
         f"rate-group:{command.group_id}",
         rate_group.evolve,
-        lambda state: rate_group.change_rates(state, command.rates),
+        lambda state: rate_group.copy_rate_group(state, name=command.name, original=original),
+        envelope,
+    )
+
+
+def load_rate_group(store: Store, group_id: str) -> rate_group.RateGroup:
+    """A group with all its prices as the log has them. Refused if there is none."""
+    return existing(store, f"rate-group:{group_id}", rate_group.evolve)
+
+
+def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope) -> int:
+    """Give a group another name."""
+    return _decide(
+        store,
+        command.group_id,
+        lambda group: rate_group.rename_rate_group(group, name=command.name),
+        envelope,
+    )
+
+
+def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope) -> int:
+    """Delete a group that no company was ever bound to."""
+    catalogue = Catalogue()
+    catalogue.refresh(store)
+    in_use = any(
+        bound == command.group_id
+        for company in catalogue.context.companies.values()
+        for _, bound in company.rate_groups
+    )
+    return _decide(
+        store,
+        command.group_id,
+        lambda group: rate_group.delete_rate_group(group, in_use=in_use),
+        envelope,
+    )
+
+
+def end_rate(store: Store, command: EndRate, envelope: Envelope) -> int:
+    """Let a price end."""
+    return _decide(
+        store, command.group_id, lambda group: rate_group.end_rate(group, command.key), envelope
+    )
+
+
+def remove_rate(store: Store, command: RemoveRate, envelope: Envelope) -> int:
+    """Take a version of a price out."""
+    return _decide(
+        store, command.group_id, lambda group: rate_group.remove_rate(group, command.key), envelope
+    )
+
+
+def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
+    """Set the prices of a spreadsheet, in one event."""
+    return _decide(
+        store,
+        command.group_id,
+        lambda group: rate_group.import_deck(
+            group,
+            import_id=command.import_id,
+            file_name=command.file_name,
+            rates=command.rates,
+            ended=command.ended,
+        ),
+        envelope,
+    )
+
+
+def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
+    """Take an import back."""
+    events = store.load(f"rate-group:{command.group_id}")
+    for place, recorded in enumerate(events):
+        imported = recorded.event
+        if (
+            isinstance(imported, rate_group.DeckImported)
+            and imported.import_id == command.import_id
+        ):
+            before = there(fold(rate_group.evolve, events[:place]), recorded.stream)
+            return _decide(
+                store,
+                command.group_id,
+                partial(rate_group.undo_import, imported=imported, before=before),
+                envelope,
+            )
+    raise Refused("There is no such import.")
+
+
+def _decide(
+    store: Store,
+    group_id: str,
+    decision: Callable[[rate_group.RateGroup], list[Event]],
+    envelope: Envelope,
+) -> int:
+    return decide(store, f"rate-group:{group_id}", rate_group.evolve, decision, envelope)
+
+
+def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelope) -> int:
+    """Set some entries of a layer of the number plan and take some out."""
+    return decide_new(
+        store,
+        command.layer,
+        number_plan.evolve,
+        lambda state: number_plan.change_number_plan(
+            state, entries=command.entries, removed=command.removed
+        ),
+        envelope,
+    )
+
+
+def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
+    """Set prices of a group: one event for all of them."""
+    return _decide(
+        store,
+        command.group_id,
+        lambda group: rate_group.change_rates(group, command.rates),
         envelope,
     )
 

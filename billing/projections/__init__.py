@@ -15,6 +15,8 @@ from billing.projections import (
     calls,
     devices,
     keeping,
+    plan,
+    prices,
     rate_groups,
     usage,
 )
@@ -45,6 +47,8 @@ def projections(zone: str) -> list[Projection]:
         Projection(calls.NAME, calls.TABLES, calls.apply, archived=False),
         Projection(devices.NAME, devices.TABLES, devices.apply),
         Projection(keeping.NAME, keeping.TABLES, keeping.apply, calls=False),
+        Projection(plan.NAME, plan.TABLES, plan.apply, calls=False),
+        Projection(prices.NAME, prices.TABLES, prices.apply, calls=False),
         Projection(rate_groups.NAME, rate_groups.TABLES, rate_groups.apply, calls=False),
         Projection(usage.NAME, usage.TABLES, partial(usage.apply, zone=zone), zone=zone),
     ]

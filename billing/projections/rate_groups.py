@@ -5,7 +5,12 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
+from billing.aggregates.rate_group import (
+    RateGroupCreated,
+    RateGroupDeleted,
+    RateGroupRenamed,
+    RatesChanged,
+)
 from billing.store import Recorded
 
 NAME = "rate_groups"
@@ -14,6 +19,8 @@ TABLES = ("rate_groups",)
 CREATE = """
 insert into rate_groups (group_id, name, currency, rates, changed_at) values (%s, %s, %s, 0, %s)"""
 CHANGE = "update rate_groups set rates = rates + %s, changed_at = %s where group_id = %s"
+RENAME = "update rate_groups set name = %s, changed_at = %s where group_id = %s"
+DELETE = "update rate_groups set deleted = true, changed_at = %s where group_id = %s"
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
@@ -25,3 +32,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 cursor.execute(CREATE, (group_id, name, currency, at))
             case RatesChanged(rates=rates):
                 cursor.execute(CHANGE, (len(rates), at, group_id))
+            case RateGroupRenamed(name=name):
+                cursor.execute(RENAME, (name, at, group_id))
+            case RateGroupDeleted():
+                cursor.execute(DELETE, (at, group_id))

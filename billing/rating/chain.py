@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from billing.rating.cdr import Cdr
 from billing.rating.charge import NOTHING, Charge, NoBand, amount_micros, charge, clamp
@@ -106,7 +107,7 @@ def _rate(
     if rate:
         draft.rate_name, draft.rate_prefix = rate.rate.name, rate.rate.prefix
         draft.steps.append(rate.told)
-        _charge(rate, cdr, at, company, draft)
+        charge_by(rate, at, company.zone, cdr.billed_ms, draft)
 
 
 def _group(
@@ -166,16 +167,17 @@ def _is_meant(rate: CompiledRate, entry: PlanEntry) -> bool:
     return ordinary or rate.rate.prefix.startswith(entry.prefix)
 
 
-def _charge(
-    compiled: CompiledRate, cdr: Cdr, at: datetime, company: CompanyProfile, draft: Draft
+def charge_by(
+    compiled: CompiledRate, at: datetime, zone: ZoneInfo, billed_ms: int, draft: Draft
 ) -> None:
+    """Charge by a rate a call that was answered at a moment; raises Suspend."""
     rate = compiled.rate
     if rate.forbidden:
         draft.flags += ("forbidden",)
         draft.steps.append(("forbidden", rate.name))
         return
     try:
-        charged = charge(compiled, at, company.zone, cdr.billed_ms)
+        charged = charge(compiled, at, zone, billed_ms)
     except NoBand as error:
         raise Suspend("no_rate") from error
     if charged is NOTHING:

@@ -63,6 +63,24 @@ class Rate(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     forbidden: bool = False
 
 
+class RateKey(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """Which price, and from when on: at most one of a group."""
+
+    prefix: str = ""
+    call_class: str = ""
+    area: str = ""
+    effective_from: datetime | None = None
+
+
+Target = tuple[str, str, str]  # what a price is for: prefix, class or area
+Key = tuple[str, str, str, datetime | None]
+
+
+def key_of(rate: Rate | RateKey) -> Key:
+    """What a price is for and from when on, to look it up by."""
+    return (rate.prefix, rate.call_class, rate.area, rate.effective_from)
+
+
 def validate_rate(rate: Rate) -> None:
     """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
@@ -266,14 +284,14 @@ def _compile_tiers(tiers: tuple[Tier, ...]) -> tuple[CompiledTier, ...]:
 
 
 class Version(msgspec.Struct, gc=False):
-    """A rate of a group, compiled when the first call asks for it."""
+    """A rate of a group, compiled when the first call asks for it; a key ends what was before."""
 
-    rate: Rate
+    rate: Rate | RateKey
     compiled: CompiledRate | None = None
 
-    def ready(self) -> CompiledRate:
-        """The rate, compiled."""
-        if self.compiled is None:
+    def ready(self) -> CompiledRate | None:
+        """The rate, compiled; None from where there is no price any more."""
+        if self.compiled is None and isinstance(self.rate, Rate):
             self.compiled = compile_rate(self.rate)
         return self.compiled
 
@@ -286,14 +304,13 @@ class Version(msgspec.Struct, gc=False):
 class RateGroup:
     """The rates of a group, to choose from. Immutable; `with_changes` makes the next one."""
 
-    def __init__(self, group_id: str, name: str, currency: str, rates: Iterable[Rate] = ()) -> None:
+    def __init__(
+        self, group_id: str, name: str, currency: str, rates: Iterable[Rate | RateKey] = ()
+    ) -> None:
         self.group_id, self.name, self.currency = group_id, name, currency
-        self._rates: dict[tuple[str, str, str, datetime | None], Rate] = {}
-        for rate in rates:
-            key = (rate.prefix, rate.call_class, rate.area, rate.effective_from)
-            self._rates[key] = rate
-        by_prefix: dict[str, list[Rate]] = {}
-        others: dict[tuple[str, str], list[Rate]] = {}
+        self._rates = {key_of(rate): rate for rate in rates}
+        by_prefix: dict[str, list[Rate | RateKey]] = {}
+        others: dict[tuple[str, str], list[Rate | RateKey]] = {}
         for rate in self._rates.values():
             if rate.prefix:
                 by_prefix.setdefault(rate.prefix, []).append(rate)
@@ -302,9 +319,17 @@ class RateGroup:
         self._prefixes = PrefixTable({p: _newest_first(found) for p, found in by_prefix.items()})
         self._others = {key: _newest_first(found) for key, found in others.items()}
 
-    def with_changes(self, rates: Iterable[Rate]) -> "RateGroup":
-        """The group after prices were set: a new version, or one in the place of its equal."""
-        return RateGroup(self.group_id, self.name, self.currency, [*self._rates.values(), *rates])
+    def with_changes(
+        self, changes: Iterable[Rate | RateKey], removed: Iterable[RateKey] = ()
+    ) -> "RateGroup":
+        """The group after prices were set, ended (a key) or taken out as if they had never been."""
+        gone = {key_of(key) for key in removed}
+        kept = (rate for key, rate in self._rates.items() if key not in gone)
+        return RateGroup(self.group_id, self.name, self.currency, [*kept, *changes])
+
+    def renamed(self, name: str) -> "RateGroup":
+        """The group under another name."""
+        return RateGroup(self.group_id, name, self.currency, self._rates.values())
 
     def by_prefix(self, number: str, at: datetime) -> CompiledRate | None:
         """The rate of the longest prefix of which a version is in force."""
@@ -312,7 +337,9 @@ class RateGroup:
         if versions is None:
             return None
         if versions[0].in_force(at):  # nearly always
-            return versions[0].ready()
+            rate = versions[0].ready()
+            if rate:
+                return rate
         for longest in self._prefixes.find_all(number):
             rate = _in_force(longest, at)
             if rate:
@@ -328,7 +355,7 @@ class RateGroup:
         return _in_force(self._others.get((call_class, ""), ()), at)
 
 
-def _newest_first(rates: list[Rate]) -> tuple[Version, ...]:
+def _newest_first(rates: list[Rate | RateKey]) -> tuple[Version, ...]:
     if len(rates) > 1:
         rates.sort(key=lambda rate: rate.effective_from or BEGINNING, reverse=True)
     return tuple(map(Version, rates))

@@ -29,7 +29,7 @@ def money(micros: int, currency: str, digits: int | None = None) -> str:
     return LETTER_THEN_DIGIT.sub("\\1\N{NO-BREAK SPACE}\\2", text)
 
 
-def price(text: str, currency: str) -> str:
+def price(text: str | Decimal, currency: str) -> str:
     """A price as decks carry it, with two to eight decimals."""
     pattern = locale().currency_formats["standard"].pattern
     shown = numbers.format_currency(

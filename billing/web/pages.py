@@ -61,6 +61,7 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
         zone_name=lambda: formats.zone_name(zone),
         money=formats.money,
         amount=formats.amount,
+        price_text=formats.price,
         num=formats.decimal,
         percent=formats.percent,
         hms=formats.hms,

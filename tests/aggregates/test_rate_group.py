@@ -1,17 +1,24 @@
 """Rate groups: creating, and setting prices."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from billing.aggregates import rate_group
 from billing.aggregates.rate_group import (
+    DeckImported,
+    DeckImportUndone,
     RateGroupCreated,
+    RateGroupDeleted,
     RatesChanged,
     change_rates,
     create_rate_group,
+    delete_rate_group,
+    end_rate,
+    undo_import,
 )
-from billing.rating.rates import Rate, Tier
+from billing.rating.rates import Rate, RateGroup, RateKey, Tier
 from tests.given import given
 
 CREATED = RateGroupCreated(name="Standard", currency="EUR")
@@ -50,3 +57,47 @@ def test_prices_of_one_import_are_one_event() -> None:
 )
 def test_one_impossible_price_refuses_them_all(wrong: Rate, words: str) -> None:
     given(rate_group, CREATED).when(change_rates, (SPAIN, wrong)).then_refused(words)
+
+
+EARLIER = RatesChanged(rates=(SPAIN,))
+DEARER = Rate(name="España", prefix="34", tiers=(Tier(price="0.03"),))
+PERU = Rate(name="Perú", prefix="51", tiers=(Tier(price="0.04"),))
+IMPORTED = DeckImported(import_id="1", file_name="a.csv", rates=(DEARER, PERU))
+
+
+def test_an_undone_import_brings_back_what_it_replaced_and_takes_out_what_was_new() -> None:
+    before = given(rate_group, CREATED, EARLIER).state
+    given(rate_group, CREATED, EARLIER, IMPORTED).when(undo_import, IMPORTED, before).then(
+        DeckImportUndone(
+            import_id="1", file_name="a.csv", rates=(SPAIN,), removed=(RateKey(prefix="51"),)
+        )
+    )
+
+
+def test_an_undone_import_leaves_what_was_changed_since_and_is_undone_once() -> None:
+    before = given(rate_group, CREATED, EARLIER).state
+    again = Rate(name="Perú", prefix="51", tiers=(Tier(price="0.05"),))
+    undone = DeckImportUndone(import_id="1", file_name="a.csv", rates=(SPAIN,))
+    past = (CREATED, EARLIER, IMPORTED, RatesChanged(rates=(again,)))
+    given(rate_group, *past).when(undo_import, IMPORTED, before).then(undone)
+    given(rate_group, *past, undone).when(undo_import, IMPORTED, before).then_refused("undone")
+
+
+def test_a_price_that_ended_leaves_its_calls_to_a_shorter_prefix() -> None:
+    mobile = Rate(name="móvil", prefix="346", tiers=(Tier(price="0.1"),))
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    group = RateGroup("g", "g", "EUR", (SPAIN, mobile))
+    ended = group.with_changes([RateKey(prefix="346", effective_from=noon)])
+    for at, name in ((noon - timedelta(seconds=1), "móvil"), (noon, "España")):
+        found = ended.by_prefix("34600123456", at)
+        assert found is not None
+        assert found.rate.name == name
+
+
+def test_a_group_in_use_and_its_default_prices_stay() -> None:
+    given(rate_group, CREATED).when(delete_rate_group, in_use=True).then_refused("can't be deleted")
+    given(rate_group, CREATED, RateGroupDeleted()).when(change_rates, (SPAIN,)).then_refused(
+        "was deleted"
+    )
+    key = RateKey(call_class="local", effective_from=datetime(2026, 1, 1, tzinfo=UTC))
+    given(rate_group, CREATED).when(end_rate, key).then_refused("Every rate group has")

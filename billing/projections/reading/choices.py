@@ -7,7 +7,8 @@ from psycopg import AsyncConnection
 MOST = 1_000
 
 RATE_GROUPS = f"""
-select group_id, name from rate_groups where currency = %s order by lower(name) limit {MOST}"""
+select group_id, name from rate_groups where currency = %s and not deleted
+order by lower(name) limit {MOST}"""
 DEVICES = f"""
 select device_id, name from devices where company_id = %s order by lower(name) limit {MOST}"""
 

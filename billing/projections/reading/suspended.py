@@ -57,7 +57,9 @@ select w.reason, u.currency, sum(w.calls)::bigint, sum(w.talk_ms * u.micros_a_ms
 from waiting w join usual u using (company_id, class) group by w.reason, u.currency
 order by w.reason, u.currency"""
 
-GROUPS = "select group_id, name, currency from rate_groups order by lower(name), group_id limit %s"
+GROUPS = """
+select group_id, name, currency from rate_groups where not deleted
+order by lower(name), group_id limit %s"""
 MOST_GROUPS = 500
 
 

@@ -1,0 +1,102 @@
+"""Prices: every version ever set, ended or taken out, with who and when; and the imports."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+
+from billing.aggregates.rate_group import (
+    DeckImported,
+    DeckImportUndone,
+    RatesChanged,
+    RatesWithdrawn,
+    changes_of,
+)
+from billing.rating.rates import Rate, RateKey
+from billing.store import Recorded
+
+NAME = "prices"
+TABLES = ("prices", "deck_imports")
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment: tables sort by it
+
+REPLACE = """
+update prices p set standing = false
+from unnest(%s::text[], %s::text[], %s::timestamptz[]) k (group_id, target, effective_from)
+where p.group_id = k.group_id and p.target = k.target and p.effective_from = k.effective_from
+ and p.standing"""
+COPY = """
+copy prices (group_id, target, effective_from, position, kind, standing, name, price, unit_s, rate,
+ recorded_at, actor, source) from stdin"""
+IMPORT = "insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)"
+UNDO = "update deck_imports set undone_at = %s, undone_by = %s where import_id = %s"
+Key = tuple[str, str, datetime]
+
+
+def target_of(rate: Rate | RateKey) -> str:
+    """What a price is for, as one text."""
+    if rate.prefix:
+        return f"p:{rate.prefix}"
+    return f"c:{rate.call_class}" if rate.call_class else f"a:{rate.area}"
+
+
+def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
+    """The key of a price from its text."""
+    kind, _, value = target.partition(":")
+    return RateKey(
+        prefix=value if kind == "p" else "",
+        call_class=value if kind == "c" else "",
+        area=value if kind == "a" else "",
+        effective_from=effective_from,
+    )
+
+
+def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    """Write the versions of a batch; of those for one moment the last stands."""
+    rows: dict[tuple[Key, int], tuple[Any, ...]] = {}
+    last: dict[Key, int] = {}
+    for recorded in batch:
+        for key, cells in _versions(recorded):
+            rows[key, recorded.position] = cells
+            last[key] = recorded.position
+        _follow_import(cursor, recorded)
+    if not rows:
+        return
+    columns = zip(*last, strict=True)
+    cursor.execute(REPLACE, [list(column) for column in columns])
+    with cursor.copy(COPY) as copy:
+        for (key, position), (kind, *others) in rows.items():
+            copy.write_row((*key, position, kind, last[key] == position, *others))
+
+
+def _versions(recorded: Recorded) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+    event = recorded.event
+    if not isinstance(event, RatesChanged | RatesWithdrawn | DeckImported | DeckImportUndone):
+        return
+    group_id, envelope = recorded.stream.partition(":")[2], recorded.envelope
+    by = (envelope.recorded_at, envelope.actor, getattr(event, "file_name", ""))
+    set_or_ended, removed = changes_of(event)
+    encode = msgspec.json.Encoder().encode
+    for rate in set_or_ended:
+        key = (group_id, target_of(rate), rate.effective_from or BEGINNING)
+        if isinstance(rate, RateKey):
+            yield key, ("ended", "", None, None, "", *by)
+            continue
+        tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
+        price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
+        yield key, ("set", rate.name, *price, encode(rate).decode(), *by)
+    for gone in removed:
+        key = (group_id, target_of(gone), gone.effective_from or BEGINNING)
+        yield key, ("removed", "", None, None, "", *by)
+
+
+def _follow_import(cursor: Cursor[Any], recorded: Recorded) -> None:
+    group_id, envelope = recorded.stream.partition(":")[2], recorded.envelope
+    match recorded.event:
+        case DeckImported(import_id=import_id, file_name=name, rates=rates, ended=ended):
+            counts = (len(rates), len(ended))
+            by = (envelope.recorded_at, envelope.actor)
+            cursor.execute(IMPORT, (import_id, group_id, recorded.position, name, *counts, *by))
+        case DeckImportUndone(import_id=import_id):
+            cursor.execute(UNDO, (envelope.recorded_at, envelope.actor, import_id))

@@ -1,0 +1,206 @@
+"""What the pages of prices show: those in force on a day, two groups side by side, a history."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.prices import BEGINNING
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.rating.rates import Rate
+
+KEY_TYPE = tuple[str]
+
+
+class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which prices: of a group at a moment; digits a prefix begins with, or part of the name."""
+
+    group_id: str
+    at: datetime
+    text: str = ""
+
+
+class PriceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A price in force at a moment, and the next that is planned for the same."""
+
+    target: str
+    effective_from: datetime
+    name: str
+    price: Decimal | None
+    unit_s: int | None
+    rate: str
+    next_from: datetime | None
+    next_price: Decimal | None
+
+    @property
+    def whole(self) -> Rate:
+        """All of the rate."""
+        return msgspec.json.decode(self.rate, type=Rate)
+
+
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a price that was ever set."""
+
+    target: str
+    effective_from: datetime
+    position: int
+    kind: str
+    standing: bool
+    name: str
+    price: Decimal | None
+    unit_s: int | None
+    rate: str
+    recorded_at: datetime
+    actor: str
+    source: str
+
+    @property
+    def whole(self) -> Rate | None:
+        """All of the rate; None where a price was ended or taken out."""
+        return msgspec.json.decode(self.rate, type=Rate) if self.rate else None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """What two groups ask for the same."""
+
+    target: str
+    name: str
+    one: Decimal | None
+    one_unit: int | None
+    other: Decimal | None
+    other_unit: int | None
+
+
+IN_FORCE = """
+select distinct on (target) target, effective_from, name, price, unit_s, rate, kind from prices
+where group_id = %(group)s and standing and kind <> 'removed' and effective_from <= %(at)s"""
+LIST = """
+select f.target, f.effective_from, f.name, f.price, f.unit_s, f.rate,
+ n.effective_from as next_from, n.price as next_price
+from ({in_force} order by target {order}, effective_from desc) f
+left join lateral (select effective_from, price from prices n
+ where n.group_id = %(group)s and n.target = f.target and n.standing and n.kind <> 'removed'
+  and n.effective_from > %(at)s order by n.effective_from limit 1) n on true
+where f.kind = 'set' {where} order by f.target {order} limit {limit}"""
+PLANNED = """
+select target, effective_from, position, kind, standing, name, price, unit_s, rate, recorded_at,
+ actor, source from prices
+where group_id = %s and standing and kind <> 'removed' and effective_from > %s
+order by effective_from, target limit %s"""
+COMPARE = """
+select target, coalesce(nullif(a.name, ''), b.name) as name, a.price as one, a.unit_s as one_unit,
+ b.price as other, b.unit_s as other_unit
+from (select * from ({one}) x where kind = 'set') a
+full join (select * from ({other}) y where kind = 'set') b using (target)
+where (not %(different)s or a.rate is distinct from b.rate) {where}
+order by target {order} limit {limit}"""
+HISTORY = """
+select target, effective_from, position, kind, standing, name, price, unit_s, rate, recorded_at,
+ actor, source from prices
+where group_id = %s and target = %s order by effective_from desc, position desc"""
+EXPORT = f"""
+select rate from ({IN_FORCE} order by target, effective_from desc) f
+where kind = 'set' order by target"""
+
+
+async def list_prices(
+    connection: AsyncConnection[Any], wanted: PriceFilter, place: Place | None, size: int
+) -> Page[PriceRow]:
+    """One page of the prices in force at a moment, by what they are for."""
+    text = wanted.text
+    inner, where, order = "", "", "asc"
+    values: dict[str, Any] = {
+        "group": wanted.group_id,
+        "at": wanted.at,
+        "begin": f"p:{text}",
+        "part": like(text),
+    }
+    if text.isdigit():
+        inner = " and starts_with(target, %(begin)s)"
+    elif text:
+        where = "and (f.name ilike %(part)s or f.target ilike %(part)s)"
+    if place:
+        values["key"] = place.key[0]
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        inner += f" and target {sign} %(key)s"
+    statement = LIST.format(in_force=IN_FORCE + inner, where=where, order=order, limit=size + 1)
+    async with connection.cursor(row_factory=class_row(PriceRow)) as cursor:
+        await cursor.execute(statement, values)
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.target,))
+
+
+async def planned_prices(
+    connection: AsyncConnection[Any], group_id: str, after: datetime, most: int
+) -> list[VersionRow]:
+    """The prices that begin or end later, the next ones first."""
+    async with connection.cursor(row_factory=class_row(VersionRow)) as cursor:
+        await cursor.execute(PLANNED, (group_id, after, most))
+        return await cursor.fetchall()
+
+
+async def compare_groups(
+    connection: AsyncConnection[Any],
+    groups: tuple[str, str],
+    at: datetime,
+    place: Place | None,
+    size: int,
+    *,
+    different: bool,
+) -> Page[Compared]:
+    """One page of two groups side by side."""
+    values: dict[str, Any] = {"one": groups[0], "other": groups[1], "at": at}
+    values["different"] = different
+    where, order = "", "asc"
+    if place:
+        values["key"] = place.key[0]
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where = f"and target {sign} %(key)s"
+    newest = " order by target, effective_from desc"
+    statement = COMPARE.format(
+        one=IN_FORCE.replace("%(group)s", "%(one)s") + newest,
+        other=IN_FORCE.replace("%(group)s", "%(other)s") + newest,
+        where=where,
+        order=order,
+        limit=size + 1,
+    )
+    async with connection.cursor(row_factory=class_row(Compared)) as cursor:
+        await cursor.execute(statement, values)
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.target,))
+
+
+async def history_of(
+    connection: AsyncConnection[Any], group_id: str, target: str
+) -> list[VersionRow]:
+    """Every version ever set for one target, the latest to come into force first."""
+    async with connection.cursor(row_factory=class_row(VersionRow)) as cursor:
+        await cursor.execute(HISTORY, (group_id, target))
+        return await cursor.fetchall()
+
+
+def in_force(versions: list[VersionRow], at: datetime) -> VersionRow | None:
+    """The version that counts at a moment, as we know today; None if there is no price."""
+    for version in versions:
+        if version.standing and version.kind != "removed" and version.effective_from <= at:
+            return version if version.kind == "set" else None
+    return None
+
+
+def moment_of(version: VersionRow | PriceRow) -> datetime | None:
+    """From when on; None from the beginning."""
+    return None if version.effective_from <= BEGINNING else version.effective_from
+
+
+def all_prices(connection: psycopg.Connection[Any], group_id: str, at: datetime) -> Iterator[Rate]:
+    """Every price in force at a moment, by target, a few at a time."""
+    decode = msgspec.json.Decoder(Rate).decode
+    with connection.transaction(), connection.cursor("prices") as cursor:
+        cursor.execute(EXPORT, {"group": group_id, "at": at})
+        for (rate,) in cursor:
+            yield decode(rate)

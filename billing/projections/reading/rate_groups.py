@@ -1,0 +1,102 @@
+"""What the pages of rate groups show: the groups, who is bound to them, their imports."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+
+KEY_TYPE = tuple[str, str]
+
+
+class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
+    group_id: str
+    name: str
+    sort_name: str
+    currency: str
+    changed_at: datetime
+    companies: int
+    prices: int
+    planned: int
+
+
+class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
+    import_id: str
+    file_name: str
+    prices: int
+    ended: int
+    recorded_at: datetime
+    actor: str
+    undone_at: datetime | None
+    undone_by: str
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A company that is bound to a group now."""
+
+    company_id: str
+    name: str
+    valid_from: datetime | None
+
+
+GROUPS = """
+select g.group_id, g.name, lower(g.name) as sort_name, g.currency, g.changed_at,
+ (select count(*) from accounts a where a.kind = 'company' and a.rate_group = g.group_id)
+  as companies,
+ (select count(distinct p.target) from prices p where p.group_id = g.group_id and p.standing
+   and p.kind = 'set') as prices,
+ (select count(*) from prices p where p.group_id = g.group_id and p.standing
+   and p.kind <> 'removed' and p.effective_from > now()) as planned
+from rate_groups g"""
+BOUND = """
+select distinct on (b.company_id) b.company_id, a.name, b.valid_from
+from rate_group_bindings b join accounts a on a.account = 'company:' || b.company_id
+where b.group_id = %s order by b.company_id, b.bound_at desc"""
+IMPORTS = """
+select import_id, file_name, prices, ended, recorded_at, actor, undone_at, undone_by
+from deck_imports where group_id = %s order by position desc limit 20"""
+
+
+async def list_groups(
+    connection: AsyncConnection[Any], text: str, place: Place | None, size: int
+) -> Page[GroupRow]:
+    """One page of the groups that were not deleted, by name."""
+    where, order = "where not g.deleted", "asc"
+    values: dict[str, Any] = {"part": like(text)}
+    if text:
+        where += " and lower(g.name) like lower(%(part)s)"
+    if place:
+        values |= {"key_name": place.key[0], "key_id": place.key[1]}
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and (lower(g.name), g.group_id) {sign} (%(key_name)s, %(key_id)s)"
+    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
+        await cursor.execute(
+            f"{GROUPS} {where} order by lower(g.name) {order}, g.group_id {order} limit {size + 1}",
+            values,
+        )
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.sort_name, row.group_id))
+
+
+async def find_group(connection: AsyncConnection[Any], group_id: str) -> GroupRow | None:
+    """One group; None if there is none, or it was deleted."""
+    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
+        await cursor.execute(f"{GROUPS} where g.group_id = %s and not g.deleted", (group_id,))
+        return await cursor.fetchone()
+
+
+async def bound_to(connection: AsyncConnection[Any], group_id: str) -> list[Bound]:
+    """The companies that were ever bound to a group, with the moment of the last time."""
+    async with connection.cursor(row_factory=class_row(Bound)) as cursor:
+        await cursor.execute(BOUND, (group_id,))
+        return await cursor.fetchall()
+
+
+async def imports_of(connection: AsyncConnection[Any], group_id: str) -> list[ImportRow]:
+    """The latest imports into a group, the newest first."""
+    async with connection.cursor(row_factory=class_row(ImportRow)) as cursor:
+        await cursor.execute(IMPORTS, (group_id,))
+        return await cursor.fetchall()

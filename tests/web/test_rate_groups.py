@@ -1,0 +1,131 @@
+"""Rate groups and prices on pages: created, copied, compared, changed, looked up in the past."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.web.serving import SignIn, add_administrator, following
+
+PRICE = {
+    "kind": "p",
+    "value": "+56 9",
+    "name": "Chile móvil",
+    "t0_after": "0",
+    "t0_price": "0,0125",
+    "t0_unit": "60",
+    "t0_step": "1",
+    "decimals": "4",
+    "rounding": "half_up",
+    "band_policy": "start",
+}
+
+
+def send(client: httpx.Client, path: str, **data: str) -> httpx.Response:
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/rate-groups/new").text)
+    assert found
+    return client.post(path, data={"csrf": found[1], **data})
+
+
+def create(client: httpx.Client, name: str, **data: str) -> str:
+    answer = send(client, "/rate-groups/new", name=name, currency="EUR", **data)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def test_a_group_is_created_with_its_defaults_and_a_price_has_a_history(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+        assert {"Local", "Internal"} <= set(re.findall(r">(\w+)</a></td>", client.get(group).text))
+        assert send(client, f"{group}/price", **PRICE).status_code == 303
+        later = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+        dearer = {**PRICE, "effective_from": later, "t0_price": "0.03"}
+        answer = send(client, f"{group}/price", **dearer)
+        page = client.get(answer.headers["location"]).text
+    assert "planned" in page
+    assert "counts" in page
+    assert "Marta Ruiz" in page
+    assert "€0.0125" in client.get(f"{group}/history?target=p:569&on=2026-03-03").text
+    assert "€0.03" in client.get(f"{group}/history?target=p:569&on={later}").text
+    assert "Chile móvil" in client.get(f"{group}?q=569").text
+    assert "No price matches" in client.get(f"{group}?q=57").text
+
+
+def test_a_wrong_form_says_what_is_wrong_beside_the_field(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+    wrong = {**PRICE, "t0_price": "-1", "t0_step": "0", "min_cost": "x"}
+    answer = send(client, f"{group}/price", **wrong)
+    assert answer.status_code == 422
+    assert "A price is not negative." in answer.text
+    assert "a whole number from 1" in answer.text
+    assert "is not a price" in answer.text
+    bands = {"t0_price": "1", "t0_step": "60", "t0_unit": "60"}
+    overlapping = dict(PRICE)
+    for place, name in enumerate(("noche", "tarde")):
+        overlapping |= {f"b{place}_{key}": value for key, value in bands.items()}
+        overlapping |= {f"b{place}_name": name, f"b{place}_from": "20:00", f"b{place}_to": "08:00"}
+    assert "overlap" in send(client, f"{group}/price", **overlapping).text
+
+
+def test_the_example_is_told_while_the_form_is_filled(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+    told = send(client, f"{group}/example", **PRICE, example_length="3:20").text
+    assert "A call of 3 min 20 s on Tuesday" in told
+    assert "€0.0417" in told
+
+
+def test_a_copy_has_the_prices_and_two_groups_are_compared(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        one = create(client, "Uno")
+        send(client, f"{one}/price", **PRICE)
+        other = create(client, "Dos", original=one.rpartition("/")[2])
+        ids = {"one": one.rpartition("/")[2], "other": other.rpartition("/")[2]}
+        assert "ask the same" in client.get("/rate-groups/compare", params=ids).text
+        send(client, f"{other}/price", **{**PRICE, "t0_price": "0.015"})
+        page = client.get("/rate-groups/compare", params=ids).text
+    assert "€0.0025" in page
+    assert "20.0 %" in page
+
+
+@pytest.mark.parametrize("role", ["operator", "auditor"])
+def test_only_administrators_change_prices(
+    site: str, database_url: str, sign_in: SignIn, role: str
+) -> None:
+    add_administrator(database_url, "otto", role)
+    client = sign_in(site, "otto")
+    assert client.get("/rate-groups").status_code == 200
+    assert client.get("/rate-groups/new").status_code == 403
+
+
+def test_a_price_ends_or_is_taken_out_and_a_group_in_use_stays(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+        send(client, f"{group}/price", **PRICE)
+        send(client, f"{group}/end", target="p:569", **{"from": "2026-01-01"})
+        assert "No price matches" in client.get(f"{group}?q=569").text
+        since = "2025-12-31T23:00:00+00:00"
+        send(client, f"{group}/remove", target="p:569", since=since)
+        assert "Chile móvil" in client.get(f"{group}?q=569").text
+        bind = {"group": group.rpartition("/")[2]}
+        send(client, "/accounts/company:clinica/bind", **bind)
+        answer = send(client, f"{group}/delete")
+        assert answer.headers["location"] == group
+        assert "can&#39;t be deleted" in client.get(group).text

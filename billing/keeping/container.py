@@ -24,9 +24,10 @@ LEVEL = 1  # of gzip: two thirds of the size of level 6 would cost three times t
 BLOCK = 1 << 20
 ROWS = 500  # of one frame
 FRAME = struct.Struct("!BI")  # lengths of the name and of the data that follow
-TRAILER = b"\nsha256 %b\n"
-TRAILER_LENGTH = len(TRAILER % bytes(64))
-END = "end"
+MEMBER = 20  # frames of events in one gzip member; reading can begin at each
+TRAILER = b"\nend %020d sha256 %b\n"  # where the last member begins, and the checksum
+TRAILER_LENGTH = len(TRAILER % (0, bytes(64)))
+INDEX, END = "index", "end"
 
 EventRow = tuple[int, str, int, str, bytes]  # position, stream, version, topic, state
 SealRow = tuple[int, int, int, bytes, str, bytes]  # last, first, events, previous, digests, seal
@@ -68,14 +69,20 @@ class _Hashing:
         self.size += len(data)
 
 
+def _compressor() -> Any:
+    return zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+
+
 class Writer:
     """Frames into a file that is being made."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._out = _Hashing(file)
         self._out.write(msgspec.json.encode(header) + b"\n")
-        self._gzip = zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        self._gzip = _compressor()
         self._encode = msgspec.msgpack.Encoder().encode
+        self._frames = 0  # of events
+        self._index: list[tuple[int, int]] = []  # the first position of a member, where it begins
 
     def add(self, name: str, data: bytes) -> None:
         """One frame."""
@@ -87,13 +94,25 @@ class Writer:
 
     def add_rows(self, name: str, rows: Sequence[Any]) -> None:
         """One frame of rows."""
+        if name == "events":
+            if self._frames % MEMBER == 0:
+                self._index.append((rows[0][0], self._begin_member()))
+            self._frames += 1
         self.add(name, self._encode(rows))
 
+    def _begin_member(self) -> int:
+        self._out.write(self._gzip.flush())
+        self._gzip = _compressor()
+        return self._out.size
+
     def finish(self, manifest: msgspec.Struct) -> None:
-        """The last frame and the checksum."""
+        """The last frames and the checksum."""
+        begin = self._begin_member()
+        self.add(INDEX, msgspec.json.encode(self._index))
         self.add(END, msgspec.json.encode(manifest))
         self._out.write(self._gzip.flush())
-        self._out.write(TRAILER % self._out.inside.hexdigest().encode(), trailer=True)
+        digest = self._out.inside.hexdigest().encode()
+        self._out.write(TRAILER % (begin, digest), trailer=True)
 
     def written(self, path: Path) -> Written:
         """What the file is."""
@@ -144,9 +163,9 @@ def check(path: Path, kinds: tuple[str, ...], sha256: str = "") -> Header:
                 "The file %(file)s is something else: %(kind)s.", file=path.name, kind=header.kind
             )
         inside, whole, trailer = _checksums(path, file)
-    if not trailer.startswith(b"\nsha256 "):
+    if not trailer.startswith(b"\nend "):
         raise Refused("The file %(file)s was cut: its end is missing.", file=path.name)
-    if trailer != TRAILER % inside.encode():
+    if not trailer.endswith(b" sha256 %b\n" % inside.encode()):
         raise Refused("The file %(file)s is damaged: its checksum doesn't fit.", file=path.name)
     if sha256 and sha256 != whole:
         raise Refused("The file %(file)s is not the one that was made.", file=path.name)
@@ -181,10 +200,13 @@ def _checksums(path: Path, file: BinaryIO) -> tuple[str, str, bytes]:
     return inside.hexdigest(), whole.hexdigest(), trailer
 
 
-def frames(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Every frame of a file, in order; the last is its manifest."""
+def frames(path: Path, begin: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Every frame of a file in order, or from the member at `begin`; the last is its manifest."""
     with path.open("rb") as file:
-        file.readline(BLOCK)
+        if begin:
+            file.seek(begin)
+        else:
+            file.readline(BLOCK)
         read = _reader(file)
         while True:
             lengths = FRAME.unpack(read(FRAME.size))
@@ -197,14 +219,18 @@ def frames(path: Path) -> Iterator[tuple[str, bytes]]:
 def _reader(file: BinaryIO) -> Callable[[int], bytes]:
     """Reads so many decompressed bytes."""
     gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    waiting = bytearray()
+    waiting, packed = bytearray(), b""
 
     def read(count: int) -> bytes:
+        nonlocal gunzip, packed
         while len(waiting) < count:
-            block = file.read(BLOCK // 4)
-            if not block:
+            packed = packed or file.read(BLOCK // 4)
+            if not packed:
                 raise Refused("A file was cut: its end is missing.")
-            waiting.extend(gunzip.decompress(block))
+            waiting.extend(gunzip.decompress(packed))
+            packed = gunzip.unused_data
+            if gunzip.eof:  # another member follows
+                gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         taken = bytes(waiting[:count])
         del waiting[:count]
         return taken
@@ -221,11 +247,24 @@ def decode_events(data: bytes) -> list[EventRow]:
     return _events.decode(data)
 
 
-def event_rows(path: Path) -> Iterator[EventRow]:
-    """The events of a file, by position."""
-    for name, data in frames(path):
+def event_rows(path: Path, after: int = 0) -> Iterator[EventRow]:
+    """The events of a file after a position, in order."""
+    begin = 0
+    if after:
+        known = [offset for first, offset in _index_of(path) if first <= after]
+        begin = known[-1] if known else 0
+    for name, data in frames(path, begin):
         if name == "events":
-            yield from _events.decode(data)
+            for row in _events.decode(data):
+                if row[0] > after:
+                    yield row
+
+
+def _index_of(path: Path) -> list[tuple[int, int]]:
+    with path.open("rb") as file:
+        file.seek(-TRAILER_LENGTH, os.SEEK_END)
+        begin = int(file.read(TRAILER_LENGTH).split()[1])
+    return msgspec.json.decode(next(frames(path, begin))[1], type=list[tuple[int, int]])
 
 
 def seal_rows(path: Path) -> Iterator[SealRow]:
@@ -233,11 +272,3 @@ def seal_rows(path: Path) -> Iterator[SealRow]:
     for name, data in frames(path):
         if name == "seals":
             yield from _seals.decode(data)
-
-
-def manifest(path: Path, kind: type[msgspec.Struct]) -> Any:
-    """What a file says of itself at its end."""
-    data = b""
-    for _, data in frames(path):  # noqa: B007 -- the last one
-        pass
-    return msgspec.json.decode(data, type=kind)

@@ -11,6 +11,9 @@ from billing.aggregates.keeping import MonthArchived
 from billing.commands.keeping import load_keeping
 from billing.keeping.container import EventRow, check, event_rows
 from billing.store import Recorded, Row, Store
+from billing.values import Refused
+
+FAR = 10_000  # positions: a file is then better read anew from near there
 
 
 class Past:
@@ -53,16 +56,30 @@ class Past:
 
     def at(self, positions: Collection[int]) -> Iterator[Row]:
         """The archived events at some positions, in order."""
-        first, last = min(positions), max(positions)
         wanted = set(positions)
+        first, last = min(wanted), max(wanted)
         for part in load_keeping(self._store).parts:
             if part.first_position <= last and part.last_position >= first:
-                check(self._folder / part.file, ("archive",), part.sha256)
-                for row in event_rows(self._folder / part.file):
-                    if row[0] > last:
-                        break
-                    if row[0] in wanted:
-                        yield _row(row)
+                yield from self._rows_at(part, sorted(wanted))
+
+    def _rows_at(self, part: MonthArchived, wanted: list[int]) -> Iterator[Row]:
+        path = self._folder / part.file
+        if not path.is_file():
+            raise Refused("There is no file %(file)s.", file=part.file)
+        runs: list[list[int]] = []
+        for position in wanted:
+            if part.first_position <= position <= part.last_position:
+                if runs and position - runs[-1][-1] <= FAR:
+                    runs[-1].append(position)
+                else:
+                    runs.append([position])
+        for run in runs:
+            asked = set(run)
+            for row in event_rows(path, run[0] - 1):
+                if row[0] > run[-1]:
+                    break
+                if row[0] in asked:
+                    yield _row(row)
 
     def _go_to(self, position: int) -> None:
         parts = load_keeping(self._store).parts
@@ -76,7 +93,7 @@ class Past:
         wanted = [part for part in parts if part.last_position > position]
         for part in wanted:
             check(self._folder / part.file, ("archive",), part.sha256)
-        files = [event_rows(self._folder / part.file) for part in wanted]
+        files = [event_rows(self._folder / part.file, position) for part in wanted]
         self._waiting.clear()
         self._rows = heapq.merge(*files, key=itemgetter(0))
         self._parts = parts

@@ -1,14 +1,16 @@
 """A month goes into a file, out of the database, and back: every number is compared."""
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from billing.aggregates.keeping import KeepingSet
 from billing.commands.keeping import load_keeping
 from billing.keeping.archive import archive, fault_of
 from billing.keeping.attach import attach, detach
-from billing.keeping.container import event_rows
+from billing.keeping.container import ROWS, Header, check, event_rows, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
 from billing.projections.reading.history import read_history
@@ -207,3 +209,15 @@ def test_a_full_disk_leaves_the_month_and_no_half_file(keeper: Keeper) -> None:
     assert months(keeper) == [MONTH, "2026-11"]
     assert list(keeper.archives.iterdir()) == []
     assert load_keeping(keeper.store).parts == ()
+
+
+def test_a_file_is_read_from_the_middle_as_from_its_beginning(tmp_path: Path) -> None:
+    written = [(3 * n, f"call:2026-10:d:{n}", 1, "CallRated.1", b"{}") for n in range(1, 30_000)]
+    path = tmp_path / "long.archive"
+    with writing(path, Header(kind="archive", made_at="")) as writer:
+        for begin in range(0, len(written), ROWS):
+            writer.add_rows("events", written[begin : begin + ROWS])
+        writer.finish(KeepingSet(months=1, backup_days=1, backups_kept=1))
+    check(path, ("archive",))
+    for after in (0, 1, 3, 29_999, 30_000, 30_001, 60_000, 89_997, 99_999):
+        assert list(event_rows(path, after)) == [row for row in written if row[0] > after]

@@ -187,7 +187,7 @@ def _said(kind: type[Any]) -> Callable[[Asked], Any]:
 
 ACTIONS = {
     "recharge": Action(
-        N_("Recharge"), N_("Recharge"), N_("The account was recharged."),
+        N_("Recharge the account"), N_("Recharge the account"), N_("The account was recharged."),
         accounts.recharge, _recharge,
     ),
     "adjust": Action(

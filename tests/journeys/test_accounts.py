@@ -101,10 +101,10 @@ def recharge(page: Page) -> None:
     page.get_by_role("link", name="Recharge", exact=True).click()
     page.fill("[name=amount]", "1e9")
     page.fill("[name=reason]", "Transfer")
-    page.get_by_role("button", name="Recharge").click()
+    page.get_by_role("button", name="Recharge the account").click()
     expect(page.locator(".field-problem")).to_contain_text("is not an amount")
     page.fill("[name=amount]", "50,00")
-    page.get_by_role("button", name="Recharge").click()
+    page.get_by_role("button", name="Recharge the account").click()
     expect(page.locator(".headline").first).to_contain_text("€50.00")
 
 

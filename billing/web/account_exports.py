@@ -1,26 +1,24 @@
 """The lists of accounts and of money as files: exactly what their filter shows."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, raw
+from sanic.response import HTTPResponse
 
 from billing.projections.reading import money, sub_accounts
-from billing.projections.reading.paging import Page, Place, decode_place
+from billing.projections.reading.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
-from billing.web.export_table import EXCEL, Column, CsvTable, Sheet, attachment, workbook
-from billing.web.i18n import gettext, language, set_language
+from billing.web.export_list import all_pages, send_list
+from billing.web.export_table import Column
+from billing.web.i18n import gettext
 from billing.web.movements import read_filter as read_movement_filter
 from billing.web.opening import list_of
-from billing.web.site import site_of
 from billing.web.sub_accounts import read_filter as read_sub_account_filter
 
 AT_ONCE = 2_000  # rows read at a time
 blueprint = Blueprint("account_exports")
-Read = Callable[[Any, Place | None], Awaitable[Page[Any]]]
 Row = list[Any]
 
 
@@ -87,44 +85,6 @@ def _sub_account_row(row: sub_accounts.SubAccountRow) -> Row:
     ]
 
 
-async def _pages(request: Request[Any, Any], read: Read, key: Any) -> AsyncIterator[list[Any]]:
-    """All rows of a list, by its own pages."""
-    place: Place | None = None
-    async with site_of(request).pool.connection() as connection:
-        while True:
-            found = await read(connection, place)
-            yield found.rows
-            if not found.after:
-                return
-            place = decode_place(found.after, "", key)
-
-
-async def _send(
-    request: Request[Any, Any],
-    name: str,
-    columns: list[Column],
-    pages: AsyncIterator[list[Row]],
-) -> HTTPResponse | None:
-    site, said = site_of(request), language()
-    if request.path.endswith(".csv"):
-        headers = attachment(f"{name}.csv")
-        response = await request.respond(content_type="text/csv; charset=utf-8", headers=headers)
-        writer = CsvTable(columns, site.zone)
-        await response.send(writer.head())
-        async for rows in pages:
-            await response.send(writer.rows(rows))
-        await response.eof()
-        return None
-    rows = [row async for some in pages for row in some]
-
-    def make() -> bytes:
-        set_language(said)
-        return workbook([Sheet(name, columns, rows)], [], site.zone)
-
-    data = await asyncio.to_thread(make)
-    return raw(data, 200, attachment(f"{name}.xlsx"), EXCEL)
-
-
 @blueprint.get("/movements/export.csv", name="movements_csv")
 @blueprint.get("/movements/export.xlsx", name="movements_excel")
 @admits(*EVERY_ROLE)
@@ -135,9 +95,9 @@ async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return money.list_movements(connection, wanted, place, AT_ONCE)
 
-    pages = _pages(request, read, money.KEY_TYPE)
+    pages = all_pages(request, read, money.KEY_TYPE)
     rows = ([_movement_row(row) for row in some] async for some in pages)
-    return await _send(request, gettext("Recharges"), _movement_columns(), rows)
+    return await send_list(request, gettext("Recharges"), _movement_columns(), rows)
 
 
 @blueprint.get("/user-accounts/export.csv", name="user_accounts_csv")
@@ -152,7 +112,7 @@ async def export_sub_accounts(request: Request[Any, Any]) -> HTTPResponse | None
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return sub_accounts.list_sub_accounts(connection, wanted, place, AT_ONCE)
 
-    pages = _pages(request, read, sub_accounts.KEY_TYPE)
+    pages = all_pages(request, read, sub_accounts.KEY_TYPE)
     rows = ([_sub_account_row(row) for row in some] async for some in pages)
     name = list_of(request)
-    return await _send(request, name, _sub_account_columns(wanted.kind), rows)
+    return await send_list(request, name, _sub_account_columns(wanted.kind), rows)

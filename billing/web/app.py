@@ -26,6 +26,7 @@ from billing.web import (
     importing,
     keeping,
     live,
+    logs,
     movements,
     opening,
     preferences,
@@ -85,6 +86,7 @@ MODULES = (
     system,
     keeping,
     backups,
+    logs,
 )
 blueprint = Blueprint("start")
 

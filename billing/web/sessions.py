@@ -27,7 +27,6 @@ insert into sessions (token_hash, administrator_id, csrf_token, created_at, seen
 values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(address)s,
  %(browser)s)"""
 REMOVE = "delete from sessions where token_hash = %s"
-REMOVE_EXPIRED = "delete from sessions where expires_at < %s"
 
 FIND_CREDENTIALS = """
 select c.administrator_id, c.password_hash
@@ -75,7 +74,6 @@ async def begin_session(
 ) -> str:
     """Open a session; the token that goes into the cookie and nowhere else."""
     token, now = secrets.token_urlsafe(32), datetime.now(UTC)
-    await connection.execute(REMOVE_EXPIRED, (now,))
     values = {
         "hash": hash_token(token),
         "administrator": administrator_id,

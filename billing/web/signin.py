@@ -18,6 +18,7 @@ from billing.web.access import (
 )
 from billing.web.i18n import gettext, ngettext
 from billing.web.pages import page
+from billing.web.sign_in_log import note, note_expired
 from billing.web.site import site_of
 
 SHORTEST = 12
@@ -45,6 +46,8 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
         site.by_address.wait_seconds(request.ip, now), site.by_account.wait_seconds(name, now)
     )
     if wait:
+        async with site.pool.connection() as connection:
+            await note(connection, request, "refused", name, reason="throttled")
         response = page(request, "signin.html", 429, next=after, name=name, error=_too_many(wait))
         response.headers["retry-after"] = str(wait)
         return response
@@ -52,12 +55,17 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
         found = await sessions.find_credentials(connection, name)
     fits = await site.passwords.verify(found and found[1], form_value(request, "password"))
     if not (found and fits):
+        known, reason = (found[0], "password") if found else ("", "name")
+        async with site.pool.connection() as connection:
+            await note(connection, request, "refused", name, administrator_id=known, reason=reason)
         error = gettext("The name or the password is wrong.")
         return page(request, "signin.html", 422, next=after, name=name, error=error)
     site.by_account.forget(name)
     browser = request.headers.get("user-agent", "")
     async with site.pool.connection() as connection:
+        await note_expired(connection)
         token = await sessions.begin_session(connection, found[0], request.ip, browser)
+        await note(connection, request, "signed_in", name, administrator_id=found[0])
     response = redirect(after, status=303)
     _set_session_cookie(request, response, token)
     return response
@@ -101,6 +109,8 @@ async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
     if session:
         async with site_of(request).pool.connection() as connection:
             await sessions.end_session(connection, session)
+            name, own_id = session.sign_in_name, session.administrator_id
+            await note(connection, request, "signed_out", name, administrator_id=own_id)
     response = redirect("/sign-in", status=303)
     _set_session_cookie(request, response, "")
     return response

@@ -1,0 +1,75 @@
+"""The log of operations: every event but those of calls, as who did what, when, from where."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+from psycopg.types.json import Jsonb
+
+from billing.aggregates.event import Event
+from billing.store import Recorded
+
+NAME = "operations"
+TABLES = ("operations",)
+
+ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+HIDDEN = {"digest", "sha256"}  # of secrets and files: they tell a reader nothing
+# Events that speak of the same thing: the one before tells what was changed.
+FAMILIES = {
+    "CompanyOpened": "company",
+    "CompanyChanged": "company",
+    "UserAccountOpened": "account",
+    "GatewayAccountOpened": "account",
+    "SubAccountRenamed": "account",
+    "LimitsSet": "limits",
+}
+CHANGES = ("Set", "Changed", "Assigned", "Named", "Bound", "Replaced", "Renamed", "Edited")
+PARTS = ("tenant", "extension", "trunk")  # of a stream: each has a history of its own
+
+
+def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    """Note what a batch says."""
+    rows = [_row(recorded) for recorded in batch]
+    if rows:
+        cursor.executemany(ADD, rows)
+
+
+def _row(recorded: Recorded) -> tuple[Any, ...]:
+    said, topic = recorded.envelope, recorded.topic.partition(".")[0]
+    fields = fields_of(recorded.event)
+    return (
+        recorded.position,
+        said.recorded_at,
+        said.actor,
+        said.address,
+        said.request_id,
+        recorded.stream,
+        recorded.stream.partition(":")[0],
+        topic,
+        _family(topic, fields),
+        Jsonb(fields),
+    )
+
+
+def _family(topic: str, fields: dict[str, Any]) -> str:
+    family = FAMILIES.get(topic, topic if topic.endswith(CHANGES) else "")
+    parts = [str(fields[part]) for part in PARTS if fields.get(part)]
+    return "/".join([family, *parts]) if family else ""
+
+
+def fields_of(event: Event) -> dict[str, Any]:
+    """What an event says, for people: plain values, and of lists how many they hold."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(type(event)):
+        value = getattr(event, field.name)
+        if field.name in HIDDEN or isinstance(value, msgspec.Struct):
+            continue
+        if isinstance(value, tuple | list | dict):
+            value = len(value)
+        elif isinstance(value, datetime | date):
+            value = value.isoformat()
+        if value not in (None, ""):
+            found[field.name] = value
+    return found

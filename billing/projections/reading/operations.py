@@ -1,0 +1,93 @@
+"""What the log of operations shows: a page of it, each with what was said before."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.values import Period
+
+KEY_TYPE = tuple[int]
+
+
+class OperationFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which operations; an empty field admits all."""
+
+    period: Period
+    zone: ZoneInfo
+    actor: str = ""
+    kind: str = ""  # of the object
+    text: str = ""  # part of the object's name or id
+
+
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    recorded_at: datetime
+    actor: str
+    address: str
+    stream: str
+    kind: str
+    topic: str
+    fields: dict[str, Any]
+    before: dict[str, Any] | None  # what was said of the same thing before
+    name: str  # of the object, or its id
+    currency: str  # of its amounts
+
+
+LIST = """
+select o.position, o.recorded_at, o.actor, o.address, o.stream, o.kind, o.topic, o.fields,
+ (select p.fields from operations p where o.family <> '' and p.stream = o.stream
+   and p.family = o.family and p.position < o.position order by p.position desc limit 1) as before,
+ coalesce(a.name, d.name, g.name, split_part(o.stream, ':', 2)) as name,
+ coalesce(a.currency, g.currency, '') as currency
+from operations o
+ left join accounts a on a.account = o.stream
+ left join devices d on o.kind = 'device' and d.device_id = split_part(o.stream, ':', 2)
+ left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)"""
+ACTORS = "select distinct actor from operations order by actor limit 500"
+KINDS = "select distinct kind from operations order by kind"
+
+
+def _where(wanted: OperationFilter) -> tuple[str, dict[str, Any]]:
+    begin, end = wanted.period.bounds(wanted.zone)
+    values: dict[str, Any] = {"begin": begin, "end": end, "part": like(wanted.text)}
+    where = "where o.recorded_at >= %(begin)s and o.recorded_at < %(end)s"
+    for field in ("actor", "kind"):
+        if value := getattr(wanted, field):
+            where += f" and o.{field} = %({field})s"
+            values[field] = value
+    if wanted.text:
+        where += (
+            " and (lower(coalesce(a.name, d.name, g.name, '')) like lower(%(part)s)"
+            " or o.stream like %(part)s or lower(o.fields::text) like lower(%(part)s))"
+        )
+    return where, values
+
+
+async def list_operations(
+    connection: AsyncConnection[Any], wanted: OperationFilter, place: Place | None, size: int
+) -> Page[OperationRow]:
+    """One page of the log, newest first."""
+    where, values = _where(wanted)
+    order = "desc"
+    if place:
+        sign, order = (">", "asc") if place.backwards else ("<", "desc")
+        where += f" and o.position {sign} %(key)s"
+        values["key"] = place.key[0]
+    async with connection.cursor(row_factory=class_row(OperationRow)) as cursor:
+        await cursor.execute(f"{LIST} {where} order by o.position {order} limit {size + 1}", values)
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.position,))
+
+
+async def operation_choices(
+    connection: AsyncConnection[Any],
+) -> tuple[list[str], list[str]]:
+    """Who there is, and what was ever changed, to choose from."""
+    actors = await (await connection.execute(ACTORS)).fetchall()
+    kinds = await (await connection.execute(KINDS)).fetchall()
+    return [row[0] for row in actors], [row[0] for row in kinds]

@@ -1,0 +1,172 @@
+"""The log of operations and the log of sign-ins: lists with filters, and their exports."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.projections.reading import operations, sign_ins
+from billing.web import words
+from billing.web.access import admits
+from billing.web.export_list import all_pages, send_list
+from billing.web.export_table import Column
+from billing.web.filters import Listing, choice, presets, read_listing, read_period
+from billing.web.i18n import gettext
+from billing.web.operation_words import changes, object_of, said
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+READERS = ("administrator", "auditor")
+blueprint = Blueprint("logs")
+
+
+def _operation_filter(
+    request: Request[Any, Any],
+) -> tuple[operations.OperationFilter, Listing]:
+    names = ("from", "to", "q", "actor", "kind")
+    listing = read_listing(request, names, operations.KEY_TYPE)
+    given, zone = listing.given, site_of(request).zone
+    return operations.OperationFilter(
+        period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
+        zone=zone,
+        actor=given.get("actor", ""),
+        kind=given.get("kind", ""),
+        text=given.get("q", ""),
+    ), listing
+
+
+@blueprint.get("/operations")
+@admits(*READERS)
+async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
+    """What was done, newest first: by whom, from where, before and after."""
+    wanted, listing = _operation_filter(request)
+    site = site_of(request)
+    async with site.pool.connection() as connection:
+        found = await operations.list_operations(connection, wanted, listing.place, PAGE_SIZE)
+        actors, kinds = await operations.operation_choices(connection)
+    today = datetime.now(UTC).astimezone(site.zone).date()
+    return page(
+        request,
+        "_operation_results.html" if is_partial(request) else "operations.html",
+        page="operations",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        actors=[(code, words.actor(code)) for code in actors],
+        kinds=[(code, words.word(words.OBJECTS, code)) for code in kinds],
+        presets=presets(today),
+        today=today,
+        path="/operations",
+        said=said,
+        changes=changes,
+        object_of=object_of,
+    )
+
+
+@blueprint.get("/operations/export.csv", name="operations_csv")
+@blueprint.get("/operations/export.xlsx", name="operations_excel")
+@admits(*READERS)
+async def export_operations(request: Request[Any, Any]) -> HTTPResponse | None:
+    """The operations of the filter."""
+    wanted, _ = _operation_filter(request)
+    columns = [
+        Column(gettext("Date and time"), "time", 24),
+        Column(gettext("By"), width=20),
+        Column(gettext("Address"), width=16),
+        Column(gettext("Object"), width=30),
+        Column(gettext("What happened"), width=34),
+        Column(gettext("Details"), width=80),
+        Column(gettext("Position"), "count", 12),
+    ]
+    pages = all_pages(
+        request,
+        lambda connection, place: operations.list_operations(connection, wanted, place, 1_000),
+        operations.KEY_TYPE,
+    )
+    rows = (
+        [
+            [
+                row.recorded_at,
+                words.actor(row.actor),
+                row.address,
+                f"{words.word(words.OBJECTS, row.kind)}: {row.name}",
+                said(row),
+                "; ".join(changes(row, wanted.zone)),
+                row.position,
+            ]
+            for row in some
+        ]
+        async for some in pages
+    )
+    return await send_list(request, gettext("Operations"), columns, rows)
+
+
+def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, Listing]:
+    listing = read_listing(request, ("from", "to", "q", "kind"), sign_ins.KEY_TYPE)
+    given, zone = listing.given, site_of(request).zone
+    return sign_ins.SignInFilter(
+        period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
+        zone=zone,
+        kind=choice(given, "kind", words.SIGN_INS),
+        text=given.get("q", ""),
+    ), listing
+
+
+@blueprint.get("/sign-ins")
+@admits(*READERS)
+async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
+    """Who came in, who was refused, who left, newest first."""
+    wanted, listing = _sign_in_filter(request)
+    site = site_of(request)
+    async with site.pool.connection() as connection:
+        found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
+    today = datetime.now(UTC).astimezone(site.zone).date()
+    return page(
+        request,
+        "_sign_in_results.html" if is_partial(request) else "sign_ins.html",
+        page="sign-ins",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        presets=presets(today),
+        today=today,
+        path="/sign-ins",
+    )
+
+
+@blueprint.get("/sign-ins/export.csv", name="sign_ins_csv")
+@blueprint.get("/sign-ins/export.xlsx", name="sign_ins_excel")
+@admits(*READERS)
+async def export_sign_ins(request: Request[Any, Any]) -> HTTPResponse | None:
+    """The sign-ins of the filter."""
+    wanted, _ = _sign_in_filter(request)
+    columns = [
+        Column(gettext("Date and time"), "time", 24),
+        Column(gettext("What happened"), width=20),
+        Column(gettext("Reason"), width=28),
+        Column(gettext("Name"), width=20),
+        Column(gettext("Address"), width=16),
+        Column(gettext("Browser"), width=60),
+    ]
+    pages = all_pages(
+        request,
+        lambda connection, place: sign_ins.list_sign_ins(connection, wanted, place, 1_000),
+        sign_ins.KEY_TYPE,
+    )
+    rows = (
+        [
+            [
+                row.at,
+                words.word(words.SIGN_INS, row.kind),
+                words.word(words.REFUSALS, row.reason),
+                row.sign_in_name,
+                row.address,
+                row.browser,
+            ]
+            for row in some
+        ]
+        async for some in pages
+    )
+    return await send_list(request, gettext("Sign-ins"), columns, rows)

@@ -1,0 +1,86 @@
+"""Says in words what an operation did, and what each of its fields was before."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.projections.reading.operations import OperationRow
+from billing.web import formats, words
+from billing.web.i18n import N_, gettext
+
+ACCOUNTS = ("company", "user", "gateway")
+FIELDS = {
+    "account": N_("account"),
+    "amount_micros": N_("amount"),
+    "area_code": N_("area code"),
+    "balance_micros": N_("balance"),
+    "closing_micros": N_("closing balance"),
+    "company_id": N_("company"),
+    "country": N_("country"),
+    "credit_limit_micros": N_("credit limit"),
+    "currency": N_("currency"),
+    "extension": N_("extension"),
+    "file": N_("file"),
+    "format": N_("format"),
+    "freeze_at_limit": N_("freezes at the limit"),
+    "group_id": N_("rate group"),
+    "language": N_("language"),
+    "limit_micros": N_("limit"),
+    "low_balance_micros": N_("warned below"),
+    "model": N_("model"),
+    "month": N_("month"),
+    "name": N_("name"),
+    "opening_micros": N_("opening balance"),
+    "own_wallet": N_("own balance"),
+    "payment": N_("payment"),
+    "rates": N_("rates"),
+    "reason": N_("reason"),
+    "reference": N_("reference"),
+    "role": N_("role"),
+    "rules": N_("rules"),
+    "sign_in_name": N_("sign-in name"),
+    "tenant": N_("tenant"),
+    "threshold_micros": N_("threshold"),
+    "time_zone": N_("time zone"),
+    "trunk": N_("trunk"),
+    "valid_from": N_("from"),
+    "warn_email": N_("e-mail for warnings"),
+}
+
+
+def said(row: OperationRow) -> str:
+    """What was done."""
+    return words.word(words.EVENTS, row.topic)
+
+
+def object_of(row: OperationRow) -> str:
+    """The address of what it was done to; empty where it has no page."""
+    return f"/accounts/{formats.segment(row.stream)}" if row.kind in ACCOUNTS else ""
+
+
+def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
+    """Each field, and what it was before where something was said before."""
+    told = []
+    before = row.before or {}
+    for field in dict.fromkeys((*row.fields, *before)):
+        now, then = row.fields.get(field), before.get(field)
+        if row.before is not None and now == then:
+            continue
+        name = words.word(FIELDS, field)
+        shown = _shown(field, now, row.currency, zone)
+        if row.before is None:
+            told.append(f"{name}: {shown}")
+        else:
+            told.append(f"{name}: {_shown(field, then, row.currency, zone)} → {shown}")
+    return told
+
+
+def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, int):
+        return formats.money(value, currency) if field.endswith("_micros") else str(value)
+    text = str(value or gettext("nothing"))
+    if field in ("valid_from", "filed_at") and value:
+        return formats.moment(datetime.fromisoformat(text), "d MMM y HH:mm", zone)
+    return words.word({"payment": words.PAYMENTS, "role": words.ROLES}.get(field, {}), text)

@@ -1,0 +1,41 @@
+"""Writes the log of sign-ins: who came in, who was refused and why, who left."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from sanic import Request
+
+from billing.web.sessions import LONGEST_BROWSER
+
+LONGEST_NAME = 100
+ADD = """
+insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
+values (%s, %s, %s, %s, %s, %s, %s)"""
+# A session that ran out is noticed when somebody signs in; it ended when it ran out.
+MOVE_EXPIRED = """
+with gone as (delete from sessions where expires_at < %s returning *)
+insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
+select gone.expires_at, 'expired', '', coalesce(c.sign_in_name, ''), gone.administrator_id,
+ gone.address, gone.browser
+from gone left join administrator_credentials c on c.administrator_id = gone.administrator_id"""
+
+
+async def note(
+    connection: AsyncConnection[Any],
+    request: Request[Any, Any],
+    kind: str,
+    name: str,
+    *,
+    administrator_id: str = "",
+    reason: str = "",
+) -> None:
+    """Add a line: signed_in, refused (with its reason), signed_out."""
+    browser = str(request.headers.get("user-agent", ""))[:LONGEST_BROWSER]
+    row = (kind, reason, name[:LONGEST_NAME], administrator_id, request.ip, browser)
+    await connection.execute(ADD, (datetime.now(UTC), *row))
+
+
+async def note_expired(connection: AsyncConnection[Any]) -> None:
+    """Move what ran out from the sessions to the log."""
+    await connection.execute(MOVE_EXPIRED, (datetime.now(UTC),))

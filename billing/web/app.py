@@ -38,6 +38,7 @@ from billing.web import (
     statistics,
     sub_accounts,
     system,
+    tester,
 )
 from billing.web.access import ANYONE, EVERY_ROLE, admits
 from billing.web.errors import install_error_pages
@@ -81,6 +82,7 @@ MODULES = (
     movements,
     rate_groups,
     prices,
+    tester,
     devices,
     corrections,
     system,

@@ -13,6 +13,7 @@ from billing.store import Store
 from billing.web.assets import Asset, load_assets
 from billing.web.export_jobs import Exports
 from billing.web.import_plans import Plans
+from billing.web.knowledge import Knowledge
 from billing.web.live import Arrivals
 from billing.web.pages import make_environment
 from billing.web.passwords import Passwords
@@ -36,6 +37,7 @@ class Site:
         self.arrivals = Arrivals(pool)
         self.exports = Exports()
         self.plans = Plans()
+        self.knowledge = Knowledge(store)
         self.replays = Replays(self.connect, store)
 
     def connect(self) -> psycopg.Connection[Any]:

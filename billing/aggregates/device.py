@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from ipaddress import ip_network
 from zoneinfo import available_timezones
 
 import msgspec
@@ -25,6 +26,32 @@ class DeviceRegistered(Event, frozen=True, kw_only=True):
     fallback_encoding: str = "cp1252"  # of records that are not UTF-8
 
 
+class DeviceChanged(Event, frozen=True, kw_only=True):
+    """Everything of a device that can be edited, as it is from now on."""
+
+    name: str
+    time_zone: str
+    country: str
+    area_code: str
+    model: str = ""
+    format: str = "auto"
+    columns: tuple[str, ...] = ()
+    fallback_encoding: str = "cp1252"
+    gateway_first: bool = False  # whether the trunk is asked before the extension who pays
+    allowed_addresses: tuple[str, ...] = ()  # addresses and networks it may submit from; () = any
+    silent_after_minutes: int = 0  # without a record for so long it is reported; 0 = never
+
+
+class DeviceDisabled(Event, frozen=True, kw_only=True):
+    """What it submits is refused from now on."""
+
+    reason: str
+
+
+class DeviceEnabled(Event, frozen=True, kw_only=True):
+    """It may submit again."""
+
+
 class TenantNamed(Event, frozen=True, kw_only=True):
     """On a hosted device: records of this account code, context or domain are this company's."""
 
@@ -40,6 +67,44 @@ class ExtensionAssigned(Event, frozen=True, kw_only=True):
     name: str = ""
     tenant: str = ""
     valid_from: datetime | None = None  # None: from the beginning
+
+
+class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One of many assignments."""
+
+    extension: str
+    account: str = ""
+    name: str = ""
+    tenant: str = ""
+    valid_from: datetime | None = None
+
+
+class ExtensionsAssigned(Event, frozen=True, kw_only=True):
+    """Many at once: an import is one event."""
+
+    entries: tuple[ExtensionEntry, ...]
+
+
+def entries_of(event: Event) -> tuple[ExtensionEntry, ...]:
+    """The assignments that an event tells, whether it is one of one or of many."""
+    if isinstance(event, ExtensionAssigned):
+        return (ExtensionEntry(**msgspec.structs.asdict(event)),)
+    return event.entries if isinstance(event, ExtensionsAssigned) else ()
+
+
+class ExtensionsRemoved(Event, frozen=True, kw_only=True):
+    """These are no extensions of the device, and never were."""
+
+    extensions: tuple[tuple[str, str], ...]  # (tenant, extension)
+
+
+class CascadeSet(Event, frozen=True, kw_only=True):
+    """Calls of this device go on through another one, which tells them again."""
+
+    upper: str  # the other device; "" = none any more
+    charged: str = "lower"  # whose record is charged: lower (this one's) or upper
+    start_seconds: int = 10  # by which the two may differ in when the call began
+    duration_seconds: int = 3  # and in how long it was
 
 
 class TrunkAssigned(Event, frozen=True, kw_only=True):
@@ -58,6 +123,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     company_id: str
     name: str
     time_zone: str
+    enabled: bool = True
     tenants: dict[str, str] = {}  # of a hosted device: tenant -> company
 
     def company_of(self, tenant: str) -> str:
@@ -70,6 +136,12 @@ def evolve(device: Device | None, event: Event) -> Device | None:
     match event:
         case DeviceRegistered():
             return Device(company_id=event.company_id, name=event.name, time_zone=event.time_zone)
+        case DeviceChanged(name=name, time_zone=time_zone) if device:
+            return msgspec.structs.replace(device, name=name, time_zone=time_zone)
+        case DeviceDisabled() if device:
+            return msgspec.structs.replace(device, enabled=False)
+        case DeviceEnabled() if device:
+            return msgspec.structs.replace(device, enabled=True)
         case TenantNamed(tenant=tenant, company_id=company_id) if device:
             tenants = {**device.tenants, tenant: company_id}
             return msgspec.structs.replace(device, tenants=tenants)
@@ -92,27 +164,86 @@ def register_device(
     """Register a device. `countries` are the ISO 3166 codes that exist."""
     if device:
         raise Refused("This device is already registered.")
-    if not name.strip():
+    event = DeviceRegistered(
+        company_id=company_id,
+        name=name.strip(),
+        time_zone=time_zone,
+        country=country,
+        area_code=area_code,
+        model=model,
+        format=record_format,
+    )
+    _check(event, countries)
+    return [event]
+
+
+def _check(told: DeviceRegistered | DeviceChanged, countries: Iterable[str]) -> None:
+    if not told.name.strip():
         raise Refused("A device needs a name.")
-    if time_zone not in available_timezones():
-        raise Refused("%(zone)s is not a time zone.", zone=time_zone)
-    if country not in countries:
-        raise Refused("%(code)s is not a country code.", code=country)
-    if area_code and not is_digits(area_code):
+    if told.time_zone not in available_timezones():
+        raise Refused("%(zone)s is not a time zone.", zone=told.time_zone)
+    if told.country not in countries:
+        raise Refused("%(code)s is not a country code.", code=told.country)
+    if told.area_code and not is_digits(told.area_code):
         raise Refused("An area code is digits only.")
-    if record_format not in FORMATS:
-        raise Refused("%(name)s is not a record format.", name=record_format)
-    return [
-        DeviceRegistered(
-            company_id=company_id,
-            name=name.strip(),
-            time_zone=time_zone,
-            country=country,
-            area_code=area_code,
-            model=model,
-            format=record_format,
-        )
-    ]
+    if told.format not in FORMATS:
+        raise Refused("%(name)s is not a record format.", name=told.format)
+
+
+def change_device(
+    device: Device, change: DeviceChanged, *, countries: Iterable[str]
+) -> list[Event]:
+    """Edit a device: everything that can be edited is told again."""
+    _check(change, countries)
+    for text in change.allowed_addresses:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise Refused(
+                "%(text)s is not an address. Write it like 192.0.2.7 or 192.0.2.0/24.", text=text
+            ) from error
+    if change.silent_after_minutes < 0:
+        raise Refused("A device is silent after a positive number of minutes.")
+    return [msgspec.structs.replace(change, name=change.name.strip())]
+
+
+def disable_device(device: Device, reason: str) -> list[Event]:
+    """Refuse what it submits."""
+    if not device.enabled:
+        raise Refused("This device is already disabled.")
+    if not reason.strip():
+        raise Refused("Say why the device is disabled.")
+    return [DeviceDisabled(reason=reason.strip())]
+
+
+def enable_device(device: Device) -> list[Event]:
+    """Let it submit again."""
+    if device.enabled:
+        raise Refused("This device is not disabled.")
+    return [DeviceEnabled()]
+
+
+def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> list[Event]:
+    """Assign many extensions by one event."""
+    if any(not entry.extension for entry in entries):
+        raise Refused("An extension needs a number.")
+    return [ExtensionsAssigned(entries=entries)] if entries else []
+
+
+def remove_extensions(device: Device, extensions: tuple[tuple[str, str], ...]) -> list[Event]:
+    """Take back extensions that were a mistake. To end one, give it back to the company."""
+    return [ExtensionsRemoved(extensions=extensions)] if extensions else []
+
+
+def set_cascade(device: Device, change: CascadeSet, *, device_id: str) -> list[Event]:
+    """Say through which device its calls go on."""
+    if change.upper == device_id:
+        raise Refused("A device can't be its own upper device.")
+    if change.charged not in ("lower", "upper"):
+        raise Refused("The record of the lower or of the upper device is charged.")
+    if min(change.start_seconds, change.duration_seconds) < 0:
+        raise Refused("A tolerance is not negative.")
+    return [change]
 
 
 def name_tenant(device: Device, *, tenant: str, company_id: str) -> list[Event]:
@@ -150,8 +281,19 @@ def assign_trunk(
     return [TrunkAssigned(trunk=trunk, account=account, valid_from=valid_from)]
 
 
-def set_route_prefixes(device: Device, rules: tuple[RoutePrefix, ...]) -> list[Event]:
+def set_route_prefixes(state: object, rules: tuple[RoutePrefix, ...]) -> list[Event]:
     """Replace the device's route prefixes; they are tried in their order, one applies."""
     if any(not is_digits(rule.prefix) for rule in rules):
         raise Refused("A route prefix is digits only.")
+    if any(not 0 <= rule.min_rest <= rule.max_rest for rule in rules):
+        raise Refused("The shortest rest of a route prefix is longer than the longest.")
+    prefixes = [rule.prefix for rule in rules]
+    if len(set(prefixes)) < len(prefixes):
+        raise Refused("The route prefix %(prefix)s is there twice.", prefix=_twice(prefixes))
+    if any(rule.replacement.startswith(rule.prefix) for rule in rules):
+        raise Refused("A replacement that begins with its own prefix would leave it in front.")
     return [RoutePrefixesSet(rules=rules)]
+
+
+def _twice(texts: list[str]) -> str:
+    return next(text for place, text in enumerate(texts) if text in texts[:place])

@@ -18,13 +18,6 @@ from billing.aggregates.account import (
     AccountUnfrozenByPolicy,
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
-from billing.aggregates.device import (
-    DeviceRegistered,
-    ExtensionAssigned,
-    RoutePrefixesSet,
-    TenantNamed,
-    TrunkAssigned,
-)
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.number_plan import (
@@ -46,6 +39,7 @@ from billing.aggregates.rate_group import (
     changes_of,
 )
 from billing.aggregates.user_account import UserAccountOpened
+from billing.commands.device_book import DeviceBook, Registration
 from billing.rating.context import (
     AccountProfile,
     Assignment,
@@ -56,7 +50,6 @@ from billing.rating.context import (
 from billing.rating.plan import NumberPlan
 from billing.rating.rates import RateGroup
 from billing.store import Store
-from billing.values import Refused
 
 CHUNK = 5_000
 
@@ -68,8 +61,7 @@ class Catalogue:
         self.position = 0
         self.pin_key = b""
         self.context = RatingContext()
-        self._devices: dict[str, DeviceProfile] = {}
-        self._registrations: dict[str, DeviceRegistered] = {}
+        self.devices = DeviceBook()
         self._plans: dict[str, PlanLayer | None] = {}
         self._handlers: dict[type, Callable[[str, str, Any], None]] = {
             CompanyOpened: self._open_company,
@@ -83,11 +75,7 @@ class Catalogue:
             AccountClosed: self._hold,
             AccountUnfrozen: self._release,
             AccountUnfrozenByPolicy: self._release,
-            DeviceRegistered: self._register_device,
-            TenantNamed: self._name_tenant,
-            ExtensionAssigned: self._assign_extension,
-            TrunkAssigned: self._assign_trunk,
-            RoutePrefixesSet: self._set_route_prefixes,
+            **self.devices.handlers(),
             RateGroupCreated: self._create_rate_group,
             RateGroupRenamed: self._rename_rate_group,
             RatesChanged: self._change_rates,
@@ -100,15 +88,11 @@ class Catalogue:
 
     def device(self, device_id: str) -> DeviceProfile:
         """The profile of a device. Refused if there is none."""
-        if device_id not in self._devices:
-            raise Refused("There is no device %(device)s.", device=device_id)
-        return self._devices[device_id]
+        return self.devices.profile(device_id)
 
-    def registration(self, device_id: str) -> DeviceRegistered:
+    def registration(self, device_id: str) -> Registration:
         """How the records of a device are to be read. Refused if there is none."""
-        if device_id not in self._registrations:
-            raise Refused("There is no device %(device)s.", device=device_id)
-        return self._registrations[device_id]
+        return self.devices.registration(device_id)
 
     def refresh(self, store: Store) -> None:
         """Take in what changed since the last time."""
@@ -149,34 +133,6 @@ class Catalogue:
         self, _: str, stream: str, event: UserAccountOpened | GatewayAccountOpened
     ) -> None:
         self.context.accounts[stream] = AccountProfile(own_wallet=event.own_wallet)
-
-    def _register_device(self, own_id: str, _: str, event: DeviceRegistered) -> None:
-        self._registrations[own_id] = event
-        self._devices[own_id] = DeviceProfile(
-            device_id=own_id,
-            company_id=event.company_id,
-            country=event.country,
-            area_code=event.area_code,
-        )
-
-    # The dicts of a profile are this catalogue's own: assigning 50,000 extensions copies none.
-
-    def _name_tenant(self, own_id: str, _: str, event: TenantNamed) -> None:
-        self._devices[own_id].tenants[event.tenant] = event.company_id
-
-    def _assign_extension(self, own_id: str, _: str, event: ExtensionAssigned) -> None:
-        extensions, key = self._devices[own_id].extensions, (event.tenant, event.extension)
-        assignment = Assignment(event.account, event.valid_from)
-        extensions[key] = (*extensions.get(key, ()), assignment)
-
-    def _assign_trunk(self, own_id: str, _: str, event: TrunkAssigned) -> None:
-        trunks = self._devices[own_id].trunks
-        assignment = Assignment(event.account, event.valid_from)
-        trunks[event.trunk] = (*trunks.get(event.trunk, ()), assignment)
-
-    def _set_route_prefixes(self, own_id: str, _: str, event: RoutePrefixesSet) -> None:
-        rules = tuple(sorted(event.rules, key=lambda rule: rule.order))
-        self._devices[own_id] = replace(self._devices[own_id], route_prefixes=rules)
 
     def _create_rate_group(self, own_id: str, _: str, event: RateGroupCreated) -> None:
         self.context.groups[own_id] = RateGroup(own_id, event.name, event.currency)

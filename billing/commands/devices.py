@@ -1,18 +1,23 @@
 """Commands on devices, and the credentials they submit with."""
 
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import count
 
 import msgspec
 import psycopg
 from babel import Locale
 
 from billing.aggregates import company, device
-from billing.aggregates.event import Envelope
+from billing.aggregates.event import Envelope, Event
 from billing.commands.deciding import decide, decide_new, existing
 from billing.passwords import generate_password, hash_password
 from billing.rating.numbers import RoutePrefix
 from billing.store import Store
 from billing.values import Refused
+
+GENERAL_PREFIXES = "route-prefixes:general"  # the stream of those that every device tries
 
 
 class RegisterDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +51,32 @@ class AssignTrunk(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: datetime | None = None
 
 
-class SetRoutePrefixes(msgspec.Struct, frozen=True, kw_only=True):
+class ChangeDevice(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
+    change: device.DeviceChanged
+
+
+class DisableDevice(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    reason: str
+
+
+class EnableDevice(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+
+
+class RemoveExtensions(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    extensions: tuple[tuple[str, str], ...]  # (tenant, extension)
+
+
+class SetCascade(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    change: device.CascadeSet
+
+
+class SetRoutePrefixes(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str  # "" = those that every device tries after its own
     rules: tuple[RoutePrefix, ...]
 
 
@@ -79,19 +108,79 @@ def register_device(store: Store, command: RegisterDevice, envelope: Envelope) -
     )
 
 
-def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelope) -> int:
-    """Assign many extensions of a device, all or none."""
-    return decide(
+def change_device(store: Store, command: ChangeDevice, envelope: Envelope) -> int:
+    """Edit a device."""
+    return _decide(
         store,
-        f"device:{command.device_id}",
-        device.evolve,
-        lambda state: [
-            event
-            for each in command.assignments
-            for event in device.assign_extension(state, **msgspec.structs.asdict(each))
-        ],
+        command.device_id,
+        lambda state: device.change_device(
+            state, command.change, countries=Locale("en").territories
+        ),
         envelope,
     )
+
+
+def disable_device(store: Store, command: DisableDevice, envelope: Envelope) -> int:
+    """Refuse what a device submits."""
+    return _decide(
+        store,
+        command.device_id,
+        lambda state: device.disable_device(state, command.reason),
+        envelope,
+    )
+
+
+def enable_device(store: Store, command: EnableDevice, envelope: Envelope) -> int:
+    """Let a device submit again."""
+    return _decide(store, command.device_id, device.enable_device, envelope)
+
+
+def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelope) -> int:
+    """Assign many extensions of a device, all or none, by one event."""
+    entries = tuple(
+        device.ExtensionEntry(**msgspec.structs.asdict(each)) for each in command.assignments
+    )
+    return _decide(
+        store,
+        command.device_id,
+        lambda state: (
+            device.assign_extension(state, **msgspec.structs.asdict(entries[0]))
+            if len(entries) == 1
+            else device.assign_extensions(state, entries)
+        ),
+        envelope,
+    )
+
+
+def remove_extensions(store: Store, command: RemoveExtensions, envelope: Envelope) -> int:
+    """Take back extensions that were a mistake."""
+    return _decide(
+        store,
+        command.device_id,
+        lambda state: device.remove_extensions(state, command.extensions),
+        envelope,
+    )
+
+
+def set_cascade(store: Store, command: SetCascade, envelope: Envelope) -> int:
+    """Say through which other device the calls of one go on."""
+    if command.change.upper:
+        existing(store, f"device:{command.change.upper}", device.evolve)
+    return _decide(
+        store,
+        command.device_id,
+        lambda state: device.set_cascade(state, command.change, device_id=command.device_id),
+        envelope,
+    )
+
+
+def _decide(
+    store: Store,
+    device_id: str,
+    decision: Callable[[device.Device], Sequence[Event]],
+    envelope: Envelope,
+) -> int:
+    return decide(store, f"device:{device_id}", device.evolve, decision, envelope)
 
 
 def assign_trunk(store: Store, command: AssignTrunk, envelope: Envelope) -> int:
@@ -108,7 +197,15 @@ def assign_trunk(store: Store, command: AssignTrunk, envelope: Envelope) -> int:
 
 
 def set_route_prefixes(store: Store, command: SetRoutePrefixes, envelope: Envelope) -> int:
-    """Replace the route prefixes of a device."""
+    """Replace the route prefixes of a device, or of all."""
+    if not command.device_id:
+        return decide_new(
+            store,
+            GENERAL_PREFIXES,
+            device.evolve,
+            lambda state: device.set_route_prefixes(state, command.rules),
+            envelope,
+        )
     return decide(
         store,
         f"device:{command.device_id}",
@@ -129,6 +226,36 @@ def name_tenant(store: Store, command: NameTenant, envelope: Envelope) -> int:
             state, tenant=command.tenant, company_id=command.company_id
         ),
         envelope,
+    )
+
+
+def rotate_device_password(
+    connection: psycopg.Connection, device_id: str, account: str, overlap_hours: int
+) -> tuple[str, str]:
+    """A new account and password for a device; `account` goes on for some hours beside it."""
+    stem = re.sub(r"-[0-9]+$", "", account)
+    with connection.transaction():
+        updated = connection.execute(
+            "update device_credentials set valid_until = now() + make_interval(hours => %s)"
+            " where account = %s and device_id = %s"
+            " and (valid_until is null or valid_until > now()) returning account",
+            (overlap_hours, account, device_id),
+        ).fetchall()
+        if not updated:
+            raise Refused("This account is no longer valid.")
+        taken = connection.execute(
+            "select account from device_credentials where starts_with(account, %s)", (stem,)
+        ).fetchall()
+        names = {row[0] for row in taken}
+        fresh = next(name for n in count(2) if (name := f"{stem}-{n}") not in names)
+        return fresh, issue_device_password(connection, device_id, fresh)
+
+
+def revoke_device_account(connection: psycopg.Connection, device_id: str, account: str) -> None:
+    """Let an account of a device end at once."""
+    connection.execute(
+        "update device_credentials set valid_until = now() where account = %s and device_id = %s",
+        (account, device_id),
     )
 
 

@@ -8,18 +8,20 @@ makes large batches, and no timer is needed.
 import asyncio
 import queue
 import threading
+import time
 from concurrent.futures import Future
 
 import msgspec
 
-from billing.aggregates.device import DeviceRegistered
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
+from billing.commands.device_book import Registration
 from billing.interpreter import keep_for_good
 from billing.store import Store
 from billing.values import Refused
 
 MOST = 2_000  # records in one append: beyond it an append gains nothing (docs/architecture.md)
+FRESH_SECONDS = 1.0  # how long a device is believed to be as the catalogue has it
 WAITING = 1_000  # submissions that may wait; the next is told to come again
 
 
@@ -46,6 +48,7 @@ class Batcher:
         self._store = store
         self._catalogue = Catalogue()
         self._queue: queue.Queue[Waiting | None] = queue.Queue(WAITING)
+        self._refreshed_at = 0.0
         self._thread = threading.Thread(target=self._run, name="writer")
 
     def start(self) -> None:
@@ -59,13 +62,20 @@ class Batcher:
         self._queue.put(None)
         self._thread.join()
 
-    async def registration(self, device_id: str) -> DeviceRegistered:
-        """How the records of a device are to be read. Raises Refused, or Busy."""
+    async def registration(self, device_id: str, address: str) -> Registration:
+        """How the records of a device are to be read.
+
+        Raises Refused for one that may not submit, or not from this address; or Busy.
+        """
+        if time.monotonic() - self._refreshed_at > FRESH_SECONDS:
+            await self._enqueue(None)  # it may have been changed in the meantime
         try:
+            self._catalogue.devices.refuse_unless_admitted(device_id, address)
             return self._catalogue.registration(device_id)
         except Refused:
-            await self._enqueue(None)  # it may have been registered a moment ago
-            return self._catalogue.registration(device_id)
+            await self._enqueue(None)  # or been registered or enabled a moment ago
+        self._catalogue.devices.refuse_unless_admitted(device_id, address)
+        return self._catalogue.registration(device_id)
 
     async def submit(self, command: SubmitCalls) -> list[Receipt]:
         """What became of each record, once committed. Raises Busy, or what the append raised."""
@@ -104,6 +114,7 @@ class Batcher:
     def _write(self, batch: list[Waiting]) -> None:
         live = [each for each in batch if each.receipts.set_running_or_notify_cancel()]
         commands = [each.command for each in live if each.command]
+        self._refreshed_at = time.monotonic()
         try:
             receipts = iter(submit(self._store, self._catalogue, commands))
         except Exception as error:  # noqa: BLE001 -- whatever it was, each sender must hear of it

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import logging
+from collections import Counter
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,6 +22,7 @@ from billing.database import Database
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
 from billing.ingest.formats import SourceProfile, Unacceptable, profile_of, read_body
+from billing.ingest.submission_log import Noted, SubmissionLog
 from billing.rating.cdr import CallRecord
 from billing.store import Store
 from billing.values import Refused, new_id
@@ -79,6 +81,8 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
         app.ctx.pool = await database.open_async()
         app.ctx.doorkeeper = Doorkeeper(app.ctx.pool)
         app.ctx.batcher = Batcher(app.ctx.store)
+        app.ctx.log = SubmissionLog(app.ctx.pool)
+        app.ctx.log.start()
         await asyncio.to_thread(app.ctx.batcher.start)
         logger.info("submission interface on http://%s:%s", config.bind_address, config.cdr_port)
 
@@ -86,10 +90,18 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
     async def stop(app: Sanic) -> None:  # type: ignore[type-arg]
         # After the requests in flight, which wait for the batcher.
         await asyncio.to_thread(app.ctx.batcher.close)
+        await app.ctx.log.close()
         await app.ctx.pool.close()
         app.ctx.store.close()
 
+    app.on_response(note_submission)  # type: ignore[no-untyped-call]
     return app
+
+
+async def note_submission(request: Request, response: HTTPResponse) -> None:
+    """Keep for the device's page what became of a submission."""
+    if request.method == "POST":
+        request.app.ctx.log.add(request, response)
 
 
 async def health(_: Request) -> HTTPResponse:
@@ -99,7 +111,8 @@ async def health(_: Request) -> HTTPResponse:
 
 async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: ARG001 -- the sender's own bookkeeping: the body tells its format itself
     """Take in the records of a body; 200 with what became of each, after the commit."""
-    device_id = await _admit(request)
+    noted = request.ctx.noted = Noted()
+    device_id = await _admit(request, noted)
     if device_id is None:
         return _problem(401, "Wrong account or password", headers=CHALLENGE)
     envelope = Envelope(
@@ -109,7 +122,7 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
         request_id=new_id(),
     )
     batcher = request.app.ctx.batcher
-    profile = profile_of(await batcher.registration(device_id))
+    profile = profile_of(await batcher.registration(device_id, request.ip))
     if len(request.body) > QUICK_BYTES:
         records = await asyncio.to_thread(_read, request, profile, envelope.recorded_at)
     else:
@@ -117,7 +130,10 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
     if len(records) > MOST_RECORDS:
         raise Unacceptable(413, f"At most {MOST_RECORDS} records in one body.")
     command = SubmitCalls(device_id=device_id, records=records, envelope=envelope)
-    return _answer(envelope.request_id, await batcher.submit(command))
+    receipts = await batcher.submit(command)
+    noted.counts = Counter(receipt.status for receipt in receipts)
+    noted.detail = ", ".join(sorted({receipt.reason for receipt in receipts if receipt.reason}))
+    return _answer(envelope.request_id, receipts)
 
 
 def _read(request: Request, profile: SourceProfile, received_at: datetime) -> list[CallRecord]:
@@ -130,7 +146,7 @@ def _read(request: Request, profile: SourceProfile, received_at: datetime) -> li
     )
 
 
-async def _admit(request: Request) -> str | None:
+async def _admit(request: Request, noted: Noted) -> str | None:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -138,7 +154,9 @@ async def _admit(request: Request) -> str | None:
         account, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
+    noted.account = account
     device: str | None = await request.app.ctx.doorkeeper.admit(account, password, request.ip)
+    noted.device_id = device or ""
     return device
 
 

@@ -3,7 +3,7 @@
 Their events are few beside calls, so each is one statement, sent together at the end of a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ from billing.aggregates.company import (
     RateGroupBound,
     opening_credit,
 )
-from billing.aggregates.device import ExtensionAssigned, TrunkAssigned
+from billing.aggregates.device import TrunkAssigned, entries_of
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.statement import StatementClosed
@@ -54,7 +54,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Follow the accounts."""
     if opened := [row for recorded in batch if (row := _opened(recorded))]:
         cursor.executemany(OPEN, opened)
-    if given := [row for recorded in batch if (row := _given(recorded))]:
+    if given := [row for recorded in batch for row in _given(recorded)]:
         cursor.executemany(GIVE, given)
     if bound := [row for recorded in batch if (row := _bound(recorded))]:
         cursor.executemany(BIND, bound)
@@ -107,18 +107,15 @@ def _opened(recorded: Recorded) -> tuple[Any, ...]:
             return ()
 
 
-def _given(recorded: Recorded) -> tuple[Any, ...]:
-    """The row of an extension or trunk that changed hands; empty for any other event."""
-    device_id = recorded.stream.partition(":")[2]
-    match recorded.event:
-        case ExtensionAssigned() as event:
-            line = (event.tenant, event.extension, "extension")
-            return (device_id, *line, recorded.position, event.account, event.valid_from)
-        case TrunkAssigned() as event:
-            line = ("", event.trunk, "trunk")
-            return (device_id, *line, recorded.position, event.account, event.valid_from)
-        case _:
-            return ()
+def _given(recorded: Recorded) -> Iterator[tuple[Any, ...]]:
+    """The rows of extensions or of a trunk that changed hands; none for any other event."""
+    device_id, event = recorded.stream.partition(":")[2], recorded.event
+    if isinstance(event, TrunkAssigned):
+        line = ("", event.trunk, "trunk")
+        yield (device_id, *line, recorded.position, event.account, event.valid_from)
+    for entry in entries_of(event):
+        line = (entry.tenant, entry.extension, "extension")
+        yield (device_id, *line, recorded.position, entry.account, entry.valid_from)
 
 
 def _changed(event: Event) -> dict[str, Any]:

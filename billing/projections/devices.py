@@ -1,27 +1,58 @@
-"""Devices: what they are, how many extensions they have, when a record last came in."""
+"""Devices: what they are, their extensions, when records came in and how late."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from psycopg import Cursor
 
-from billing.aggregates.call import CallRated, CallSuspended, CallVoided
-from billing.aggregates.device import DeviceRegistered, ExtensionAssigned
+from billing.aggregates.call import CallRated, CallReceived, CallSuspended, CallVoided
+from billing.aggregates.device import (
+    DeviceChanged,
+    DeviceDisabled,
+    DeviceEnabled,
+    DeviceRegistered,
+    ExtensionAssigned,
+    ExtensionEntry,
+    ExtensionsAssigned,
+    ExtensionsRemoved,
+    entries_of,
+)
 from billing.store import Recorded
 
 NAME = "devices"
-TABLES = ("devices", "device_extensions")
+TABLES = ("devices", "device_hours", "device_extensions", "extension_assignments")
 
 REGISTER = """
 insert into devices (device_id, name, model, company_id, time_zone, country, area_code, format,
-  enabled, extensions, last_cdr_at, calls, suspended)
-values (%s, %s, %s, %s, %s, %s, %s, %s, true, 0, null, 0, 0)"""
+  columns, fallback_encoding, enabled, extensions, last_cdr_at, calls, suspended)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true, 0, null, 0, 0)"""
+CHANGE = """
+update devices set name = %(name)s, model = %(model)s, time_zone = %(time_zone)s,
+  country = %(country)s, area_code = %(area_code)s, format = %(format)s,
+  columns = %(columns)s, fallback_encoding = %(fallback_encoding)s,
+  gateway_first = %(gateway_first)s, allowed_addresses = %(allowed_addresses)s,
+  silent_after_minutes = %(silent_after_minutes)s
+where device_id = %(device_id)s"""
+ENABLE = "update devices set enabled = %s, disabled_reason = %s where device_id = %s"
 ASSIGN = """
-insert into device_extensions (device_id, tenant, extension, account, name)
-select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+insert into device_extensions (device_id, tenant, extension, account, name, valid_from)
+select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
 on conflict (device_id, tenant, extension) do update
-  set account = excluded.account, name = excluded.name"""
+  set account = excluded.account, name = excluded.name, valid_from = excluded.valid_from"""
+KEEP_ASSIGNMENTS = """
+insert into extension_assignments (device_id, tenant, extension, valid_from, account, name,
+  assigned_at)
+select device_id, tenant, extension, coalesce(valid_from, '-infinity'), account, name, assigned_at
+from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
+  %s::timestamptz[])
+  as new (device_id, tenant, extension, valid_from, account, name, assigned_at)
+on conflict (device_id, tenant, extension, valid_from) do update
+  set account = excluded.account, name = excluded.name, assigned_at = excluded.assigned_at"""
+REMOVE = """
+delete from {table} as gone using unnest(%s::text[], %s::text[]) as given (tenant, extension)
+where gone.device_id = %s and gone.tenant = given.tenant and gone.extension = given.extension"""
 COUNT_EXTENSIONS = """
 update devices set extensions =
   (select count(*) from device_extensions as own where own.device_id = devices.device_id)
@@ -32,37 +63,140 @@ update devices set calls = devices.calls + new.calls, suspended = devices.suspen
 from unnest(%s::text[], %s::int8[], %s::int8[], %s::timestamptz[])
   as new (device_id, calls, suspended, last_cdr_at)
 where devices.device_id = new.device_id"""
+ADD_HOURS = """
+insert into device_hours as known (device_id, hour, records, suspended, least_delay_ms)
+select * from unnest(%s::text[], %s::timestamptz[], %s::int8[], %s::int8[], %s::int8[])
+on conflict (device_id, hour) do update set records = known.records + excluded.records,
+  suspended = known.suspended + excluded.suspended,
+  least_delay_ms = least(known.least_delay_ms, excluded.least_delay_ms)"""
+MILLISECOND = timedelta(milliseconds=1)
+Key = tuple[str, str, str]  # device, tenant, extension
+
+
+class Count(msgspec.Struct):
+    """What a batch says of a device."""
+
+    calls: int = 0
+    suspended: int = 0
+    last: datetime | None = None
+
+
+class Hour(msgspec.Struct):
+    """What a batch says of a device's hour."""
+
+    records: int = 0
+    suspended: int = 0
+    least_delay_ms: int | None = None
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Follow the devices and count their records."""
-    counts: dict[str, tuple[int, int, datetime | None]] = {}
-    assigned: dict[tuple[str, str, str], tuple[str, str]] = {}
+    counts: dict[str, Count] = {}
+    hours: dict[tuple[str, datetime], Hour] = {}
+    extensions: list[Recorded] = []
     for recorded in batch:
-        device_id = recorded.stream.partition(":")[2]
         match recorded.event:
             case (CallRated() | CallSuspended()) as event if recorded.version == 1:
-                calls, suspended, _ = counts.get(event.device_id, (0, 0, None))
-                suspended += isinstance(event, CallSuspended)
-                last = recorded.envelope.recorded_at
-                counts[event.device_id] = calls + 1, suspended, last
+                _count(counts, hours, event, recorded.envelope.recorded_at)
             case (CallRated() | CallVoided()) as event if _was_suspended(event):
-                count = counts.get(event.device_id, (0, 0, None))
-                counts[event.device_id] = count[0], count[1] - 1, count[2]
-            case DeviceRegistered() as event:
-                place = (event.company_id, event.time_zone, event.country, event.area_code)
-                row = (device_id, event.name, event.model, *place, event.format)
-                cursor.execute(REGISTER, row)
-            case ExtensionAssigned() as event:
-                key = (device_id, event.tenant, event.extension)
-                assigned[key] = (event.account, event.name)
-    if assigned:
-        extensions = [(*key, *value) for key, value in assigned.items()]
-        cursor.execute(ASSIGN, [list(column) for column in zip(*extensions, strict=True)])
-        cursor.execute(COUNT_EXTENSIONS, (list({key[0] for key in assigned}),))
+                counts.setdefault(event.device_id, Count()).suspended -= 1
+            case ExtensionAssigned() | ExtensionsAssigned() | ExtensionsRemoved():
+                extensions.append(recorded)
+            case DeviceRegistered() | DeviceChanged() | DeviceDisabled() | DeviceEnabled():
+                _follow(cursor, recorded)
+    if extensions:
+        _assign(cursor, extensions)
     if counts:
-        rows = [(device_id, *count) for device_id, count in counts.items()]
-        cursor.execute(ADD_CALLS, [list(column) for column in zip(*rows, strict=True)])
+        rows = [(key, each.calls, each.suspended, each.last) for key, each in counts.items()]
+        cursor.execute(ADD_CALLS, _columns(rows))
+    if hours:
+        cursor.execute(
+            ADD_HOURS,
+            _columns(
+                (*key, each.records, each.suspended, each.least_delay_ms)
+                for key, each in hours.items()
+            ),
+        )
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _follow(cursor: Cursor[Any], recorded: Recorded) -> None:
+    device_id = recorded.stream.partition(":")[2]
+    match recorded.event:
+        case DeviceRegistered() as event:
+            place = (event.company_id, event.time_zone, event.country, event.area_code)
+            read = (event.format, list(event.columns), event.fallback_encoding)
+            cursor.execute(REGISTER, (device_id, event.name, event.model, *place, *read))
+        case DeviceChanged() as event:
+            values = msgspec.structs.asdict(event) | {"device_id": device_id}
+            values["columns"] = list(event.columns)
+            values["allowed_addresses"] = list(event.allowed_addresses)
+            cursor.execute(CHANGE, values)
+        case DeviceDisabled(reason=reason):
+            cursor.execute(ENABLE, (False, reason, device_id))
+        case DeviceEnabled():
+            cursor.execute(ENABLE, (True, "", device_id))
+
+
+def _count(
+    counts: dict[str, Count],
+    hours: dict[tuple[str, datetime], Hour],
+    event: CallReceived,
+    received_at: datetime,
+) -> None:
+    suspended = isinstance(event, CallSuspended)
+    count = counts.get(event.device_id)
+    if count is None:
+        count = counts[event.device_id] = Count()
+    count.calls += 1
+    count.suspended += suspended
+    count.last = received_at
+    key = event.device_id, received_at.replace(minute=0, second=0, microsecond=0)
+    hour = hours.get(key)
+    if hour is None:
+        hour = hours[key] = Hour()
+    hour.records += 1
+    hour.suspended += suspended
+    if event.cdr.ended_at:
+        delay_ms = (received_at - event.cdr.ended_at) // MILLISECOND
+        if hour.least_delay_ms is None or delay_ms < hour.least_delay_ms:
+            hour.least_delay_ms = delay_ms
+
+
+def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
+    """Write assignments; a removal between them comes in its order."""
+    assigned: dict[Key, ExtensionEntry] = {}
+    history: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for recorded in batch:
+        device_id, event = recorded.stream.partition(":")[2], recorded.event
+        if isinstance(event, ExtensionsRemoved):
+            _write(cursor, assigned, history)
+            assigned, history = {}, {}
+            keys = _columns(event.extensions)
+            for table in ("device_extensions", "extension_assignments"):
+                cursor.execute(REMOVE.format(table=table), (*keys, device_id))
+        for entry in entries_of(event):
+            key = (device_id, entry.tenant, entry.extension)
+            assigned[key] = entry
+            told = (entry.account, entry.name, recorded.envelope.recorded_at)
+            history[*key, entry.valid_from] = told
+    _write(cursor, assigned, history)
+    cursor.execute(COUNT_EXTENSIONS, ([each.stream.partition(":")[2] for each in batch],))
+
+
+def _write(
+    cursor: Cursor[Any],
+    assigned: dict[Key, ExtensionEntry],
+    history: dict[tuple[Any, ...], tuple[Any, ...]],
+) -> None:
+    if not assigned:
+        return
+    rows = [(*key, each.account, each.name, each.valid_from) for key, each in assigned.items()]
+    cursor.execute(ASSIGN, _columns(rows))
+    cursor.execute(KEEP_ASSIGNMENTS, _columns((*key, *told) for key, told in history.items()))
 
 
 def _was_suspended(event: CallRated | CallVoided) -> bool:

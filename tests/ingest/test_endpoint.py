@@ -3,14 +3,21 @@
 import asyncio
 import gzip
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
+from billing.aggregates.device import DeviceChanged
+from billing.commands import devices
+from billing.ingest.batcher import FRESH_SECONDS
+from billing.ingest.submission_log import FLUSH_SECONDS
+from billing.setup import said_here
 from billing.store import Store
 from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
 
@@ -116,6 +123,46 @@ def test_a_device_registered_a_moment_ago_may_submit(
     install(database_url, "second", "second")
     response = httpx.post(address + PATH, content=record(1), auth=("second", PASSWORD))
     assert statuses(response) == ["accepted"]  # the same key of another device is another call
+
+
+def test_a_disabled_device_and_a_foreign_address_are_refused_with_the_reason(
+    client: httpx.Client, store: Store, database_url: str
+) -> None:
+    client.post(PATH, content=record(1))
+    said = said_here()
+    change = DeviceChanged(
+        name="pbx",
+        time_zone="UTC",
+        country="ES",
+        area_code="91",
+        allowed_addresses=("192.0.2.0/24",),
+    )
+    devices.change_device(store, devices.ChangeDevice(device_id="pbx", change=change), said)
+    time.sleep(FRESH_SECONDS)
+    foreign = client.post(PATH, content=record(2))
+    assert (foreign.status_code, "127.0.0.1" in foreign.text) == (403, True)
+    local = msgspec.structs.replace(change, allowed_addresses=("127.0.0.0/8",))
+    devices.change_device(store, devices.ChangeDevice(device_id="pbx", change=local), said)
+    assert statuses(client.post(PATH, content=record(2))) == ["accepted"]
+    devices.disable_device(store, devices.DisableDevice(device_id="pbx", reason="sold"), said)
+    time.sleep(FRESH_SECONDS)
+    disabled = client.post(PATH, content=record(3))
+    assert (disabled.status_code, "sold" in disabled.text) == (403, True)
+    devices.enable_device(store, devices.EnableDevice(device_id="pbx"), said)
+    assert statuses(client.post(PATH, content=record(3))) == ["accepted"]
+    time.sleep(2 * FLUSH_SECONDS)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "select status, device_id, accepted, detail from submissions order by id"
+        ).fetchall()
+    assert [row[:3] for row in found] == [
+        (200, "pbx", 1),
+        (403, "pbx", 0),
+        (200, "pbx", 1),
+        (403, "pbx", 0),
+        (200, "pbx", 1),
+    ]
+    assert found[3][3] == "This device is disabled: sold"
 
 
 def test_a_body_that_cannot_be_taken_in_is_refused_with_words(client: httpx.Client) -> None:

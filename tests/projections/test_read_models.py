@@ -1,20 +1,32 @@
 """Events become rows: what each read model says, and that it says so however it was fed."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.aggregates.call import CallRated
+from billing.aggregates.device import (
+    DeviceChanged,
+    DeviceDisabled,
+    ExtensionAssigned,
+    ExtensionEntry,
+    ExtensionsAssigned,
+    ExtensionsRemoved,
+)
 from billing.projections import runner as running
 from billing.projections.runner import Runner
 from billing.store import Store
 from billing.values import Refused
 from tests.projections.sample import (
     INSTALLATION,
+    SAID,
+    ZONE,
     append,
     charges,
     conflicting,
@@ -121,6 +133,35 @@ def test_what_is_suspended_at_a_device_is_counted_down_once_it_is_settled(
     append(store, [(stream(events[1]), voided(events[1]))])
     projected.catch_up()
     assert ask(database_url, "select calls, suspended from devices") == [(3, 1)]
+
+
+def test_a_device_shows_what_it_was_told_last_and_how_late_it_sends(
+    database_url: str, store: Store, projected: Runner
+) -> None:
+    event = received(1, 18_000)
+    assert isinstance(event, CallRated)
+    received_at = SAID.recorded_at
+    ended = msgspec.structs.replace(event.cdr, ended_at=received_at + timedelta(seconds=90))
+    append(store, [(stream(event), msgspec.structs.replace(event, cdr=ended))])
+    many = ExtensionsAssigned(
+        entries=(
+            ExtensionEntry(extension="101", name="Ana", valid_from=received_at),
+            ExtensionEntry(extension="102", tenant="t"),
+        )
+    )
+    changed = DeviceChanged(
+        name="New", time_zone=ZONE, country="ES", area_code="91", allowed_addresses=("192.0.2.1",)
+    )
+    own = "device:pbx"
+    append(store, [(own, ExtensionAssigned(extension="101")), (own, many), (own, changed)])
+    append(store, [(own, ExtensionsRemoved(extensions=(("t", "102"),)))])
+    append(store, [(own, DeviceDisabled(reason="sold"))])
+    projected.catch_up()
+    query = "select name, allowed_addresses, extensions, enabled, disabled_reason from devices"
+    assert ask(database_url, query) == [("New", ["192.0.2.1"], 1, False, "sold")]
+    assert ask(database_url, "select records, least_delay_ms from device_hours") == [(1, -90_000)]
+    query = "select extension, name, valid_from > '-infinity' from extension_assignments order by 3"
+    assert ask(database_url, query) == [("101", "", False), ("101", "Ana", True)]
 
 
 def test_conflicts_are_counted_beside_the_call(

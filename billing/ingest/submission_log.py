@@ -1,0 +1,116 @@
+"""The last submissions of each device and what became of them, kept for people who install one."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+import psycopg_pool
+from sanic import HTTPResponse, Request
+
+FLUSH_SECONDS = 0.5
+MOST_A_FLUSH = 10  # of one device: a busy one needs no more to be seen at work
+KEPT = 300  # of one device
+PRUNE_EVERY = 120  # flushes
+COUNTS = ("accepted", "duplicate", "conflict", "suspended")
+LONGEST = 300  # characters of a detail
+
+ADD = """
+insert into submissions (at, device_id, account, address, status, bytes, accepted, duplicate,
+  conflict, suspended, detail)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+PRUNE = """
+delete from submissions as old using (
+  select id, row_number() over (partition by device_id order by id desc) as place from submissions
+) as placed where placed.id = old.id and placed.place > %s"""
+
+logger = logging.getLogger("billing.ingest")
+
+
+class Noted(msgspec.Struct):
+    """What a submission says of itself while it is dealt with."""
+
+    device_id: str = ""
+    account: str = ""
+    counts: dict[str, int] = {}
+    detail: str = ""
+
+
+class SubmissionLog:
+    """Gathers in memory, writes twice a second: no submission waits for it."""
+
+    def __init__(self, pool: psycopg_pool.AsyncConnectionPool) -> None:
+        self._pool = pool
+        self._waiting: list[tuple[Any, ...]] = []
+        self._taken: Counter[str] = Counter()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._flush()
+
+    def add(self, request: Request, response: HTTPResponse) -> None:
+        """Note a submission that was answered."""
+        noted: Noted = getattr(request.ctx, "noted", None) or Noted()
+        if self._taken[noted.device_id] >= MOST_A_FLUSH:
+            return
+        self._taken[noted.device_id] += 1
+        counts = [noted.counts.get(name, 0) for name in COUNTS]
+        self._waiting.append(
+            (
+                datetime.now(UTC),
+                noted.device_id,
+                _printable(noted.account),
+                request.ip,
+                response.status,
+                len(request.body or b""),
+                *counts,
+                _printable(noted.detail or _problem(response)),
+            )
+        )
+
+    async def _run(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            turn += 1
+            try:
+                await self._flush()
+                if turn % PRUNE_EVERY == 1:
+                    async with self._pool.connection() as connection:
+                        await connection.execute(PRUNE, (KEPT,))
+            except psycopg.Error:
+                logger.exception("the log of submissions was not written")
+
+    async def _flush(self) -> None:
+        rows, self._waiting, self._taken = self._waiting, [], Counter()
+        if rows:
+            async with self._pool.connection() as connection, connection.cursor() as cursor:
+                await cursor.executemany(ADD, rows)
+
+
+def _problem(response: HTTPResponse) -> str:
+    """The words of a refusal."""
+    if response.status < 400 or not response.body:  # noqa: PLR2004 -- what HTTP calls an error
+        return ""
+    try:
+        told = msgspec.json.decode(response.body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return ""
+    return str(told.get("detail") or told.get("title") or "")
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text[:LONGEST] if character.isprintable())

@@ -227,6 +227,9 @@ def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> li
     """Assign many extensions by one event."""
     if any(not entry.extension for entry in entries):
         raise Refused("An extension needs a number.")
+    lines = [f"{entry.tenant} {entry.extension}".strip() for entry in entries]
+    if len(set(lines)) < len(lines):
+        raise Refused("The extension %(extension)s is there twice.", extension=_twice(lines))
     return [ExtensionsAssigned(entries=entries)] if entries else []
 
 
@@ -296,4 +299,5 @@ def set_route_prefixes(state: object, rules: tuple[RoutePrefix, ...]) -> list[Ev
 
 
 def _twice(texts: list[str]) -> str:
-    return next(text for place, text in enumerate(texts) if text in texts[:place])
+    seen: set[str] = set()
+    return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]

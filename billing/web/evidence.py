@@ -14,7 +14,8 @@ from billing.store import Recorded, Store
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import view_of
-from billing.web.export_table import EXCEL, Column, Sheet, attachment, workbook
+from billing.web.export_table import EXCEL, Sheet, attachment, workbook
+from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext, language, set_language
 from billing.web.site import Site, site_of
 from billing.web.telling import tell

@@ -84,9 +84,13 @@ class Exports:
         try:
             async with self._slots, pool.connection() as connection:
                 writer = await asyncio.to_thread(WorkbookWriter, job.path, wanted.zone, language)
+                writing = asyncio.create_task(asyncio.sleep(0))
                 async for rows in export_calls(connection, wanted):
-                    await asyncio.to_thread(writer.add, rows)
+                    # The next rows are read while these are written.
+                    await writing
+                    writing = asyncio.create_task(asyncio.to_thread(writer.add, rows))
                     job.rows += len(rows)
+                await writing
                 await asyncio.to_thread(writer.finish, language, described)
             job.state = "done"
         except Exception:

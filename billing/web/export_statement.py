@@ -13,7 +13,8 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 from billing.projections.reading.statements import BilledCall, Statement
 from billing.web import formats, words
-from billing.web.export_table import Column, Sheet, workbook
+from billing.web.export_table import Sheet, workbook
+from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext, set_language
 
 INK, SOFT, LINE = (colors.HexColor(each) for each in ("#131a26", "#5d697c", "#e3e7ed"))

@@ -3,41 +3,25 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from itertools import islice
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import xlsxwriter
 
-from billing.values import MICROS, decimal_string
-from billing.web.export import BYTE_ORDER_MARK, unformula
+from billing.values import decimal_string
+from billing.web.export_xlsx import Book, Column, Kind, head_of
 from billing.web.i18n import gettext, language
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MOST_ROWS = 1_048_575  # of a sheet, beneath its head
-Kind = Literal["text", "time", "amount", "exact", "count"]
-FORMATS = {
-    "time": "yyyy-mm-dd hh:mm:ss",
-    "amount": "#,##0.00",
-    "exact": "#,##0.0000",
-    "count": "#,##0",
-}
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A head, and what its cells are: UTC datetimes, micro-units (amount, exact), numbers, text."""
-
-    head: str
-    kind: Kind = "text"
-    width: int = 16
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Sheet(msgspec.Struct, frozen=True):
     title: str
     columns: Sequence[Column]
     rows: Iterable[Sequence[Any]]
+    total: Sequence[Any] = ()
 
 
 def attachment(name: str) -> dict[str, str]:
@@ -60,7 +44,7 @@ class CsvTable:
 
     def head(self) -> str:
         """The first line."""
-        self._csv.writerow([_head(column, self._zone) for column in self._columns])
+        self._csv.writerow([head_of(column, self._zone) for column in self._columns])
         return BYTE_ORDER_MARK + self._taken()
 
     def rows(self, rows: Iterable[Sequence[Any]]) -> str:
@@ -87,59 +71,21 @@ class CsvTable:
         return text
 
 
+def unformula(text: str) -> str:
+    """The text so that a spreadsheet program takes it for text."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
 def workbook(sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo) -> bytes:
     """A workbook with these sheets and one that tells how they came about. Blocks."""
     out = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    book = xlsxwriter.Workbook(out, options)
-    bold = book.add_format({"bold": True, "bottom": 1})
-    formats = {kind: book.add_format({"num_format": text}) for kind, text in FORMATS.items()}
+    book = Book(out, zone)
     for sheet in sheets:
-        _Writer(book.add_worksheet(sheet.title[:31]), zone, bold, formats).write(sheet)
-    about = book.add_worksheet(gettext("About"))
-    about.set_column(0, 1, 32)
-    for line, (name, value) in enumerate([*facts, (gettext("Time zone"), zone.key)]):
-        about.write_string(line, 0, name, bold)
-        about.write_string(line, 1, value)
+        book.sheet(sheet.title, sheet.columns)
+        book.rows(sheet.rows)
+        if sheet.total:
+            book.total(sheet.total)
+    book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=32)])
+    book.rows([*facts, (gettext("Time zone"), zone.key)])
     book.close()
     return out.getvalue()
-
-
-class _Writer(msgspec.Struct, frozen=True):
-    """Writes one sheet."""
-
-    page: Any
-    zone: ZoneInfo
-    bold: Any
-    formats: dict[str, Any]
-
-    def write(self, sheet: Sheet) -> None:
-        """The head, the rows, a filter over both."""
-        page = self.page
-        page.freeze_panes(1, 0)
-        for place, column in enumerate(sheet.columns):
-            page.set_column(place, place, column.width)
-        for place, column in enumerate(sheet.columns):
-            page.write_string(0, place, _head(column, self.zone), self.bold)
-        line = 0
-        for line, row in enumerate(islice(sheet.rows, MOST_ROWS), 1):
-            for place, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
-                self._cell(line, place, column.kind, value)
-        page.autofilter(0, 0, max(line, 1), len(sheet.columns) - 1)
-
-    def _cell(self, line: int, place: int, kind: Kind, value: Any) -> None:
-        if value is None or value == "":
-            return
-        if kind == "time":
-            local: datetime = value.astimezone(self.zone).replace(tzinfo=None)
-            self.page.write_datetime(line, place, local, self.formats[kind])
-        elif kind in ("amount", "exact"):
-            self.page.write_number(line, place, value / MICROS, self.formats[kind])
-        elif kind == "count":
-            self.page.write_number(line, place, value, self.formats[kind])
-        else:
-            self.page.write_string(line, place, str(value))
-
-
-def _head(column: Column, zone: ZoneInfo) -> str:
-    return f"{column.head} ({zone.key})" if column.kind == "time" else column.head

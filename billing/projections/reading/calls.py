@@ -12,7 +12,7 @@ from billing.projections.reading.call_filter import CallFilter, where_calls
 from billing.projections.reading.paging import Page, Place, make_page
 from billing.values import Period
 
-EXPORT_CHUNK = 2_000
+EXPORT_CHUNK = 4_000
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,281 @@
+"""Writes Excel files as they come: row after row into the zip, thirteen times xlsxwriter's speed.
+
+Measured with a million calls (docs/decisions/0051). A file is what ECMA-376 asks for and no more:
+texts in their cells, five number formats, a frozen head, a filter over each sheet.
+"""
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import IO, Any, Literal
+from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.values import MICROS
+
+Kind = Literal["text", "time", "amount", "exact", "count", "duration"]
+FORMATS = {
+    "time": "yyyy-mm-dd hh:mm:ss",
+    "amount": "#,##0.00",
+    "exact": "#,##0.0000",
+    "count": "#,##0",
+    "duration": "[h]:mm:ss",
+}
+UNITS = {"time": 86_400, "amount": MICROS, "exact": MICROS, "count": 1, "duration": 86_400}
+STYLES = {kind: number for number, kind in enumerate(FORMATS, 2)}  # 0 is plain, 1 a head
+MOST_ROWS = 1_048_575  # of a sheet, beneath its head
+MOST_SHARED = 20_000  # texts
+DAY_SECONDS = 86_400
+QUARTER_SECONDS = 900
+EPOCH_SECONDS = 25_569 * DAY_SECONDS  # from the end of 1899 to 1970
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+# What XML can't say, and what a reader takes for an escaped character.
+UNSAYABLE = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {0xFFFE: None}
+FAST = 1  # of zlib: a third larger than the best, five times as fast
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A head, and what its cells are.
+
+    UTC datetimes, micro-units (amount, exact), numbers, seconds (duration), text.
+    """
+
+    head: str
+    kind: Kind = "text"
+    width: int = 16
+    own: bool = False  # whether hardly a text occurs twice
+
+
+def text_cell(text: Any) -> str:
+    """A cell of text; it is never taken for a formula."""
+    return f'<c t="inlineStr"><is>{_said(text)}</is></c>' if text else "<c/>"
+
+
+def _said(text: Any) -> str:
+    return f'<t xml:space="preserve">{escape(str(text).translate(UNSAYABLE)[:32_767])}</t>'
+
+
+class Texts(dict[Any, str]):
+    """The cells of texts that occur again and again: each text stands in the file once."""
+
+    def __init__(self) -> None:
+        self.shared: list[str] = []
+
+    def __missing__(self, value: Any) -> str:
+        """Make a cell; beyond so many texts they stand in their cells."""
+        if value is None or value == "":
+            cell = "<c/>"
+        elif len(self.shared) < MOST_SHARED:
+            cell = f'<c t="s"><v>{len(self.shared)}</v></c>'
+            self.shared.append(_said(value))
+        else:
+            return text_cell(value)
+        self[value] = cell
+        return cell
+
+
+class Book:
+    """An Excel file being written. Blocks: use it in a thread."""
+
+    def __init__(self, file: Any, zone: ZoneInfo) -> None:
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FAST)
+        self._zone = zone
+        self._titles: list[str] = []
+        self._part: IO[bytes] | None = None
+        self._line = 0
+        self._texts = Texts()
+
+    def sheet(self, title: str, columns: Sequence[Column]) -> None:
+        """Begin a sheet; the one before is complete."""
+        self._end_sheet()
+        self._title, self._columns, self._further = title, tuple(columns), 1
+        self._begin_sheet(title)
+
+    def rows(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows; beyond what a sheet takes they go on on another."""
+        left = list(rows)
+        while left:
+            room = MOST_ROWS + 1 - self._line
+            if room <= 0:
+                self._further += 1
+                self._end_sheet()
+                self._begin_sheet(f"{self._title} {self._further}")
+                continue
+            self._write(self._xml(self._columns, left[:room]))
+            self._line += len(left[:room])
+            left = left[room:]
+
+    def _xml(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
+        """Rows as XML, made column by column: a loop a column, not a call a cell."""
+        cells = [
+            self._cells(column, values)
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+        ]
+        return f"<row>{'</row><row>'.join(map(''.join, zip(*cells, strict=True)))}</row>"
+
+    def _cells(self, column: Column, values: Sequence[Any]) -> Iterable[str]:
+        kind = column.kind
+        if kind == "text":
+            return map(text_cell if column.own else self._texts.__getitem__, values)
+        if kind == "time":
+            values = [None if each is None else _serial(each, self._zone) for each in values]
+        unit, style = UNITS[kind], STYLES[kind]
+        return [
+            "<c/>" if each is None else f'<c s="{style}"><v>{each / unit}</v></c>'
+            for each in values
+        ]
+
+    def total(self, row: Sequence[Any]) -> None:
+        """One more row, of sums, in bold where it is text."""
+        self._totals = self._xml(self._columns, [row]).replace("<c t=", '<c s="1" t=')
+
+    def row_of(self, columns: Sequence[Column], row: Sequence[Any]) -> None:
+        """One row whose cells are of other kinds than the sheet's columns."""
+        self._write(self._xml(columns, [row]))
+        self._line += 1
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._end_sheet()
+        for name, text in _frame(self._titles, self._texts.shared).items():
+            self._zip.writestr(name, HEAD + text)
+        self._zip.close()
+
+    def _begin_sheet(self, title: str) -> None:
+        self._titles.append(_title(title, self._titles))
+        name = f"xl/worksheets/sheet{len(self._titles)}.xml"
+        self._part = self._zip.open(name, "w", force_zip64=True)
+        self._totals = ""
+        widths = "".join(
+            f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>'
+            for n, column in enumerate(self._columns, 1)
+        )
+        heads = "".join(
+            text_cell(head_of(column, self._zone)).replace("<c ", '<c s="1" ')
+            for column in self._columns
+        )
+        self._write(
+            f'{HEAD}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
+            '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
+            f"</sheetView></sheetViews><cols>{widths}</cols><sheetData><row>{heads}</row>"
+        )
+        self._line = 1
+
+    def _end_sheet(self) -> None:
+        if self._part:
+            last = f"{_letters(len(self._columns))}{self._line}"
+            self._write(f'{self._totals}</sheetData><autoFilter ref="A1:{last}"/></worksheet>')
+            self._part.close()
+            self._part = None
+
+    def _write(self, text: str) -> None:
+        if self._part:
+            self._part.write(text.encode())
+
+
+def head_of(column: Column, zone: ZoneInfo) -> str:
+    """The head of a column; one of times names their zone."""
+    return f"{column.head} ({zone.key})" if column.kind == "time" else column.head
+
+
+def _serial(moment: datetime, zone: ZoneInfo) -> int:
+    """Seconds since a spreadsheet's beginning, of the local clock."""
+    seconds = int(moment.timestamp())
+    return seconds + _offset(seconds // QUARTER_SECONDS, zone) + EPOCH_SECONDS
+
+
+@lru_cache(maxsize=20_000)
+def _offset(quarter: int, zone: ZoneInfo) -> int:
+    """Of the local clock, in a quarter of an hour since 1970; none changes within one."""
+    offset = datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
+def _letters(number: int) -> str:
+    """The letters of a column: 1 = A, 27 = AA."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _title(title: str, taken: Sequence[str]) -> str:
+    """A name that a sheet may have, and no other has."""
+    bare = "".join(each for each in title if each not in "[]:*?/\\'").strip()[:28] or "1"
+    known = {each.lower() for each in taken}
+    name, number = bare, 1
+    while name.lower() in known:
+        number += 1
+        name = f"{bare} {number}"
+    return name
+
+
+def _frame(titles: Sequence[str], shared: Sequence[str]) -> dict[str, str]:
+    """The parts around the sheets."""
+    count = range(1, len(titles) + 1)
+    sheets = "".join(
+        f'<sheet name="{escape(title, {chr(34): "&quot;"})}" sheetId="{n}" r:id="r{n}"/>'
+        for n, title in enumerate(titles, 1)
+    )
+    relations = "".join(
+        f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in count
+    )
+    overrides = "".join(
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{TYPE}.worksheet+xml"/>'
+        for n in count
+    )
+    return {
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}">'
+        f"<sheets>{sheets}</sheets></workbook>",
+        "xl/styles.xml": _styles(),
+        "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}" uniqueCount="{len(shared)}">'
+        f"<si>{'</si><si>'.join(shared)}</si></sst>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">{relations}'
+        f'<Relationship Id="s" Type="{OFFICE}/styles" Target="styles.xml"/><Relationship Id="t"'
+        f' Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="b"'
+        f' Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
+        '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels"'
+        ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override'
+        f' PartName="/xl/workbook.xml" ContentType="{TYPE}.sheet.main+xml"/><Override'
+        f' PartName="/xl/styles.xml" ContentType="{TYPE}.styles+xml"/><Override'
+        f' PartName="/xl/sharedStrings.xml" ContentType="{TYPE}.sharedStrings+xml"/>'
+        f"{overrides}</Types>",
+    }
+
+
+def _styles() -> str:
+    formats = "".join(
+        f'<numFmt numFmtId="{163 + STYLES[kind]}" formatCode="{code}"/>'
+        for kind, code in FORMATS.items()
+    )
+    cells = "".join(
+        f'<xf numFmtId="{163 + style}" fontId="0" fillId="0" borderId="0" xfId="0"'
+        ' applyNumberFormat="1"/>'
+        for style in STYLES.values()
+    )
+    plain = '<xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
+    bold = '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/>'
+    font = '<sz val="11"/><name val="Calibri"/>'
+    return (
+        f'<styleSheet xmlns="{MAIN}"><numFmts count="{len(FORMATS)}">{formats}</numFmts>'
+        f'<fonts count="2"><font>{font}</font><font><b/>{font}</font></fonts>'
+        '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+        '<fill><patternFill patternType="gray125"/></fill></fills>'
+        '<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+        '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>'
+        "</cellStyleXfs>"
+        f'<cellXfs count="{2 + len(STYLES)}">{plain}{bold}{cells}</cellXfs>'
+        '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
+        "</styleSheet>"
+    )

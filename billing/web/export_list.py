@@ -8,7 +8,8 @@ from sanic import Request
 from sanic.response import HTTPResponse, raw
 
 from billing.projections.reading.paging import Page, Place, decode_place
-from billing.web.export_table import EXCEL, Column, CsvTable, Sheet, attachment, workbook
+from billing.web.export_table import EXCEL, CsvTable, Sheet, attachment, workbook
+from billing.web.export_xlsx import Column
 from billing.web.i18n import language, set_language
 from billing.web.site import site_of
 

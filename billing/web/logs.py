@@ -10,7 +10,7 @@ from billing.projections.reading import operations, sign_ins
 from billing.web import words
 from billing.web.access import admits
 from billing.web.export_list import all_pages, send_list
-from billing.web.export_table import Column
+from billing.web.export_xlsx import Column
 from billing.web.filters import Listing, choice, presets, read_listing, read_period
 from billing.web.i18n import gettext
 from billing.web.operation_words import changes, object_of, said

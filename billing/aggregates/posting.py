@@ -1,6 +1,8 @@
 """What an event moves on which wallet: the one place that balances, books and replays ask."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -41,21 +43,8 @@ def posted_ratings(event: Event) -> tuple[Posted, ...]:
 
 def postings_of(stream: str, event: Event) -> tuple[Posting, ...]:
     """What an event of a stream moves; nothing for most kinds of event."""
-    match event:
-        case (
-            CallRated(filed_at=filed_at)
-            | CallRerated(filed_at=filed_at)
-            | CallVoided(filed_at=filed_at)
-        ):
-            posted = posted_ratings(event)
-            return tuple(_charge(rating, filed_at, sign) for sign, rating in posted)
-        case AccountRecharged(amount_micros=amount, currency=currency):
-            return (Posting(stream, currency, "recharge", amount),)
-        case RechargeReversed(amount_micros=amount, currency=currency):
-            return (Posting(stream, currency, "reversal", -amount),)
-        case AccountAdjusted(amount_micros=amount, currency=currency):
-            return (Posting(stream, currency, "adjustment", amount),)
-    return ()
+    post = _POST.get(type(event))
+    return post(stream, event) if post else ()
 
 
 def _charge(rating: Rating, filed_at: datetime, sign: int) -> Posting:
@@ -70,3 +59,25 @@ def _charge(rating: Rating, filed_at: datetime, sign: int) -> Posting:
         sign * rating.billed_seconds,
         filed_at,
     )
+
+
+def _of_call(_: str, event: Any) -> tuple[Posting, ...]:
+    filed_at = event.filed_at
+    return tuple(_charge(rating, filed_at, sign) for sign, rating in posted_ratings(event))
+
+
+# By type and not by a match: this is asked of every event there is.
+_POST: dict[type[Event], Callable[[str, Any], tuple[Posting, ...]]] = {
+    CallRated: lambda _, event: (_charge(event.rating, event.filed_at, 1),),
+    CallRerated: _of_call,
+    CallVoided: _of_call,
+    AccountRecharged: lambda stream, event: (
+        Posting(stream, event.currency, "recharge", event.amount_micros),
+    ),
+    RechargeReversed: lambda stream, event: (
+        Posting(stream, event.currency, "reversal", -event.amount_micros),
+    ),
+    AccountAdjusted: lambda stream, event: (
+        Posting(stream, event.currency, "adjustment", event.amount_micros),
+    ),
+}

@@ -11,9 +11,10 @@ from psycopg import Cursor
 from billing.aggregates.account import RechargeReversed
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.gateway_account import GatewayAccountOpened
-from billing.aggregates.posting import Posting, postings_of
+from billing.aggregates.posting import Posting
 from billing.aggregates.user_account import UserAccountOpened
 from billing.projections.days import local_day
+from billing.projections.postings import postings_in
 from billing.store import Recorded
 
 NAME = "balances"
@@ -107,44 +108,60 @@ class _Batch(msgspec.Struct):
         found.currency = currency
         return found
 
-    def post(self, recorded: Recorded, posting: Posting) -> None:
-        """Post a change of one wallet."""
-        wallet = self.wallet(posting.account, posting.currency)
-        made = local_day(recorded.envelope.recorded_at, self.zone)
-        day = self.days.setdefault((posting.account, made), [0, 0, 0])
-        if posting.kind == "charge":
-            wallet.charged -= posting.amount_micros
-            wallet.calls += posting.calls
-            if not wallet.charges or wallet.charges[-1] is not recorded:  # one event, two postings
-                wallet.charges.append(recorded)
-            day[0] -= posting.amount_micros
-            day[2] += posting.calls
-        else:
-            moved = wallet.credited - wallet.charged
-            self.movements.append(_Movement(recorded, posting, moved))
-            wallet.credited += posting.amount_micros
-            day[1] += posting.amount_micros
+    def post(self, batch: Sequence[Recorded]) -> None:
+        """Post what the events of a batch move, and mark where accounts speak for themselves."""
+        own = iter([recorded for recorded in batch if recorded.stream.startswith(ACCOUNTS)])
+        mark = next(own, None)
+        said, made = None, date.min
+        wallets, days = self.wallets, self.days
+        for recorded, posting in postings_in(batch):
+            while mark and mark.position < recorded.position:
+                self._mark(mark)
+                mark = next(own, None)
+            if recorded.envelope is not said:  # the records of a submission share it
+                said = recorded.envelope
+                made = local_day(said.recorded_at, self.zone)
+            account, amount = posting.account, posting.amount_micros
+            wallet = wallets.get(account) or self.wallet(account, posting.currency)
+            day = days.get((account, made))
+            if day is None:
+                day = days[account, made] = [0, 0, 0]
+            if posting.kind == "charge":
+                wallet.charged -= amount
+                wallet.calls += posting.calls
+                if not wallet.charges or wallet.charges[-1] is not recorded:
+                    wallet.charges.append(recorded)  # once, though it may post twice
+                day[0] -= amount
+                day[2] += posting.calls
+            else:
+                moved = wallet.credited - wallet.charged
+                self.movements.append(_Movement(recorded, posting, moved))
+                wallet.credited += amount
+                day[1] += amount
+        while mark:
+            self._mark(mark)
+            mark = next(own, None)
 
-
-def apply(cursor: Cursor[Any], events: Sequence[Recorded], zone: str) -> None:
-    """Post the charges and credits of a batch; days are those of `zone`."""
-    batch = _Batch(zone)
-    for recorded in events:
-        for posting in postings_of(recorded.stream, recorded.event):
-            batch.post(recorded, posting)
+    def _mark(self, recorded: Recorded) -> None:
+        """Note what an account held after an event of its own stream."""
         match recorded.event:
             case RechargeReversed(recharge_version=version):
-                batch.reversed.append((recorded.stream, version))
+                self.reversed.append((recorded.stream, version))
             case (
                 CompanyOpened(currency=currency)
                 | UserAccountOpened(currency=currency)
                 | GatewayAccountOpened(currency=currency)
             ):
-                batch.wallet(recorded.stream, currency)
-        if recorded.stream.startswith(ACCOUNTS):
-            # An account that nothing moved in this batch takes part in it all the same.
-            own = batch.wallets.setdefault(recorded.stream, _Wallet(""))
-            batch.marks.append(_Mark(recorded, own.credited - own.charged))
+                self.wallet(recorded.stream, currency)
+        # An account that nothing moves in this batch takes part in it all the same.
+        own = self.wallets.setdefault(recorded.stream, _Wallet(""))
+        self.marks.append(_Mark(recorded, own.credited - own.charged))
+
+
+def apply(cursor: Cursor[Any], events: Sequence[Recorded], zone: str) -> None:
+    """Post the charges and credits of a batch; days are those of `zone`."""
+    batch = _Batch(zone)
+    batch.post(events)
     if batch.wallets:
         _write(cursor, batch)
 

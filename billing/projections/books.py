@@ -10,9 +10,9 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.posting import Posting, postings_of
 from billing.aggregates.statement import MonthClosed, StatementClosed, month_after
 from billing.projections.days import local_month
+from billing.projections.postings import postings_in
 from billing.store import Recorded
 
 NAME = "books"
@@ -40,48 +40,56 @@ ADD_STATEMENTS = "insert into statements values (%s, %s, %s, %s, %s, %s, %s, %s,
 Key = tuple[str, str, str, str, bool]  # account, month, kind, class, late
 
 
-class _Books:
-    """The months of a batch."""
-
-    def __init__(self, open_month: str, zone: str) -> None:
-        self.open_month = open_month
-        self.zone = zone
-        self.sums: dict[Key, list[int]] = {}
-
-    def post(self, recorded: Recorded, posting: Posting) -> None:
-        """Add what an event moved to its month."""
-        month = local_month(recorded.envelope.recorded_at, self.zone)
-        if posting.filed_at:
-            month = min(month, local_month(posting.filed_at, self.zone))
-        late = month < self.open_month
-        month = self.open_month if late else month
-        key = (posting.account, month, posting.kind, posting.call_class, late)
-        total = self.sums.setdefault(key, [0, 0, 0])
-        total[0] += posting.calls
-        total[1] += posting.billed_seconds
-        total[2] += posting.amount_micros
-
-
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     """Post a batch to its months."""
     found = cursor.execute(STATE).fetchone() or _begin(cursor, batch[0], zone)
-    books = _Books(*found)
-    statements = []
-    for recorded in batch:
-        for posting in postings_of(recorded.stream, recorded.event):
-            books.post(recorded, posting)
-        match recorded.event:
-            case MonthClosed(month=month):
-                books.open_month = month_after(month)
-            case StatementClosed():
-                statements.append(_statement(recorded))
-    if books.open_month != found[0]:
-        cursor.execute(SET_STATE, (books.open_month, books.zone))
-    if books.sums:
-        rows = [(*key, *total) for key, total in books.sums.items()]
+    open_month, zone = found
+    closings = [recorded for recorded in batch if isinstance(recorded.event, MonthClosed)]
+    sums, open_month = _add_up(batch, closings, open_month, zone)
+    if open_month != found[0]:
+        cursor.execute(SET_STATE, (open_month, zone))
+    if sums:
+        rows = [(*key, *total) for key, total in sums.items()]
         cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
+    statements = [_statement(each) for each in batch if isinstance(each.event, StatementClosed)]
     if statements:
         cursor.executemany(ADD_STATEMENTS, statements)
+
+
+def _add_up(
+    batch: Sequence[Recorded], closings: Sequence[Recorded], open_month: str, zone: str
+) -> tuple[dict[Key, list[int]], str]:
+    """The sums of a batch by month, and the month that is open after it."""
+    sums: dict[Key, list[int]] = {}
+    said, made = None, ""
+    lines = iter(closings)
+    line = next(lines, None)
+    for recorded, posting in postings_in(batch):
+        while line and line.position < recorded.position:
+            open_month, line = _after(line), next(lines, None)
+        if recorded.envelope is not said:  # the records of a submission share it
+            said = recorded.envelope
+            made = local_month(said.recorded_at, zone)
+        month = made
+        if posting.filed_at and (begun := local_month(posting.filed_at, zone)) < made:
+            month = begun
+        late = month < open_month
+        place = open_month if late else month
+        key = (posting.account, place, posting.kind, posting.call_class, late)
+        total = sums.get(key)
+        if total is None:
+            total = sums[key] = [0, 0, 0]
+        total[0] += posting.calls
+        total[1] += posting.billed_seconds
+        total[2] += posting.amount_micros
+    while line:
+        open_month, line = _after(line), next(lines, None)
+    return sums, open_month
+
+
+def _after(closing: Recorded) -> str:
+    event: Any = closing.event
+    return month_after(event.month)
 
 
 def _begin(cursor: Cursor[Any], first: Recorded, zone: str) -> tuple[str, str]:

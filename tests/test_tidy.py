@@ -14,6 +14,7 @@ FORBIDDEN = {
         {"rating", "aggregates", "store", "commands", "projections", "ingest", "web"},
         "it reads texts, whatever they are for",
     ),
+    "decks": ({"store", "commands", "projections", "ingest", "web"}, "it compares prices"),
     "values": ({"billing"}, "values import nothing of ours"),
     "rating": ({"aggregates", "store", "commands", "projections", "ingest", "web"}, "it is pure"),
     "aggregates": ({"store", "commands", "projections", "ingest", "web", "database"}, "no I/O"),

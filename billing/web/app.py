@@ -19,6 +19,7 @@ from billing.web import (
     backups,
     calls,
     corrections,
+    deck_import,
     devices,
     evidence,
     exporting,
@@ -45,7 +46,7 @@ from billing.web.errors import install_error_pages
 from billing.web.i18n import choose_language, set_language
 from billing.web.site import Site
 
-MOST_BYTES = 10_000_000  # of one request; Sanic's own bound is ten times that
+MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -82,6 +83,7 @@ MODULES = (
     movements,
     rate_groups,
     prices,
+    deck_import,
     tester,
     devices,
     corrections,

@@ -1,0 +1,1 @@
+"""Decks: prices as spreadsheets, from their rows to what they change."""

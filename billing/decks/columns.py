@@ -1,0 +1,125 @@
+"""Which column of a deck is which: guessed from its header, in Spanish or English."""
+
+from collections.abc import Sequence
+
+from billing.sheets import Column, Row, match_headers
+
+COLUMNS = (
+    Column("country_code", ("country code", "codigo de pais", "codigo pais", "cc", "indicativo")),
+    Column(
+        "prefix",
+        (
+            "prefix",
+            "prefixes",
+            "prefijo",
+            "prefijos",
+            "dial code",
+            "dialcode",
+            "codes",
+            "area codes",
+            "area code",
+            "codigos de area",
+            "codigo de area",
+            "codigos",
+            "breakout",
+            "code",
+            "codigo",
+            "dialing code",
+            "npa",
+        ),
+    ),
+    Column(
+        "name",
+        (
+            "destination",
+            "destino",
+            "destination name",
+            "nombre",
+            "name",
+            "description",
+            "descripcion",
+            "zone",
+            "zona",
+            "area",
+            "country",
+            "pais",
+        ),
+    ),
+    Column(
+        "price",
+        (
+            "price per minute",
+            "precio por minuto",
+            "precio minuto",
+            "rate per minute",
+            "price",
+            "precio",
+            "rate",
+            "tarifa",
+            "new rate",
+            "coste",
+            "cost",
+            "importe",
+            "eur min",
+            "usd min",
+        ),
+    ),
+    Column(
+        "connect_fee",
+        (
+            "connect fee",
+            "connection fee",
+            "establecimiento",
+            "coste de establecimiento",
+            "setup fee",
+            "setup",
+            "cuota de conexion",
+        ),
+    ),
+    Column(
+        "increment",
+        (
+            "increment",
+            "increments",
+            "incremento",
+            "incrementos",
+            "billing increment",
+            "billing increments",
+            "interval",
+            "intervalo",
+            "facturacion",
+            "paso",
+            "rounding",
+        ),
+    ),
+    Column(
+        "effective_from",
+        (
+            "effective date",
+            "effective from",
+            "effective",
+            "fecha efectiva",
+            "vigencia",
+            "vigente desde",
+            "valido desde",
+            "valid from",
+            "desde",
+            "fecha",
+            "date",
+        ),
+    ),
+    Column("min_cost", ("minimum charge", "minimo", "cargo minimo", "minimum")),
+)
+KEYS = tuple(column.key for column in COLUMNS)
+ENOUGH = 2  # columns by which a header is known
+HEAD_ROWS = 25
+
+
+def guess(rows: Sequence[Row]) -> tuple[int, dict[str, int]]:
+    """The number of the row that is the header (0: none), and where each column stands."""
+    best: tuple[int, dict[str, int]] = (0, {})
+    for row in rows[:HEAD_ROWS]:
+        found = match_headers(row.cells, COLUMNS)
+        if len(found) > len(best[1]):
+            best = (row.number, found)
+    return best if len(best[1]) >= ENOUGH else (0, {})

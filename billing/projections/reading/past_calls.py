@@ -1,0 +1,29 @@
+"""Calls that were charged by a rate group's prices, for what another price would have made."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+MOST = 50_000
+
+CALLS = """
+select ltrim(c.number, '+'), c.area, c.class, c.started_at, c.talk_ms
+from call_list c
+where c.company_id in (select company_id from accounts where kind = 'company'
+  and rate_group = %(group)s)
+ and c.started_at >= %(begin)s and c.started_at < %(end)s and c.direction = 'outbound'
+ and c.result in ('answered', '') and c.talk_ms > 0 and c.status in ('rated', 'rerated')
+order by c.started_at desc limit %(most)s"""
+Call = tuple[str, str, str, datetime, int]  # digits, area, class, start, talk time in ms
+
+
+def charged_calls(
+    connection: psycopg.Connection[Any], group_id: str, begin: datetime, end: datetime
+) -> Iterator[Call]:
+    """The latest outbound calls of a period of the companies that are bound to a group now."""
+    values = {"group": group_id, "begin": begin, "end": end, "most": MOST}
+    with connection.transaction(), connection.cursor("charged_calls") as cursor:
+        cursor.execute(CALLS, values)
+        yield from cursor

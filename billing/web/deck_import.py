@@ -1,0 +1,270 @@
+"""Importing a deck: upload, mapping and preview, import in one event, undo; and the export."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, raw, redirect
+
+from billing.commands.rates import ImportDeck, UndoImport, import_deck, undo_import
+from billing.decks import cells, columns, uploads
+from billing.decks.reading import Terms
+from billing.decks.uploads import Prepared, Upload
+from billing.projections.reading import prices
+from billing.sheets import Row, read_sheet
+from billing.values import Refused, new_id
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.account_actions import CHANGERS
+from billing.web.acting import carry_out, envelope_of, go_on
+from billing.web.deck_preview import Preview, Wish, first_rows, month_before, preview
+from billing.web.export_table import EXCEL, Column, CsvTable, Sheet, attachment, workbook
+from billing.web.forms import Form
+from billing.web.i18n import N_, gettext, language, set_language
+from billing.web.pages import page
+from billing.web.rate_groups import act, find_group
+from billing.web.site import site_of
+
+SAMPLE = 6  # rows shown to check the columns by
+COLUMN_NAMES = {
+    "prefix": N_("Prefix"),
+    "country_code": N_("Country code"),
+    "name": N_("Name"),
+    "price": N_("Price"),
+    "connect_fee": N_("Connect fee"),
+    "increment": N_("Increments"),
+    "effective_from": N_("Valid from"),
+    "min_cost": N_("Least a call costs"),
+}
+UNITS = {"60": N_("per minute"), "1": N_("per second"), "3600": N_("per hour")}
+blueprint = Blueprint("deck_import")
+
+
+@blueprint.get("/rate-groups/<group_id:str>/import", name="ask_deck")
+@admits(*CHANGERS)
+async def ask_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """The form that takes the file."""
+    return await _upload_page(request, group_id, Form({}))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import", name="take_deck")
+@admits(*CHANGERS)
+async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """Take the file, and go on to its columns."""
+    form = Form.of(request)
+    files: Any = request.files.get("file") if request.files else None
+    if not files or not files.name:
+        form.errors["file"] = gettext("Choose a file.")
+        return await _upload_page(request, group_id, form, 422)
+    await find_group(request, group_id)
+    upload = Upload(new_id(), group_id, files.name[-200:], files.body)
+    try:
+        await asyncio.to_thread(read_sheet, upload.content, upload.file_name)
+    except Refused as refusal:
+        form.refuse(refusal, "file")
+        return await _upload_page(request, group_id, form, 422)
+    actor = (await envelope_of(request)).actor
+    async with site_of(request).pool.connection() as connection:
+        await uploads.keep(connection, upload, actor)
+    return redirect(f"/rate-groups/{group_id}/import/{upload.upload_id}", status=303)
+
+
+async def _upload_page(
+    request: Request[Any, Any], group_id: str, form: Form, status: int = 200
+) -> HTTPResponse:
+    group = await find_group(request, group_id)
+    return page(request, "deck_upload.html", status, page="rate-groups", group=group, form=form)
+
+
+@blueprint.get("/rate-groups/<group_id:str>/import/<upload_id:str>", name="ask_columns")
+@admits(*CHANGERS)
+async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """Which column is which, as guessed."""
+    upload, rows = await _opened(request, group_id, upload_id)
+    header, found = columns.guess(rows)
+    given = {f"col_{key}": str(place) for key, place in found.items()}
+    today = datetime.now(UTC).astimezone(site_of(request).zone).date().isoformat()
+    given |= {"header": str(header), "unit": "60", "increment": "1", "effective_from": today}
+    return await _deck_page(request, upload, rows, Form(given))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>", name="show_changes")
+@admits(*CHANGERS)
+async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """What the import would do, with the columns as corrected."""
+    upload, rows = await _opened(request, group_id, upload_id)
+    form, site = Form.of(request), site_of(request)
+    wish = _read_wish(form, request)
+    if form.errors:
+        return await _deck_page(request, upload, rows, form, status=422)
+    try:
+        made = await asyncio.to_thread(preview, site, upload, wish, datetime.now(UTC))
+    except Refused as refusal:
+        form.refuse(refusal)
+        return await _deck_page(request, upload, rows, form, status=422)
+    async with site.pool.connection() as connection:
+        await uploads.prepare(connection, upload_id, made.prepared)
+    return await _deck_page(request, upload, rows, form, made=made)
+
+
+def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
+    places = {
+        key: form.whole(f"col_{key}", most=199)
+        for key in columns.KEYS
+        if form.given.get(f"col_{key}")
+    }
+    if "price" not in places:
+        form.errors["col_price"] = gettext("Say which column holds the price.")
+    if not {"prefix", "country_code", "name"} & set(places):
+        form.errors["col_prefix"] = gettext("Say which column holds the prefixes or the names.")
+    increment = form.text("increment")
+    try:
+        cells.increments(increment)
+    except Refused as refusal:
+        form.refuse(refusal, "increment")
+    zone = site_of(request).zone
+    return Wish(
+        header=form.whole("header", most=10_000),
+        columns=places,
+        terms=Terms(
+            zone=zone,
+            effective_from=form.begin_of_day("effective_from", zone),
+            unit_s=int(form.choice("unit", UNITS) or 60),
+            increment=increment,
+        ),
+        complete=form.checked("complete"),
+    )
+
+
+async def _opened(
+    request: Request[Any, Any], group_id: str, upload_id: str
+) -> tuple[Upload, list[Row]]:
+    async with site_of(request).pool.connection() as connection:
+        upload = await uploads.find(connection, group_id, upload_id)
+    if upload is None:
+        raise NotFound
+    return upload, await asyncio.to_thread(first_rows, upload)
+
+
+async def _deck_page(
+    request: Request[Any, Any],
+    upload: Upload,
+    rows: list[Row],
+    form: Form,
+    *,
+    made: Preview | None = None,
+    status: int = 200,
+) -> HTTPResponse:
+    header = form.whole("header", most=10_000)
+    width = max((len(row.cells) for row in rows), default=0)
+    heads = next((row.cells for row in rows if row.number == header), [])
+    return page(
+        request,
+        "deck.html",
+        status,
+        page="rate-groups",
+        group=await find_group(request, upload.group_id),
+        upload=upload,
+        form=form,
+        sample=[row for row in rows if row.number >= header][: SAMPLE + 1],
+        width=width,
+        places=[(str(n), _letter(n) + _said(heads, n)) for n in range(width)],
+        column_names=COLUMN_NAMES,
+        units=[(code, gettext(text)) for code, text in UNITS.items()],
+        made=made,
+        month=month_before(datetime.now(UTC), site_of(request).zone)[0],
+    )
+
+
+def _letter(place: int) -> str:
+    return (chr(64 + place // 26) if place >= 26 else "") + chr(65 + place % 26)  # noqa: PLR2004 -- letters
+
+
+def _said(heads: list[str], place: int) -> str:
+    return f" · {heads[place][:40]}" if place < len(heads) and heads[place] else ""
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>/apply")
+@admits(*CHANGERS)
+async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """Import what was previewed."""
+    async with site_of(request).pool.connection() as connection:
+        found = await uploads.prepared_of(connection, group_id, upload_id)
+    path = f"/rate-groups/{group_id}"
+    if found is None:
+        return go_on(path, gettext("Make the preview first."))
+    prepared = await asyncio.to_thread(msgspec.json.decode, found[0], type=Prepared)
+    command = ImportDeck(
+        group_id=group_id,
+        import_id=upload_id,
+        file_name=found[1],
+        rates=prepared.rates,
+        ended=prepared.ended,
+    )
+    return await act(request, import_deck, command, path, gettext("The deck was imported."))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/imports/<import_id:str>/undo")
+@admits(*CHANGERS)
+async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTTPResponse:
+    """Take an import back."""
+    path = f"/rate-groups/{group_id}"
+    try:
+        command = UndoImport(group_id=group_id, import_id=import_id)
+        shown = await carry_out(request, undo_import, command)
+    except Refused as refusal:
+        return go_on(path, gettext(refusal.message, **refusal.values))
+    return go_on(path, gettext("The import was undone."), shown=shown)
+
+
+@blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
+@admits(*EVERY_ROLE)
+async def export(request: Request[Any, Any], group_id: str, kind: str) -> HTTPResponse:
+    """The prices in force as a sheet that can be imported again."""
+    if kind not in ("xlsx", "csv"):
+        raise NotFound
+    group = await find_group(request, group_id)
+    spoken: Any = language()
+    made: Literal["xlsx", "csv"] = "xlsx" if kind == "xlsx" else "csv"
+    content = await asyncio.to_thread(_write, request, group_id, made, spoken)
+    name = f"{group.name}.{kind}"
+    return raw(
+        content,
+        content_type=EXCEL if kind == "xlsx" else "text/csv; charset=utf-8",
+        headers=attachment(name),
+    )
+
+
+def _write(request: Request[Any, Any], group_id: str, kind: str, spoken: str) -> bytes:
+    set_language(spoken)
+    site = site_of(request)
+    heads = ("prefix", "name", "price", "increment", "connect_fee", "effective_from", "min_cost")
+    table = [Column(gettext(COLUMN_NAMES[head]), width=20) for head in heads]
+    table += [Column(gettext("Seconds of the price")), Column(gettext("Class or area"))]
+    with site.connect() as connection:
+        rows = (
+            [
+                rate.prefix,
+                rate.name,
+                _written(rate.tiers[0].price if rate.tiers else "", spoken),
+                "/".join(str(tier.increment_s) for tier in (*rate.tiers, *rate.tiers)[:2]),
+                _written(rate.connect_fee, spoken),
+                rate.effective_from.astimezone(site.zone).date().isoformat()
+                if rate.effective_from
+                else "",
+                _written(rate.min_cost, spoken),
+                str(rate.tiers[0].unit_s) if rate.tiers else "",
+                rate.call_class or rate.area,
+            ]
+            for rate in prices.all_prices(connection, group_id, datetime.now(UTC))
+        )
+        if kind == "csv":
+            lines = CsvTable(table, site.zone)
+            return (lines.head() + lines.rows(rows)).encode()
+        return workbook([Sheet(gettext("Prices"), table, rows)], [], site.zone)
+
+
+def _written(price: str, spoken: str) -> str:
+    return price.replace(".", ",") if spoken == "es" else price

@@ -1,0 +1,74 @@
+"""A deck is uploaded, previewed, imported in one event, undone, and exported again."""
+
+import re
+
+from billing.aggregates.rate_group import DeckImported
+from billing.store import Store
+from tests.web.serving import SignIn, following
+from tests.web.test_rate_groups import PRICE, create, send
+
+DECK = "Destino;Prefijo;Precio\nChile móvil;569;0,02\nPerú;51, 511;0,03\n"
+COLUMNS = {
+    "header": "1",
+    "col_name": "0",
+    "col_prefix": "1",
+    "col_price": "2",
+    "unit": "60",
+    "increment": "1",
+    "effective_from": "2026-01-01",
+}
+
+
+def test_from_the_upload_to_the_undo(site: str, database_url: str, sign_in: SignIn) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+        send(client, f"{group}/price", **PRICE)
+        token = re.search(r'name="csrf" value="([^"]+)"', client.get(f"{group}/import").text)
+        assert token
+        answer = client.post(
+            f"{group}/import", data={"csrf": token[1]}, files={"file": ("deck.csv", DECK.encode())}
+        )
+        assert answer.status_code == 303, answer.text
+        deck = answer.headers["location"]
+        guessed = client.get(deck).text
+        assert '<option value="1" selected>B · Prefijo' in guessed
+        preview = send(client, deck, **COLUMNS).text
+        assert "Import: change 3 prices" in preview
+        assert re.search(r"<dt>Dearer</dt><dd>1</dd>", preview)
+        assert re.search(r"<dt>New</dt><dd>2</dd>", preview)
+        assert "€0.03" not in client.get(group).text
+        send(client, f"{deck}/apply")
+        send(client, f"{deck}/apply")  # again: nothing happens twice
+        page = client.get(group).text
+        assert "€0.03" in page
+        assert "deck.csv" in page
+        sheet = client.get(f"{group}/export/csv").text
+        assert "511,Perú,0.03,1/1" in sheet
+        assert client.get(f"{group}/export/xlsx").content.startswith(b"PK")
+        send(client, group + "/imports/" + deck.rpartition("/")[2] + "/undo")
+        page = client.get(group).text
+    assert "€0.03" not in page
+    assert "€0.0125" in page
+    log = Store(database_url).load("rate-group:" + group.rpartition("/")[2])
+    assert sum(isinstance(each.event, DeckImported) for each in log) == 1
+
+
+def test_wrong_rows_are_named_and_nothing_can_be_imported(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+        token = re.search(r'name="csrf" value="([^"]+)"', client.get(f"{group}/import").text)
+        assert token
+        sent = {"csrf": token[1]}
+        bad = {"file": ("deck.csv", (DECK + "Malo;x;-1\n").encode())}
+        deck = client.post(f"{group}/import", data=sent, files=bad).headers["location"]
+        page = send(client, deck, **COLUMNS).text
+        assert "1 row is wrong" in page
+        assert "A price is not negative." in page
+        assert "/apply" not in page
+        answer = client.post(f"{group}/import", data=sent, files={"file": ("a.xlsx", b"PK\3\4")})
+    assert answer.status_code == 422
+    assert "a.xlsx is damaged." in answer.text

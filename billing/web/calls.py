@@ -14,6 +14,7 @@ from billing.projections.reading import accounts, devices
 from billing.projections.reading import calls as reading
 from billing.projections.reading.call_filter import CallFilter
 from billing.projections.reading.call_totals import area_choices, total_calls
+from billing.projections.reading.keeping import archived_between
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.call_filters import MORE, read_call_filter
@@ -39,6 +40,8 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         arrived = await reading.count_arrived(connection)
         found = await reading.list_calls(connection, wanted, listing.place, PAGE_SIZE)
         totals = await total_calls(connection, wanted)
+        months = [each.isoformat()[:7] for each in (wanted.period.first, wanted.period.last)]
+        archived = await archived_between(connection, months[0], months[1])
         choices = {} if partial else await _choices(connection, wanted)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
@@ -50,6 +53,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         found=found,
         totals=totals,
         choices=choices,
+        archived=archived,
         more=[name for name in MORE if name in listing.given],
         arrived=arrived,
         today=today,

@@ -20,6 +20,10 @@ PAGES = (
     "/user-accounts/import",
     "/movements",
     "/devices",
+    "/system",
+    "/keeping",
+    "/keeping/settings",
+    "/backups",
     "/password",
 )
 

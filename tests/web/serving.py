@@ -108,7 +108,9 @@ def add_administrator(
         )
 
 
-def install(database_url: str, calls: int = 180) -> list[str]:
+def install(
+    database_url: str, calls: int = 180, apart: timedelta = timedelta(minutes=7)
+) -> list[str]:
     """Companies, devices and calls of the last days; the streams of the calls, newest first."""
     store = Store(database_url)
     events: list[tuple[str, int, Event]] = [
@@ -125,7 +127,7 @@ def install(database_url: str, calls: int = 180) -> list[str]:
     envelope = Envelope(recorded_at=datetime.now(UTC), actor="system", address="tests")
     store.append([Pending(*event, envelope) for event in events])
     now = datetime.now(UTC).replace(microsecond=0)
-    made = [_call(number, now) for number in range(calls)]
+    made = [_call(number, now - number * apart) for number in range(calls)]
     sent_calls = []
     for stream, event in made:
         sent = Envelope(
@@ -200,12 +202,12 @@ def _company(company_id: str, name: str, currency: str) -> list[tuple[str, int, 
     return events
 
 
-def _call(number: int, now: datetime) -> tuple[str, call.CallReceived]:
+def _call(number: int, begin: datetime) -> tuple[str, call.CallReceived]:
     company_id = list(COMPANIES)[number % 4 if number % 3 else 0]
     currency = COMPANIES[company_id][1]
     dialled, area, call_class, price = NUMBERS[number % len(NUMBERS)]
     result = RESULTS[number % len(RESULTS)]
-    started = now - timedelta(minutes=7 * number, seconds=number * 11 % 60)
+    started = begin - timedelta(seconds=number * 11 % 60)
     talk_seconds = 0 if result != "answered" else 17 + number * 37 % 900
     suspended = number % 25 == 3
     cdr = Cdr(

@@ -166,6 +166,16 @@ async def list_tasks(connection: AsyncConnection[Any], kinds: tuple[str, ...]) -
         return await cursor.fetchall()
 
 
+ARCHIVED_BETWEEN = """
+select distinct month from archives where not attached and month between %s and %s order by month"""
+
+
+async def archived_between(connection: AsyncConnection[Any], begin: str, end: str) -> list[str]:
+    """The months from `begin` to `end` whose calls lie in files."""
+    cursor = await connection.execute(ARCHIVED_BETWEEN, (begin, end))
+    return [month for (month,) in await cursor.fetchall()]
+
+
 async def last_backup(connection: AsyncConnection[Any]) -> datetime | None:
     """When everything was backed up last."""
     cursor = await connection.execute(LAST_BACKUP)

@@ -1,0 +1,80 @@
+"""An archived month is attached, searched and detached; all is backed up: in a real Chromium."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import expect
+
+from billing.aggregates.event import Envelope
+from billing.keeping.archive import archive
+from billing.keeping.keeper import Keeper
+from billing.keeping.months import months_before
+from billing.keeping.past import open_store
+from billing.keeping.worker import Worker
+from billing.policies.closing import close_books
+from tests.journeys.conftest import IN_BROWSER, Opened
+from tests.web.serving import add_administrator, catch_up, following, install, served
+
+pytestmark = IN_BROWSER
+MONTH = months_before(datetime.now(UTC), 2)
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[str]:
+    """Calls of three months, the oldest whole one archived, and everything at work."""
+    install(database_url, apart=timedelta(hours=12))
+    add_administrator(database_url)
+    store = open_store(database_url, tmp_path / "archives")
+    keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
+    now = datetime.now(UTC)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while close_books(connection, store, now):
+            catch_up(database_url, store)
+    archive(keeper, MONTH, Envelope(recorded_at=now, actor="system"))
+    worker, stopping = Worker(keeper, "Europe/Madrid"), threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stopping,))
+    thread.start()
+    with following(database_url), served(database_url, tmp_path) as address:
+        yield address
+    stopping.set()
+    thread.join(20)
+    worker.close()
+    store.close()
+
+
+def test_an_archived_month_is_attached_searched_and_detached(open_page: Opened) -> None:
+    page = open_page()
+    address = f"/calls?from={MONTH}-02&to={MONTH}-20"
+    page.goto(address)
+    expect(page.locator(".notice")).to_contain_text("are archived")
+    expect(page.locator("tbody tr")).to_have_count(0)
+    page.locator(".notice a").click()
+    row = page.locator("tr", has_text=f"{MONTH}-1.archive").first
+    expect(row).to_contain_text("Archived")
+    row.get_by_role("button", name="Attach").click()
+    expect(row.get_by_role("button", name="Detach")).to_be_visible(timeout=15_000)
+    page.goto(address)
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.locator("td.when a").first.click()
+    expect(page.locator("h2", has_text="The record as it came")).to_be_visible()
+    page.goto("/keeping")
+    row.get_by_role("button", name="Detach").click()
+    expect(row.get_by_role("button", name="Attach")).to_be_visible(timeout=15_000)
+    page.goto(address)
+    expect(page.locator("tbody tr")).to_have_count(0)
+
+
+def test_everything_is_backed_up_by_a_click_and_downloaded(open_page: Opened) -> None:
+    page = open_page(language="es")
+    page.goto("/backups")
+    page.get_by_role("button", name="Copiar todo").click()
+    link = page.locator("td.co a", has_text="full-")
+    expect(link).to_be_visible(timeout=15_000)
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename.startswith("full-")
+    assert Path(download.value.path()).read_bytes().startswith(b'{"kind":"full"')

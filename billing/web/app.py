@@ -4,7 +4,7 @@ from secrets import token_hex
 from typing import Any
 
 from sanic import Blueprint, Request, Sanic
-from sanic.response import BaseHTTPResponse, HTTPResponse, redirect, text
+from sanic.response import BaseHTTPResponse, HTTPResponse, text
 
 from billing.config import Config
 from billing.database import Database
@@ -30,6 +30,7 @@ from billing.web import (
     logs,
     movements,
     opening,
+    overview,
     preferences,
     prices,
     rate_groups,
@@ -41,7 +42,7 @@ from billing.web import (
     system,
     tester,
 )
-from billing.web.access import ANYONE, EVERY_ROLE, admits
+from billing.web.access import ANYONE, admits
 from billing.web.errors import install_error_pages
 from billing.web.i18n import choose_language, set_language
 from billing.web.site import Site
@@ -64,6 +65,7 @@ MODULES = (
     assets,
     signin,
     preferences,
+    overview,
     calls,
     statistics,
     exporting,
@@ -93,13 +95,6 @@ MODULES = (
     logs,
 )
 blueprint = Blueprint("start")
-
-
-@blueprint.get("/")
-@admits(*EVERY_ROLE)
-async def show_start(_request: Request[Any, Any]) -> HTTPResponse:
-    """The call list is where everybody begins."""
-    return redirect("/calls")
 
 
 @blueprint.get("/healthz")

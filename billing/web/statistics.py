@@ -11,7 +11,6 @@ from sanic.response import HTTPResponse
 from billing.projections.reading import accounts
 from billing.projections.reading import statistics as reading
 from billing.projections.reading.snapshot import snapshot
-from billing.values import Money
 from billing.web import statistics_view as views
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
@@ -108,14 +107,10 @@ async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
         grains=words.choices(views.GRAINS),
         measures=words.choices(MEASURES),
         weekdays=words.choices(words.WEEKDAYS),
-        amounts_of=_amounts,
+        amounts_of=views.amounts_of,
         today=today,
         presets=presets(today),
     )
-
-
-def _amounts(figures: reading.Figures) -> list[Money]:
-    return [Money(micros, currency) for currency, micros in sorted(figures.amounts.items())]
 
 
 def _heat(found: Found, view: views.View) -> dict[tuple[int, int], tuple[int, int]]:

@@ -15,7 +15,7 @@ from billing.projections.reading.statistics import (
     Ranking,
     Split,
 )
-from billing.values import Period
+from billing.values import Money, Period
 from billing.web import formats, words
 from billing.web.charts import MEASURES
 from billing.web.filters import choice, read_period
@@ -199,6 +199,11 @@ def calls_link(view: View) -> dict[str, str]:
     if asked.kind != "company":
         link[asked.kind] = asked.account or "*"
     return link
+
+
+def amounts_of(figures: Figures) -> list[Money]:
+    """The amounts, by currency."""
+    return [Money(micros, currency) for currency, micros in sorted(figures.amounts.items())]
 
 
 def class_link(code: str) -> str:

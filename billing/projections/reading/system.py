@@ -80,9 +80,7 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
     times = [_state.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
     cursor = await connection.execute(LAGS, (position,))
     lags: dict[str, int] = dict(await cursor.fetchall())
-    async with connection.cursor(row_factory=class_row(SilentDevice)) as silent_cursor:
-        await silent_cursor.execute(SILENT, (now - SILENT_AFTER,))
-        silent = await silent_cursor.fetchall()
+    silent = await silent_devices(connection, now)
     return Status(
         server=" ".join(server.split()[:2]),
         database_bytes=size,
@@ -93,6 +91,13 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
         silent=silent,
         backed_up_at=await last_backup(connection),
     )
+
+
+async def silent_devices(connection: AsyncConnection[Any], now: datetime) -> list[SilentDevice]:
+    """The devices that sent nothing for a day, those that never did first."""
+    async with connection.cursor(row_factory=class_row(SilentDevice)) as cursor:
+        await cursor.execute(SILENT, (now - SILENT_AFTER,))
+        return await cursor.fetchall()
 
 
 def _rate(times: list[datetime], now: datetime) -> float:

@@ -26,6 +26,7 @@ async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
         text=listing.given.get("q", ""),
         company_id=listing.given.get("company", ""),
         state=choice(listing.given, "state", words.DEVICE_STATES),
+        zone=site_of(request).zone.key,
     )
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.device_page import HEALTH
 from billing.projections.reading.paging import Page, Place, like, make_page
 
 KEY_TYPE = tuple[str, str]
@@ -18,6 +19,7 @@ class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # part of the name or the model
     company_id: str = ""
     state: str = ""  # enabled, disabled
+    zone: str = "UTC"  # of today
 
 
 class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +37,9 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
     last_cdr_at: datetime | None
     calls: int
     suspended: int
+    today: int
+    skew_ms: int | None
+    silent: bool
 
 
 class DeviceTotals(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +49,10 @@ class DeviceTotals(msgspec.Struct, frozen=True, kw_only=True):
     suspended: int
 
 
-LIST = """
+LIST = f"""
 select d.device_id, d.name, lower(d.name) as sort_name, d.model,
  coalesce(a.name, d.company_id) as company, d.time_zone, d.country, d.area_code, d.format,
- d.enabled, d.extensions, d.last_cdr_at, d.calls, d.suspended
+ d.enabled, d.extensions, d.last_cdr_at, d.calls, d.suspended, {HEALTH}
 from devices d left join accounts a on a.account = 'company:' || d.company_id"""
 SUMS = """
 select count(*), coalesce(sum(extensions), 0)::bigint, coalesce(sum(calls), 0)::bigint,
@@ -70,6 +75,7 @@ def _where(wanted: DeviceFilter) -> tuple[str, dict[str, Any]]:
     return where, {
         "part": like(wanted.text),
         "company_id": wanted.company_id,
+        "zone": wanted.zone,
         "enabled": wanted.state == "enabled",
     }
 

@@ -1,0 +1,103 @@
+"""What the page of one device shows: its settings, its health, its accounts, its submissions."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+LOG_LINES = 25
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    device_id: str
+    name: str
+    model: str
+    company_id: str
+    company: str
+    time_zone: str
+    country: str
+    area_code: str
+    format: str
+    columns: list[str]
+    fallback_encoding: str
+    gateway_first: bool
+    allowed_addresses: list[str]
+    silent_after_minutes: int
+    enabled: bool
+    disabled_reason: str
+    extensions: int
+    last_cdr_at: datetime | None
+    calls: int
+    suspended: int
+    today: int  # records that came in today
+    skew_ms: int | None  # the least delay of a day; < 0: its clock is ahead
+    silent: bool
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of credentials; its password is nowhere."""
+
+    account: str
+    valid_until: datetime | None
+    valid: bool
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    at: datetime
+    account: str
+    address: str
+    status: int
+    bytes: int
+    accepted: int
+    duplicate: int
+    conflict: int
+    suspended: int
+    detail: str
+
+
+HEALTH = """
+ coalesce((select sum(records) from device_hours h where h.device_id = d.device_id
+   and h.hour >= date_trunc('day', now(), %(zone)s)), 0)::bigint as today,
+ (select min(least_delay_ms) from device_hours h where h.device_id = d.device_id
+   and h.hour > now() - interval '24 hours') as skew_ms,
+ d.enabled and d.silent_after_minutes > 0
+   and coalesce(d.last_cdr_at, '-infinity') < now() - make_interval(mins => d.silent_after_minutes)
+   as silent"""
+FIND = f"""
+select d.device_id, d.name, d.model, d.company_id, coalesce(a.name, d.company_id) as company,
+ d.time_zone, d.country, d.area_code, d.format, d.columns, d.fallback_encoding, d.gateway_first,
+ d.allowed_addresses, d.silent_after_minutes, d.enabled, d.disabled_reason, d.extensions,
+ d.last_cdr_at, d.calls, d.suspended, {HEALTH}
+from devices d left join accounts a on a.account = 'company:' || d.company_id
+where d.device_id = %(device_id)s"""
+ACCOUNTS = """
+select account, valid_until, valid_until is null or valid_until > now() as valid
+from device_credentials where device_id = %s and account not like 'trial-%%'
+order by valid_until desc nulls first, account"""
+SUBMISSIONS = """
+select id, at, account, address, status, bytes, accepted, duplicate, conflict, suspended, detail
+from submissions where device_id = %s order by id desc limit %s"""
+
+
+async def find_device(connection: AsyncConnection[Any], device_id: str, zone: str) -> Device | None:
+    """A device as its page shows it; today is a day of `zone`."""
+    async with connection.cursor(row_factory=class_row(Device)) as cursor:
+        await cursor.execute(FIND, {"device_id": device_id, "zone": zone})
+        return await cursor.fetchone()
+
+
+async def accounts_of(connection: AsyncConnection[Any], device_id: str) -> list[Account]:
+    """The accounts a device may submit with, and those that ended."""
+    async with connection.cursor(row_factory=class_row(Account)) as cursor:
+        await cursor.execute(ACCOUNTS, (device_id,))
+        return await cursor.fetchall()
+
+
+async def submissions_of(connection: AsyncConnection[Any], device_id: str) -> list[Submission]:
+    """What came in of late, newest first."""
+    async with connection.cursor(row_factory=class_row(Submission)) as cursor:
+        await cursor.execute(SUBMISSIONS, (device_id, LOG_LINES))
+        return await cursor.fetchall()

@@ -1,0 +1,64 @@
+"""A test record, sent to the real submission interface as the device itself would send it."""
+
+import asyncio
+import base64
+import http.client
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import psycopg
+
+from billing.commands.devices import issue_device_password
+from billing.config import Config
+from billing.values import new_id
+
+SECONDS = 10  # to wait for an answer
+FORGET = "delete from device_credentials where account = %s"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the interface said: an HTTP status and a body, or why there was none."""
+
+    status: int
+    body: str
+
+
+async def send_trial(config: Config, database_url: str, device_id: str) -> Answer:
+    """Send an unanswered call, which costs nothing, under an account that ends with it."""
+    return await asyncio.to_thread(_send, config, database_url, device_id)
+
+
+def _send(config: Config, database_url: str, device_id: str) -> Answer:
+    account = f"trial-{new_id()}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        password = issue_device_password(connection, device_id, account)
+        try:
+            return _post(config, account, password)
+        finally:
+            connection.execute(FORGET, (account,))
+
+
+def _post(config: Config, account: str, password: str) -> Answer:
+    now = datetime.now(UTC).replace(microsecond=0)
+    record = {
+        "id": account,
+        "start": (now - timedelta(seconds=5)).isoformat(),
+        "end": now.isoformat(),
+        "duration_ms": 5_000,
+        "bill_ms": 0,
+        "src": "test",
+        "dst": "test",
+        "disposition": "no answer",
+    }
+    secret = base64.b64encode(f"{account}:{password}".encode()).decode()
+    headers = {"authorization": f"Basic {secret}", "content-type": "application/json"}
+    host = "127.0.0.1" if config.bind_address in ("0.0.0.0", "::") else config.bind_address  # noqa: S104 -- compared, not bound
+    connection = http.client.HTTPConnection(host, config.cdr_port, timeout=SECONDS)
+    try:
+        connection.request("POST", "/v1/cdr", msgspec.json.encode(record), headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.read(10_000).decode(errors="replace"))
+    except OSError as error:
+        return Answer(0, str(error))
+    finally:
+        connection.close()

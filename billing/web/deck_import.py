@@ -20,7 +20,8 @@ from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.deck_preview import Preview, Wish, first_rows, month_before, preview
-from billing.web.export_table import EXCEL, Column, CsvTable, Sheet, attachment, workbook
+from billing.web.export_table import EXCEL, CsvTable, Sheet, attachment, workbook
+from billing.web.export_xlsx import Column
 from billing.web.forms import Form
 from billing.web.i18n import N_, gettext, language, set_language
 from billing.web.pages import page

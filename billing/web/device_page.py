@@ -74,7 +74,7 @@ async def register(request: Request[Any, Any]) -> HTTPResponse:
 async def show_device(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Everything about it; htmx asks for the log of its submissions alone."""
     site = site_of(request)
-    device = await _find(request, device_id)
+    device = await find_device(request, device_id)
     async with site.pool.connection() as connection:
         return page(
             request,
@@ -91,7 +91,7 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @admits(*CHANGERS)
 async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """The form with what holds now."""
-    device = await _find(request, device_id)
+    device = await find_device(request, device_id)
     given = {
         "name": device.name,
         "model": device.model,
@@ -113,7 +113,7 @@ async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse
 @admits(*CHANGERS)
 async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Tell everything again that can be edited."""
-    device, form = await _find(request, device_id), Form.of(request)
+    device, form = await find_device(request, device_id), Form.of(request)
     told = DeviceChanged(
         name=form.text("name"),
         model=form.text("model", required=False),
@@ -162,7 +162,7 @@ async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @admits(*CHANGERS)
 async def add_account(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Another account to submit with; its password is shown once."""
-    await _find(request, device_id)
+    await find_device(request, device_id)
     account = Form.of(request).text("account", required=False, longest=60)
     account = account or f"device-{new_id()}"
     password = await asyncio.to_thread(_issue, request, device_id, account)
@@ -203,7 +203,7 @@ async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @admits(*CHANGERS)
 async def send_test_record(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Send a test record as the device would, and show the interface's answer."""
-    site, device = site_of(request), await _find(request, device_id)
+    site, device = site_of(request), await find_device(request, device_id)
     answer = await send_trial(site.config, site.config.database_url, device_id)
     return page(request, "device_trial.html", page="devices", device=device, answer=answer)
 
@@ -218,7 +218,8 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").replace(";", " ").split())
 
 
-async def _find(request: Request[Any, Any], device_id: str) -> reading.Device:
+async def find_device(request: Request[Any, Any], device_id: str) -> reading.Device:
+    """The device an address names."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         device = await reading.find_device(connection, device_id, site.zone.key)

@@ -1,0 +1,231 @@
+"""The extensions of a device: listed, assigned and moved from a day on, imported and exported."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.commands.devices import (
+    AssignExtensions,
+    Assignment,
+    RemoveExtensions,
+    assign_extensions,
+    remove_extensions,
+)
+from billing.projections.reading import extensions as reading
+from billing.projections.reading.accounts import sub_account_choices
+from billing.projections.reading.lookups import accounts_named
+from billing.sheets import Column
+from billing.values import Refused
+from billing.web.access import EVERY_ROLE, admits
+from billing.web.acting import carry_out, go_on
+from billing.web.device_page import CHANGERS, find_device
+from billing.web.export_list import all_pages, send_list
+from billing.web.export_xlsx import Column as Exported
+from billing.web.filters import read_listing
+from billing.web.forms import Form
+from billing.web.i18n import N_, gettext
+from billing.web.import_plans import Checked, Line, Plan
+from billing.web.importing import Kind, ask, take
+from billing.web.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE, EXPORT_SIZE = 50, 5_000
+LONGEST = 100
+COLUMNS = (
+    Column("extension", ("extension", "extensión", "number", "número")),
+    Column("account", ("account", "cuenta", "user account", "cuenta de usuario"), required=False),
+    Column("name", ("name", "nombre"), required=False),
+    Column("tenant", ("tenant", "inquilino", "domain", "context"), required=False),
+    Column("valid_from", ("valid from", "válida desde", "from", "desde"), required=False),
+)
+HEADS = (N_("Extension"), N_("Account"), N_("Name"), N_("Tenant"), N_("Valid from"))
+blueprint = Blueprint("extensions")
+
+
+@blueprint.get("/devices/<device_id:str>/extensions")
+@admits(*EVERY_ROLE)
+async def list_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """The extensions of a device, and the form that assigns one."""
+    given = {
+        name: str(request.args.get(name, ""))
+        for name in ("extension", "tenant", "account", "name")
+        if request.args.get(name)
+    }
+    return await _show(request, device_id, Form(given))
+
+
+async def _show(
+    request: Request[Any, Any], device_id: str, form: Form, status: int = 200
+) -> HTTPResponse:
+    device = await find_device(request, device_id)
+    listing = read_listing(request, ("q",), reading.KEY_TYPE)
+    text = listing.given.get("q", "")
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_extensions(connection, device_id, text, listing.place, PAGE_SIZE)
+        accounts = await sub_account_choices(
+            connection, "user", device.company_id, form.given.get("account", "")
+        )
+    return page(
+        request,
+        "_extension_results.html" if is_partial(request) else "extensions.html",
+        status,
+        page="devices",
+        device=device,
+        form=form,
+        found=found,
+        given=listing.given,
+        accounts=accounts,
+        path=f"/devices/{device_id}/extensions",
+    )
+
+
+@blueprint.post("/devices/<device_id:str>/extensions")
+@admits(*CHANGERS)
+async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """Give an extension to an account, now or from a day on; or take a wrong one back."""
+    form, path = Form.of(request), f"/devices/{device_id}/extensions"
+    extension, tenant = form.text("extension", longest=LONGEST), form.text("tenant", required=False)
+    assignment = Assignment(
+        extension=extension,
+        tenant=tenant,
+        account=form.text("account", required=False),
+        name=form.text("name", required=False),
+        valid_from=form.begin_of_day("valid_from", site_of(request).zone),
+    )
+    if form.errors:
+        return await _show(request, device_id, form, 422)
+    try:
+        if form.checked("remove"):
+            removal = RemoveExtensions(device_id=device_id, extensions=((tenant, extension),))
+            shown = await carry_out(request, remove_extensions, removal)
+            return go_on(path, gettext("The extension was removed."), shown=shown)
+        command = AssignExtensions(device_id=device_id, assignments=(assignment,))
+        shown = await carry_out(request, assign_extensions, command)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return await _show(request, device_id, form, 422)
+    return go_on(path, gettext("The extension was assigned."), shown=shown)
+
+
+@blueprint.get("/devices/<device_id:str>/extensions/export.csv", name="extensions_csv")
+@blueprint.get("/devices/<device_id:str>/extensions/export.xlsx", name="extensions_excel")
+@admits(*EVERY_ROLE)
+async def export(request: Request[Any, Any], device_id: str) -> HTTPResponse | None:
+    """All of them, as an import takes them back."""
+    await find_device(request, device_id)
+    zone = site_of(request).zone
+
+    async def rows() -> Any:
+        pages = all_pages(
+            request,
+            lambda own, place: reading.list_extensions(own, device_id, "", place, EXPORT_SIZE),
+            reading.KEY_TYPE,
+        )
+        async for some in pages:
+            yield [
+                [
+                    row.extension,
+                    row.account_name,
+                    row.name,
+                    row.tenant,
+                    row.valid_from.astimezone(zone).date().isoformat() if row.valid_from else "",
+                ]
+                for row in some
+            ]
+
+    columns = [Exported(gettext(head)) for head in HEADS]
+    return await send_list(request, gettext("extensions"), columns, rows())
+
+
+@blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")
+@blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
+@admits("administrator")
+async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """Take a sheet, and show what it would do."""
+    await find_device(request, device_id)
+    kind = Kind(
+        N_("Import extensions"),
+        N_("A row an extension. An account is named by its name or its id; empty: the company."),
+        COLUMNS,
+        HEADS,
+        plan_extensions,
+        "devices",
+        f"/devices/{device_id}/extensions",
+    )
+    return await (take if request.method == "POST" else ask)(request, kind)
+
+
+async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[Line]) -> Plan:
+    """What a sheet would assign, each wrong row named."""
+    device_id = str(request.path).split("/")[2]
+    device = await find_device(request, device_id)
+    async with site_of(request).pool.connection() as connection:
+        known = await reading.holders(connection, device_id)
+        named = await accounts_named(connection, {line.get("account") for line in lines} - {""})
+    checked, assignments, preview = Checked(), list[Assignment](), list[list[str]]()
+    seen = set[tuple[str, str]]()
+    for line in lines:
+        key = line.get("tenant"), line.get("extension")
+        if not key[1] or len(key[1]) > LONGEST:
+            checked.wrong(line, "extension", N_("An extension needs a number."))
+        elif key in seen:
+            checked.wrong(line, "extension", N_("This extension stands in the sheet twice."))
+        seen.add(key)
+        account, said = "", line.get("account")
+        if said:
+            own = [
+                each
+                for each in named.get(said.lower(), named.get(said, []))
+                if each.company_id == device.company_id and each.account.startswith("user:")
+            ]
+            account = own[0].account if len(own) == 1 else ""
+            if not account:
+                message = N_("The company has no user account %(account)s, or several.")
+                checked.wrong(line, "account", message, account=said)
+        assignment = Assignment(
+            extension=key[1],
+            tenant=key[0],
+            account=account,
+            name=line.get("name"),
+            valid_from=_begin(request, checked, line),
+        )
+        assignments.append(assignment)
+        preview.append([*key[::-1], said, assignment.name, _what(known, key, assignment)])
+    heads = [gettext(head) for head in ("Extension", "Tenant", "Account", "Name")]
+    return Plan(
+        owner="",
+        file_name="",
+        rows=[line.row for line in lines],
+        heads=[*heads, gettext("What it does")],
+        preview=preview,
+        problems=checked.problems,
+        command=AssignExtensions(device_id=device_id, assignments=tuple(assignments)),
+        handler=assign_extensions,
+        back=f"/devices/{device_id}/extensions",
+        done=N_("The extensions were assigned."),
+    )
+
+
+def _what(
+    known: dict[tuple[str, str], tuple[str, str]], key: tuple[str, str], new: Assignment
+) -> str:
+    before = known.get(key)
+    if before is None:
+        return gettext("New")
+    if before == (new.account, new.name):
+        return gettext("As it is")
+    return gettext("Moves") if before[0] != new.account else gettext("Another name")
+
+
+def _begin(request: Request[Any, Any], checked: Checked, line: Line) -> datetime | None:
+    text = line.get("valid_from")[:10]
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        checked.wrong(line, "valid_from", N_("%(text)s is not a day."), text=text)
+        return None
+    return datetime.combine(day, time(), site_of(request).zone).astimezone(UTC)

@@ -1,5 +1,6 @@
 """A month goes into a file, out of the database, and back: every number is compared."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.keeping.sample import (
     LATER,
     MONTH,
     catch_up,
+    close_books_until,
     listed,
     no_room,
     rebuild,
@@ -133,6 +135,10 @@ def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_ch
     assert store.archived([stream(repeated)]) == {stream(repeated): (1, "12")}
     catch_up(keeper)
     assert balance(sums(keeper.url)) == balance(before) - 500_000
+    # It is posted to the month that is open now; nothing goes before that is closed.
+    with pytest.raises(Refused, match="not closed yet"):
+        archive(keeper, MONTH, LATER)
+    close_books_until(keeper, datetime(2027, 3, 3, tzinfo=UTC))
     first, second = archive(keeper, MONTH, LATER)
     assert (second.part, second.events, second.calls) == (2, 1, 1)
     assert second.first_position > first.last_position

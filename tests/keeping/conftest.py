@@ -1,17 +1,37 @@
 """What tests of keeping ask for."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from billing.keeping.keeper import Keeper
 from billing.store import Store
+from tests.conftest import fresh_database
 from tests.keeping.sample import install, keeper_of
+
+
+@pytest.fixture(scope="session")
+def installed(
+    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a database with calls in two months, whose books are closed."""
+    with fresh_database(server_url, template) as url:
+        store = Store(url)
+        install(keeper_of(url, store, tmp_path_factory.mktemp("installed")))
+        store.close()
+        yield str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def database_url(server_url: str, installed: str) -> Iterator[str]:
+    """A database of the test's own, cloned from that one."""
+    with fresh_database(server_url, installed) as url:
+        yield url
 
 
 @pytest.fixture
 def keeper(database_url: str, store: Store, tmp_path: Path) -> Keeper:
-    """A keeper of an installation with calls in two months."""
-    made = keeper_of(database_url, store, tmp_path)
-    install(made)
-    return made
+    """Its keeper."""
+    return keeper_of(database_url, store, tmp_path)

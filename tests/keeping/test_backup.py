@@ -92,7 +92,7 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
     data = full.read_bytes()
     for name, content, reason in (
         ("flipped", data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
-        ("flipped-at-the-end", data[:-8] + b"0" + data[-7:], "damaged"),
+        ("flipped-at-the-end", data[:-8] + b"x" + data[-7:], "damaged"),
         ("cut", data[: len(data) // 3], "was cut"),
         ("emptied", b"", "no archive and no backup"),
         ("foreign", b"PK\x03\x04" + bytes(5_000), "no archive and no backup"),

@@ -66,6 +66,10 @@ class DeviceBook:
             raise Refused("There is no device %(device)s.", device=device_id)
         return self._registrations[device_id]
 
+    def route_prefixes(self, device_id: str) -> tuple[RoutePrefix, ...]:
+        """A device's own, in order; those of all devices for ""."""
+        return self._prefixes.get(device_id, ()) if device_id else self._general
+
     def refuse_unless_admitted(self, device_id: str, address: str) -> None:
         """Refuse what a disabled device sends, and what comes from an address of somebody else."""
         if device_id in self._disabled:

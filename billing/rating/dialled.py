@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 
 from billing.rating.cdr import Cdr
 from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContext
-from billing.rating.numbers import clean, dial_plan, strip_route_prefix, to_e164
+from billing.rating.numbers import RoutePrefix, clean, dial_plan, strip_route_prefix, to_e164
 from billing.rating.plan import ORDINARY, SHORT_CODE_DIGITS, NumberPlan, PlanEntry
 
 Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
@@ -59,6 +59,40 @@ def _normalise(
         return None, e164, True
     draft.steps.append(("as_dialled", dialled))
     return None, number.lstrip("+"), False
+
+
+def try_prefixes(
+    dialled: str, device: DeviceProfile, plan: NumberPlan, at: datetime
+) -> list[tuple[RoutePrefix, str]]:
+    """Each route prefix of a device in order, and what became of it with a dialled number.
+
+    One of: short_code (comes before any prefix), other, too_short, too_long, implausible, applied,
+    after (one before it applied).
+    """
+    number, found = clean(dialled), ""
+    if plan.short_code(number, device.country, at, device.company_id):
+        found = "short_code"
+    tried = []
+    for rule in device.route_prefixes:
+        outcome = found or _outcome(number, rule, device, plan, at)
+        tried.append((rule, outcome))
+        if outcome == "applied":
+            found = "after"
+    return tried
+
+
+def _outcome(
+    number: str, rule: RoutePrefix, device: DeviceProfile, plan: NumberPlan, at: datetime
+) -> str:
+    if not number.startswith(rule.prefix):
+        return "other"
+    rest = number[len(rule.prefix) :]
+    if len(rest) < rule.min_rest:
+        return "too_short"
+    if len(rest) > rule.max_rest:
+        return "too_long"
+    plausible = partial(_plausible, device, plan, at, device.company_id)
+    return "applied" if plausible(rule.replacement + rest) else "implausible"
 
 
 def _plausible(

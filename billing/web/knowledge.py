@@ -1,11 +1,14 @@
 """What rating knows, kept up to date for the pages that try it out."""
 
 import threading
+from datetime import datetime
 
 from billing.commands.catalogue import Catalogue
 from billing.rating.cdr import Cdr
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
+from billing.rating.dialled import try_prefixes
+from billing.rating.numbers import RoutePrefix
 from billing.rating.plan import NumberPlan
 from billing.store import Store
 
@@ -29,3 +32,18 @@ class Knowledge:
         with self._lock:
             self._catalogue.refresh(self._store)
             return self._catalogue.context.plan
+
+    def route_prefixes(self, device_id: str) -> tuple[RoutePrefix, ...]:
+        """A device's own route prefixes, in order; those of all devices for ""."""
+        with self._lock:
+            self._catalogue.refresh(self._store)
+            return self._catalogue.devices.route_prefixes(device_id)
+
+    def try_prefixes(
+        self, dialled: str, device_id: str, at: datetime
+    ) -> list[tuple[RoutePrefix, str]]:
+        """What becomes of each route prefix with a number dialled at a device."""
+        with self._lock:
+            self._catalogue.refresh(self._store)
+            device = self._catalogue.device(device_id)
+            return try_prefixes(dialled, device, self._catalogue.context.plan, at)

@@ -51,6 +51,15 @@ DIRECTIONS = {
     "inbound": N_("Inbound"),
     "internal": N_("Between extensions"),
 }
+PREFIX_OUTCOMES = {
+    "short_code": N_("Not tried: the number is a short code"),
+    "other": N_("The number does not begin with it"),
+    "too_short": N_("Too few digits would be left"),
+    "too_long": N_("Too many digits would be left"),
+    "implausible": N_("What would be left is no plausible number"),
+    "applied": N_("Applied"),
+    "after": N_("Not tried: one before it applied"),
+}
 REMEDIES = {
     "no_rate": N_("Add a rate for these numbers to the company's rate group."),
     "no_rate_group": N_("Bind a rate group to the company."),

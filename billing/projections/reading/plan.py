@@ -1,0 +1,89 @@
+"""What the pages of number attribution show: the entries of the plan's layers."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+
+KEY_TYPE = tuple[str, str, bool, str, str]
+
+
+class PlanFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries; an empty field admits all."""
+
+    text: str = ""  # digits a prefix begins with, or part of the area
+    layer: str = ""
+    type: str = ""
+    country: str = ""
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    layer: str
+    prefix: str
+    country: str
+    short: bool
+    effective_from: datetime
+    since: str  # the moment as the page's key carries it
+    area: str
+    type: str
+    min_len: int
+    max_len: int
+    recorded_at: datetime
+    actor: str
+
+
+LIST = """
+select layer, prefix, country, short, effective_from,
+ to_char(effective_from at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as since,
+ area, type, min_len, max_len, recorded_at, actor from plan_entries"""
+COUNT = "select count(*) from plan_entries"
+
+
+def _where(wanted: PlanFilter) -> tuple[str, dict[str, Any]]:
+    parts = ["true"]
+    if wanted.text.isdigit():
+        parts.append("starts_with(prefix, %(text)s)")
+    elif wanted.text:
+        parts.append("area ilike %(part)s")
+    parts += [
+        f"{name} = %({name})s" for name in ("layer", "type", "country") if getattr(wanted, name)
+    ]
+    values = {name: getattr(wanted, name) for name in ("text", "layer", "type", "country")}
+    return " and ".join(parts), {**values, "part": like(wanted.text)}
+
+
+async def list_entries(
+    connection: AsyncConnection[Any], wanted: PlanFilter, place: Place | None, size: int
+) -> Page[PlanRow]:
+    """One page of the entries, by prefix."""
+    where, values = _where(wanted)
+    order = "asc"
+    if place:
+        names = ("k_prefix", "k_country", "k_short", "k_since", "k_layer")
+        values |= dict(zip(names, place.key, strict=True))
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += (
+            f" and (prefix, country, short, effective_from, layer) {sign} (%(k_prefix)s,"
+            " %(k_country)s, %(k_short)s, %(k_since)s::timestamptz, %(k_layer)s)"
+        )
+    by = ", ".join(
+        f"{n} {order}" for n in ("prefix", "country", "short", "effective_from", "layer")
+    )
+    async with connection.cursor(row_factory=class_row(PlanRow)) as cursor:
+        await cursor.execute(f"{LIST} where {where} order by {by} limit {size + 1}", values)
+        found = await cursor.fetchall()
+    return make_page(
+        found, size, place, lambda row: (row.prefix, row.country, row.short, row.since, row.layer)
+    )
+
+
+async def count_entries(connection: AsyncConnection[Any], wanted: PlanFilter) -> int:
+    """How many entries the filter has."""
+    where, values = _where(wanted)
+    cursor = await connection.execute(f"{COUNT} where {where}", values)
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

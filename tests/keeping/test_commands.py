@@ -1,0 +1,104 @@
+"""The commands of keeping in processes of their own, and processes that are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing.commands.keeping import load_keeping
+from billing.database import migrate, migrations
+from billing.keeping.archive import archive
+from billing.keeping.keeper import Keeper
+from billing.verifying import verify
+from tests.conftest import fresh_database
+from tests.keeping.sample import LATER, MONTH, sums
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from billing.keeping.archive import archive
+from billing.keeping.keeper import Keeper
+from billing.store import Store
+from tests.keeping.sample import LATER, MONTH
+
+def die(share):
+    if share >= float(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+folder = Path(sys.argv[2])
+keeper = Keeper(sys.argv[1], Store(sys.argv[1]), folder / "archives", folder / "backups")
+archive(keeper, MONTH, LATER, die)
+"""
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """A database without a single table."""
+    with fresh_database(server_url, "template0") as url:
+        yield url
+
+
+def billing(url: str, folder: Path, *words: str, code: int = 0) -> str:
+    environment = {**os.environ, "DATABASE_URL": url, "BILLING_DATA_DIR": str(folder)}
+    done = subprocess.run(  # noqa: S603 -- ourselves
+        [sys.executable, "-m", "billing", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+# While the file is written, before the archive is in the log, and before the month is dropped.
+@pytest.mark.parametrize("share", ["0.4", "0.8", "0.95"])
+def test_an_archiving_that_was_killed_is_ended_by_the_next(
+    keeper: Keeper, tmp_path: Path, share: str
+) -> None:
+    before = sums(keeper.url)
+    command = [sys.executable, "-c", KILLED, keeper.url, str(tmp_path), share]
+    ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
+    assert ended.returncode == -signal.SIGKILL
+    assert len(load_keeping(keeper.store).parts) == (share == "0.95")
+    (part,) = archive(keeper, MONTH, LATER)
+    assert (keeper.archives / part.file).is_file()
+    verdict = verify(keeper.url, folder=keeper.archives)
+    assert (verdict.fault, verdict.missing) == ("", ())
+    assert sums(keeper.url) == before
+
+
+def test_a_backup_is_made_and_restored_by_commands(
+    keeper: Keeper, empty_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "everything.backup"
+    assert "SHA-256:" in billing(keeper.url, tmp_path, "backup", str(file))
+    checked = subprocess.run(  # noqa: S603 -- of the system
+        ["sha256sum", "-c", f"{file.name}.sha256"],  # noqa: S607 -- found by its name
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+    )
+    assert checked.returncode == 0
+    assert "Restored: " in billing(empty_url, tmp_path / "new", "restore", str(file))
+    assert "all fit" in billing(empty_url, tmp_path / "new", "verify")
+    assert sums(empty_url) == sums(keeper.url)
+    again = billing(empty_url, tmp_path / "new", "restore", str(file), code=1)
+    assert "The database is not empty; nothing was changed." in again
+
+
+def test_an_upgrade_backs_up_before_if_it_is_asked_to(empty_url: str, tmp_path: Path) -> None:
+    *older, newest = sorted(migrations())
+    migrate(empty_url, only=older)
+    said = billing(empty_url, tmp_path, "migrate", "--backup")
+    assert "Backed up to" in said
+    assert f"applied {newest}" in said
+    (made,) = (tmp_path / "backups").glob("before-upgrade-*.backup")
+    assert made.stat().st_size > 0
+    assert "up to date" in billing(empty_url, tmp_path, "migrate", "--backup")

@@ -19,6 +19,7 @@ from billing.aggregates.device import (
     ExtensionsRemoved,
     entries_of,
 )
+from billing.sealing import CALLS
 from billing.store import Recorded
 
 NAME = "devices"
@@ -94,10 +95,12 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     counts: dict[str, Count] = {}
     hours: dict[tuple[str, datetime], Hour] = {}
     extensions: list[Recorded] = []
+    for received in _gather(batch):
+        _count(counts, hours, received)
     for recorded in batch:
+        if recorded.version == 1 and recorded.stream.startswith(CALLS):
+            continue
         match recorded.event:
-            case (CallRated() | CallSuspended()) as event if recorded.version == 1:
-                _count(counts, hours, event, recorded.envelope.recorded_at)
             case (CallRated() | CallVoided()) as event if _was_suspended(event):
                 counts.setdefault(event.device_id, Count()).suspended -= 1
             case ExtensionAssigned() | ExtensionsAssigned() | ExtensionsRemoved():
@@ -141,27 +144,50 @@ def _follow(cursor: Cursor[Any], recorded: Recorded) -> None:
             cursor.execute(ENABLE, (True, "", device_id))
 
 
+class Received(msgspec.Struct):
+    """The first records of calls that a device sent at one moment: they share their envelope."""
+
+    device_id: str
+    at: datetime
+    records: int = 0
+    suspended: int = 0
+    ended_at: datetime | None = None  # of the call that ended last: the least delay
+
+
+def _gather(batch: Sequence[Recorded]) -> list[Received]:
+    """What was received when. This goes through every call, so it does little for each."""
+    found: dict[tuple[str, int], Received] = {}
+    for recorded in batch:
+        event = recorded.event
+        if recorded.version > 1 or not isinstance(event, CallReceived):
+            continue
+        key = event.device_id, id(recorded.envelope)
+        received = found.get(key)
+        if received is None:
+            at = recorded.envelope.recorded_at
+            received = found[key] = Received(event.device_id, at)
+        received.records += 1
+        if type(event) is CallSuspended:
+            received.suspended += 1
+        ended_at = event.cdr.ended_at
+        if ended_at and (received.ended_at is None or ended_at > received.ended_at):
+            received.ended_at = ended_at
+    return list(found.values())
+
+
 def _count(
-    counts: dict[str, Count],
-    hours: dict[tuple[str, datetime], Hour],
-    event: CallReceived,
-    received_at: datetime,
+    counts: dict[str, Count], hours: dict[tuple[str, datetime], Hour], received: Received
 ) -> None:
-    suspended = isinstance(event, CallSuspended)
-    count = counts.get(event.device_id)
-    if count is None:
-        count = counts[event.device_id] = Count()
-    count.calls += 1
-    count.suspended += suspended
-    count.last = received_at
-    key = event.device_id, received_at.replace(minute=0, second=0, microsecond=0)
-    hour = hours.get(key)
-    if hour is None:
-        hour = hours[key] = Hour()
-    hour.records += 1
-    hour.suspended += suspended
-    if event.cdr.ended_at:
-        delay_ms = (received_at - event.cdr.ended_at) // MILLISECOND
+    count = counts.setdefault(received.device_id, Count())
+    count.calls += received.records
+    count.suspended += received.suspended
+    count.last = received.at
+    key = received.device_id, received.at.replace(minute=0, second=0, microsecond=0)
+    hour = hours.setdefault(key, Hour())
+    hour.records += received.records
+    hour.suspended += received.suspended
+    if received.ended_at:
+        delay_ms = (received.at - received.ended_at) // MILLISECOND
         if hour.least_delay_ms is None or delay_ms < hour.least_delay_ms:
             hour.least_delay_ms = delay_ms
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from psycopg import Cursor
 
 from billing.aggregates.call import CallRated, CallRerated, CallVoided
-from billing.aggregates.posting import Posted, posted_ratings
+from billing.aggregates.posting import posted_ratings
 from billing.binary_arrays import Int8Array, TextArray, register
 from billing.projections.days import local_hour
 from billing.store import Recorded
@@ -74,9 +74,36 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     calls: Sums = {}
     areas: Sums = {}
     for recorded in batch:
-        for posting in posted_ratings(recorded.event):
+        for sign, rating in posted_ratings(recorded.event):
             # Nothing but an event of a call posts anything.
-            _add_posting((calls, areas), cast("CallEvent", recorded.event), posting, zone)
+            event = cast("CallEvent", recorded.event)
+            cdr = event.cdr
+            whose = (
+                rating.company_id,
+                rating.user_account,
+                rating.gateway_account,
+                event.device_id,
+            )
+            when = local_hour(event.filed_at, zone)
+            result, currency = cdr.result, rating.currency
+            talk_ms, billed_seconds = sign * cdr.billed_ms, sign * rating.billed_seconds
+            amount = sign * rating.amount_micros
+            key: Key = (when, whose, rating.call_class, result, currency)
+            if total := calls.get(key):
+                total[0] += sign
+                total[1] += talk_ms
+                total[2] += billed_seconds
+                total[3] += amount
+            else:
+                calls[key] = [sign, talk_ms, billed_seconds, amount]
+            key = (when[0], whose, rating.area, result, currency)
+            if total := areas.get(key):
+                total[0] += sign
+                total[1] += talk_ms
+                total[2] += billed_seconds
+                total[3] += amount
+            else:
+                areas[key] = [sign, talk_ms, billed_seconds, amount]
     if calls:
         register(cursor)
         ((settled,),) = cursor.execute(SETTLED).fetchall()
@@ -89,33 +116,6 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
         if over > through:
             cursor.execute(SETTLE, (through, over))
             cursor.execute(REMEMBER_SETTLED, (over,))
-
-
-def _add_posting(
-    sums_by_class_and_area: tuple[Sums, Sums], event: CallEvent, posting: Posted, zone: str
-) -> None:
-    cdr, (sign, rating) = event.cdr, posting
-    whose = rating.company_id, rating.user_account, rating.gateway_account, event.device_id
-    when = local_hour(event.filed_at, zone)
-    result, currency = cdr.result, rating.currency
-    figures = (
-        sign,
-        sign * cdr.billed_ms,
-        sign * rating.billed_seconds,
-        sign * rating.amount_micros,
-    )
-    keys = (
-        (when, whose, rating.call_class, result, currency),
-        (when[0], whose, rating.area, result, currency),
-    )
-    for sums, key in zip(sums_by_class_and_area, keys, strict=True):
-        if total := sums.get(key):
-            total[0] += figures[0]
-            total[1] += figures[1]
-            total[2] += figures[2]
-            total[3] += figures[3]
-        else:
-            sums[key] = [*figures]
 
 
 def _tables(calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:

@@ -1,5 +1,6 @@
 """Archiving a month: its events and seals into a file, read back, and only then dropped."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,9 @@ from billing.store import LOCK
 from billing.values import Money, Refused
 
 Progress = Callable[[float], None]
-LOCK_SECONDS = 10  # readers of the month may keep it that long; then it is tried another day
+LOCK_SECONDS = 2  # for which readers of the month may hold up whoever appends
+ATTEMPTS = 5  # then it is tried another day
+PAUSE_SECONDS = 3.0
 
 EVENTS = """
 select notification_id, originator_id, originator_version, topic, state from {partition}
@@ -114,7 +117,7 @@ def archive(
             archive_month(keeper.store, part, envelope)
             parts = (*parts, part)
         progress(0.95)
-        _drop(connection, month, parts[-1].last_position)
+        _drop_patiently(connection, month, parts[-1].last_position)
     return list(parts)
 
 
@@ -244,22 +247,30 @@ def _remember_calls(connection: psycopg.Connection, path: Path) -> None:
         cursor.execute(REMEMBER_CALLS)
 
 
+def _drop_patiently(connection: psycopg.Connection, month: str, last_position: int) -> None:
+    """Drop a month as soon as nobody reads it."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
+        try:
+            _drop(connection, month, last_position)
+        except psycopg.errors.LockNotAvailable:
+            continue
+        return
+    raise Refused("The calls of %(month)s are being read; try again later.", month=month)
+
+
 def _drop(connection: psycopg.Connection, month: str, last_position: int) -> None:
     """Drop a month whose every event lies in a file."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
-        try:
-            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            cursor.execute(HOLD_CALLS)
-            if _one(connection, _sql(LATER, month), (last_position,))[0]:
-                raise Refused("Calls of %(month)s came in just now; try again.", month=month)
-            cursor.execute(REMEMBER_MONTH, (month, last_position))
-            for parent in ("billing_events", "call_list"):
-                name = f"{parent}_{month.replace('-', '_')}"
-                if _one(connection, b"select to_regclass(%s)", (name,))[0]:
-                    cursor.execute(f"alter table {parent} detach partition {name}".encode())
-                    cursor.execute(f"drop table {name}".encode())
-        except psycopg.errors.LockNotAvailable as error:
-            raise Refused(
-                "The calls of %(month)s are being read; try again later.", month=month
-            ) from error
+        cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        cursor.execute(HOLD_CALLS)
+        if _one(connection, _sql(LATER, month), (last_position,))[0]:
+            raise Refused("Calls of %(month)s came in just now; try again.", month=month)
+        cursor.execute(REMEMBER_MONTH, (month, last_position))
+        for parent in ("billing_events", "call_list"):
+            name = f"{parent}_{month.replace('-', '_')}"
+            if _one(connection, b"select to_regclass(%s)", (name,))[0]:
+                cursor.execute(f"alter table {parent} detach partition {name}".encode())
+                cursor.execute(f"drop table {name}".encode())

@@ -1,5 +1,6 @@
 """A month goes into a file, out of the database, and back: every number is compared."""
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,14 @@ def test_a_kill_between_the_file_and_the_drop_is_ended_by_the_next_call(keeper: 
     assert again == part
     assert months(keeper) == ["2026-11"]
     assert sums(keeper.url) == before
+
+
+def test_who_reads_a_month_is_waited_for(keeper: Keeper) -> None:
+    with psycopg.connect(keeper.url) as reader:
+        reader.execute("select count(*) from call_list").fetchall()
+        threading.Timer(2.5, reader.rollback).start()
+        archive(keeper, MONTH, LATER)
+    assert months(keeper) == ["2026-11"]
 
 
 def test_only_months_that_are_over_are_archived_and_only_once_the_read_models_have_them(

@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse
 from billing.projections.reading import accounts as reading
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
-from billing.web.filters import choice, read_listing
+from billing.web.filters import Listing, choice, read_listing
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
@@ -16,15 +16,21 @@ PAGE_SIZE = 50
 blueprint = Blueprint("accounts")
 
 
-@blueprint.get("/companies")
-@admits(*EVERY_ROLE)
-async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
-    """The companies of the filter by name, with the totals of all of them."""
+def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, Listing]:
+    """The companies an address asks for."""
     listing = read_listing(request, ("q", "state"), reading.KEY_TYPE)
     wanted = reading.CompanyFilter(
         text=listing.given.get("q", ""),
         state=choice(listing.given, "state", words.ACCOUNT_STATES),
     )
+    return wanted, listing
+
+
+@blueprint.get("/companies")
+@admits(*EVERY_ROLE)
+async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
+    """The companies of the filter by name, with the totals of all of them."""
+    wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_companies(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_companies(connection, wanted)

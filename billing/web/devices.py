@@ -9,7 +9,7 @@ from billing.projections.reading import devices as reading
 from billing.projections.reading.accounts import company_choices
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
-from billing.web.filters import choice, read_listing
+from billing.web.filters import Listing, choice, read_listing
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
@@ -17,10 +17,8 @@ PAGE_SIZE = 50
 blueprint = Blueprint("devices")
 
 
-@blueprint.get("/devices")
-@admits(*EVERY_ROLE)
-async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
-    """The devices of the filter by name, with the totals of all of them."""
+def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listing]:
+    """The devices an address asks for."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     wanted = reading.DeviceFilter(
         text=listing.given.get("q", ""),
@@ -28,6 +26,14 @@ async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
         state=choice(listing.given, "state", words.DEVICE_STATES),
         zone=site_of(request).zone.key,
     )
+    return wanted, listing
+
+
+@blueprint.get("/devices")
+@admits(*EVERY_ROLE)
+async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
+    """The devices of the filter by name, with the totals of all of them."""
+    wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_devices(connection, wanted)

@@ -13,6 +13,13 @@
       for (const name of ["after", "before"]) here.searchParams.delete(name);
       live.href = here.pathname + here.search;
     }
+    const file = event.target.closest("[data-export]");
+    if (file) {
+      // The filter in hand, which changes without the rest of the page.
+      const here = new URL(location.href);
+      for (const name of ["after", "before"]) here.searchParams.delete(name);
+      file.search = here.search;
+    }
     const theme = event.target.closest("[data-theme-switch]");
     if (theme) {
       event.preventDefault();

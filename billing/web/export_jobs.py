@@ -1,10 +1,10 @@
-"""Spreadsheets being made: each in a thread into a file, with its progress, for an hour."""
+"""Spreadsheets being made: each in a thread into a file, with its progress, for a day."""
 
 import asyncio
 import logging
 import secrets
 import tempfile
-import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from billing.web.export import WorkbookWriter
 
 AT_ONCE = 2
 MOST_KEPT = 20
-KEPT_SECONDS = 3600
+KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +32,12 @@ class Job:
         self.rows = 0
         self.state = "running"  # running, done, failed
         self.task: asyncio.Task[None] | None = None
-        self.begun = time.monotonic()
+        self.begun_at = datetime.now(UTC)
+
+    @property
+    def kept_until(self) -> datetime:
+        """When the file is removed."""
+        return self.begun_at + KEPT
 
 
 class Exports:
@@ -47,6 +52,16 @@ class Exports:
         """A job of this administrator."""
         job = self._jobs.get(job_id)
         return job if job and job.administrator_id == administrator_id else None
+
+    def of(self, administrator_id: str) -> list[Job]:
+        """The jobs of this administrator, newest first."""
+        self._forget_old()
+        own = [job for job in self._jobs.values() if job.administrator_id == administrator_id]
+        return own[::-1]
+
+    def running(self, administrator_id: str) -> Job | None:
+        """What is being made for this administrator: one file at a time."""
+        return next((job for job in self.of(administrator_id) if job.state == "running"), None)
 
     def begin(
         self,
@@ -98,10 +113,10 @@ class Exports:
             job.state = "failed"
 
     def _forget_old(self) -> None:
-        limit = time.monotonic() - KEPT_SECONDS
+        now = datetime.now(UTC)
         ended = [job for job in self._jobs.values() if job.state != "running"]
         too_many = max(0, len(self._jobs) + 1 - MOST_KEPT)
         for place, job in enumerate(ended):
-            if place < too_many or job.begun < limit:
+            if place < too_many or job.kept_until < now:
                 del self._jobs[job.id]
                 job.path.unlink(missing_ok=True)

@@ -54,8 +54,11 @@ async def export_csv(request: Request[Any, Any]) -> None:
 @admits(*EVERY_ROLE)
 async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
     """Every call of the filter as an Excel file; a large one is fetched from its own page."""
-    site, session = site_of(request), await current_session(request)
+    site, administrator_id = site_of(request), await _who(request)
     wanted, _ = read_call_filter(request, site.zone)
+    running = site.exports.running(administrator_id)
+    if running:
+        return page(request, "export.html", 409, page="calls", job=running, busy=True)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
         names = await accounts.account_names(
@@ -66,7 +69,7 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
             connection, wanted.device_id
         )
     job = Job(
-        session.administrator_id if session else "",
+        administrator_id,
         site.exports.new_path(),
         _file_name(wanted, "xlsx"),
         0 if totals.more else totals.calls,
@@ -78,12 +81,20 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
     return await _send(job) if job.state == "done" else redirect(f"/exports/{job.id}")
 
 
+@blueprint.get("/exports")
+@admits(*EVERY_ROLE)
+async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
+    """The files that were made for whoever asks, until they are removed."""
+    jobs = site_of(request).exports.of(await _who(request))
+    return page(request, "exports.html", page="calls", jobs=jobs)
+
+
 @blueprint.get("/exports/<job_id:str>")
 @admits(*EVERY_ROLE)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
     """How far an Excel file is, and where to fetch it."""
     template = "_export_state.html" if is_partial(request) else "export.html"
-    return page(request, template, page="calls", job=await _find(request, job_id))
+    return page(request, template, page="calls", job=await _find(request, job_id), busy=False)
 
 
 @blueprint.get("/exports/<job_id:str>/file")
@@ -96,9 +107,13 @@ async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream
     return await _send(job)
 
 
-async def _find(request: Request[Any, Any], job_id: str) -> Job:
+async def _who(request: Request[Any, Any]) -> str:
     session = await current_session(request)
-    job = site_of(request).exports.find(job_id, session.administrator_id) if session else None
+    return session.administrator_id if session else ""
+
+
+async def _find(request: Request[Any, Any], job_id: str) -> Job:
+    job = site_of(request).exports.find(job_id, await _who(request))
     if job is None:
         raise NotFound
     return job

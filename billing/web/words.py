@@ -205,6 +205,11 @@ FLAGS = {
     "repaired": N_("Repaired when read"),
 }
 
+EXPORT_STATES = {
+    "running": N_("Being made"),
+    "done": N_("Ready"),
+    "failed": N_("Failed, try again"),
+}
 ROUNDINGS = {
     "half_up": N_("half away from zero"),
     "half_even": N_("half to even"),

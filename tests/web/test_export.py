@@ -120,6 +120,19 @@ def test_an_export_belongs_to_who_asked_for_it(
     assert sign_in(site, "otra").get(place).status_code == 404
 
 
+def test_one_spreadsheet_at_a_time_and_all_in_a_list(
+    site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.web.exporting.PATIENCE_SECONDS", 0.0)
+    client = sign_in(site)
+    assert "There are no exports yet" in client.get("/exports").text
+    first = client.get("/calls/export.xlsx").headers["location"]
+    second = client.get("/calls/export.xlsx")
+    if second.status_code == 409:  # the first is not done yet
+        assert "One spreadsheet is made at a time" in second.text
+    assert first in client.get("/exports").text
+
+
 def test_an_address_that_makes_no_sense_exports_nothing(site: str, sign_in: SignIn) -> None:
     client = sign_in(site)
     assert client.get("/calls/export.csv?class=x").status_code == 400

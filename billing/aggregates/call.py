@@ -16,6 +16,7 @@ from billing.values import Refused
 
 # What a call was flagged with because of the day it came on; rating it again leaves that alone.
 OF_ITS_DAY = frozenset({"frozen_account", "closed_account"})
+CASCADED = "cascaded"  # why the record of a call that another device told too is voided
 LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
 
 
@@ -88,6 +89,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     rating: Rating
     conflicts: frozenset[str] = frozenset()  # digests of the records kept aside
     voided: bool = False
+    linked: bool = False  # to the record of another device
 
 
 def stream_of(device_id: str, filed_at: datetime, key: str) -> str:
@@ -125,6 +127,8 @@ def evolve(call: Call | None, event: Event) -> Call | None:
             return msgspec.structs.replace(call, conflicts=call.conflicts | {digest})
         case CallRerated(rating=rating) if call:
             return msgspec.structs.replace(call, rating=rating)
+        case CallLinked() if call:
+            return msgspec.structs.replace(call, linked=True)
         case CallVoided() if call:
             return msgspec.structs.replace(call, voided=True)
         case _:
@@ -235,6 +239,26 @@ def rerate(call: Call, rating: Rating) -> list[Event]:
             rating=rating,
         )
     ]
+
+
+def link(
+    charged: Call, charged_stream: str, other: Call, other_stream: str
+) -> tuple[list[Event], list[Event]] | None:
+    """Let one of two records of the same conversation be charged; the events of each.
+
+    None where one of them is settled already.
+    """
+    if charged.voided or other.voided or charged.linked or other.linked:
+        return None
+    if "suspended" in (charged.rating.status, other.rating.status):
+        return None
+    return (
+        [CallLinked(filed_at=charged.filed_at, partner=other_stream, charged=True)],
+        [
+            CallLinked(filed_at=other.filed_at, partner=charged_stream, charged=False),
+            *void(other, CASCADED),
+        ],
+    )
 
 
 def void(call: Call, reason: str) -> list[Event]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from billing.config import Config
+from billing.policies.cascades import Cascades
 from billing.policies.closing import close_books
 from billing.policies.limits import watch_limits
 from billing.policies.mails import Mailer, send_mails
@@ -24,6 +25,7 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
     store = Store(config.database_url)
     mailer = Mailer(config.smtp_url, config.mail_from) if config.smtp_url else None
     waiting_for = 0
+    cascades = Cascades()
     with psycopg.connect(config.database_url, autocommit=True) as connection:
         logger.info("policies watch the read models")
         while not stopping.is_set():
@@ -32,6 +34,7 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
                 waiting_for = max(
                     watch_limits(connection, store, now),
                     close_books(connection, store, now),
+                    cascades.watch(connection, store, now),
                 )
                 if mailer:
                     send_mails(connection, store, mailer)

@@ -59,7 +59,7 @@ async def recycle(request: Request[Any, Any]) -> HTTPResponse:
 async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
     """Rate one call again, now."""
     call_id = form_value(request, "call")
-    path = "/calls/" + segment(segment(call_id))
+    path = "/calls/" + segment(call_id)
     try:
         shown = await carry_out(request, rate_call_again, RateCallAgain(stream=CALLS + call_id))
     except Refused as refusal:

@@ -10,10 +10,11 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-from billing.aggregates.device import FORMATS, DeviceChanged
+from billing.aggregates.device import FORMATS, CascadeSet, DeviceChanged
 from billing.commands import devices as commands
 from billing.projections.reading import device_page as reading
 from billing.projections.reading.accounts import company_choices
+from billing.projections.reading.devices import device_choices
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits, is_fragment
 from billing.web.acting import carry_out, go_on
@@ -84,7 +85,27 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
             accounts=await reading.accounts_of(connection, device_id),
             submissions=await reading.submissions_of(connection, device_id),
             port=site.config.cdr_port,
+            cascade=await reading.cascade_of(connection, device_id),
+            others=[each for each in await device_choices(connection, "") if each[0] != device_id],
         )
+
+
+@blueprint.post("/devices/<device_id:str>/cascade")
+@admits(*CHANGERS)
+async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """Say through which device its calls go on, and whose record of them is charged."""
+    form = Form.of(request)
+    told = CascadeSet(
+        upper=form.text("upper", required=False),
+        charged=form.choice("charged", ("lower", "upper")) or "lower",
+        start_seconds=form.whole("start_seconds", most=3600, empty=10),
+        duration_seconds=form.whole("duration_seconds", most=3600, empty=3),
+    )
+    if form.errors:
+        return go_on(f"/devices/{device_id}", next(iter(form.errors.values())))
+    command = commands.SetCascade(device_id=device_id, change=told)
+    shown = await carry_out(request, commands.set_cascade, command)
+    return go_on(f"/devices/{device_id}", gettext("The cascade was set."), shown=shown)
 
 
 @blueprint.get("/devices/<device_id:str>/edit")

@@ -46,6 +46,11 @@ REASONS = {
     "unreadable": N_("Unreadable record"),
     "unfinished": N_("Call not finished"),
 }
+# Why a record was voided.
+VOIDED = {
+    "cascaded": N_("Charged by the record of another device"),
+    "merged": N_("Second half of a call"),
+}
 DIRECTIONS = {
     "outbound": N_("Outbound"),
     "inbound": N_("Inbound"),

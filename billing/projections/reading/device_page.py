@@ -44,6 +44,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     valid: bool
 
 
+class Cascade(msgspec.Struct, frozen=True, kw_only=True):
+    """Through which device its calls go on."""
+
+    upper: str
+    name: str
+    charged: str
+    start_seconds: int
+    duration_seconds: int
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     at: datetime
@@ -77,6 +87,9 @@ ACCOUNTS = """
 select account, valid_until, valid_until is null or valid_until > now() as valid
 from device_credentials where device_id = %s and account not like 'trial-%%'
 order by valid_until desc nulls first, account"""
+CASCADE = """
+select r.upper, coalesce(d.name, r.upper) as name, r.charged, r.start_seconds, r.duration_seconds
+from cascade_rules r left join devices d on d.device_id = r.upper where r.lower = %s"""
 SUBMISSIONS = """
 select id, at, account, address, status, bytes, accepted, duplicate, conflict, suspended, detail
 from submissions where device_id = %s order by id desc limit %s"""
@@ -101,3 +114,10 @@ async def submissions_of(connection: AsyncConnection[Any], device_id: str) -> li
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
         await cursor.execute(SUBMISSIONS, (device_id, LOG_LINES))
         return await cursor.fetchall()
+
+
+async def cascade_of(connection: AsyncConnection[Any], device_id: str) -> Cascade | None:
+    """The rule of a device whose calls go on through another one."""
+    async with connection.cursor(row_factory=class_row(Cascade)) as cursor:
+        await cursor.execute(CASCADE, (device_id,))
+        return await cursor.fetchone()

@@ -22,6 +22,7 @@ from billing.web.call_story import tell_story
 from billing.web.explain import explain
 from billing.web.filters import presets
 from billing.web.pages import is_partial, page
+from billing.web.saved_views import saved_views
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
@@ -43,6 +44,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         months = [each.isoformat()[:7] for each in (wanted.period.first, wanted.period.last)]
         archived = await archived_between(connection, months[0], months[1])
         choices = {} if partial else await _choices(connection, wanted)
+        saved = await saved_views(connection, request)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
         request,
@@ -53,6 +55,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         found=found,
         totals=totals,
         choices=choices,
+        saved=saved,
         archived=archived,
         more=[name for name in MORE if name in listing.given],
         arrived=arrived,

@@ -1,6 +1,10 @@
 """Every filter of the call list: what it lists, and that its total says the same."""
 
-from tests.web.serving import SignIn
+import re
+
+import httpx
+
+from tests.web.serving import SignIn, add_administrator
 from tests.web.test_calls import all_rows, total
 
 FOUND = {  # None: some; "?": depends on the time of the day
@@ -68,3 +72,25 @@ def test_what_makes_no_sense_is_refused(site: str, sign_in: SignIn) -> None:
         answer = client.get(f"/calls?{query}")
         assert answer.status_code == 400, query
         assert "This request could not be understood" in answer.text
+
+
+def test_a_filter_is_kept_under_a_name_for_oneself(
+    database_url: str, site: str, sign_in: SignIn
+) -> None:
+    add_administrator(database_url, "otra")
+    client, other = sign_in(site), sign_in(site, "otra")
+    form = {"name": "=Local <b>", "query": "class=local&after=x&q=91", "csrf": csrf(client)}
+    answer = client.post("/calls/views", data=form)
+    assert answer.headers["location"] == "/calls?class=local&q=91"
+    assert "=Local &lt;b&gt;" in client.get("/calls").text
+    assert "=Local" not in other.get("/calls").text
+    nameless = client.post("/calls/views", data={**form, "name": " "})
+    assert nameless.status_code == 400
+    client.post("/calls/views/remove", data=form)
+    assert "=Local" not in client.get("/calls").text
+
+
+def csrf(client: httpx.Client) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/calls").text)
+    assert found
+    return found[1]

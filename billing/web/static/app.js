@@ -54,6 +54,8 @@
 
   // Leave empty filters out of the address.
   document.addEventListener("formdata", (event) => {
+    // A view is of the filter in hand.
+    if ("query" in event.target.dataset) event.formData.set("query", location.search.slice(1));
     if (event.target.method !== "get") return;
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });

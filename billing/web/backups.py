@@ -76,6 +76,14 @@ async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
     return go_on("/backups", gettext("The calls of the period are being backed up."))
 
 
+@blueprint.get("/backups/<name:str>/remove")
+@admits("administrator")
+async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """Whether it is really meant."""
+    await _known(request, name)
+    return page(request, "backup_remove.html", page="backups", name=name, form=Form({}))
+
+
 @blueprint.post("/backups/<name:str>/remove")
 @admits("administrator")
 async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:

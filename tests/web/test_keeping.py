@@ -62,6 +62,7 @@ def test_a_backup_is_asked_for_made_downloaded_and_removed(
     got = client.get(f"/backups/full-{file}")
     assert got.content.startswith(b'{"kind":"full"')
     assert client.get("/backups/../contarifa").status_code == 404
+    assert "nothing can be restored from it" in client.get(f"/backups/full-{file}/remove").text
     client.post(f"/backups/full-{file}/remove", data=csrf(client))
     work()
     assert "There is no backup yet" in client.get("/backups").text

@@ -9,6 +9,10 @@ from playwright.sync_api import Page, expect
 from tests.journeys.conftest import DESK, IN_BROWSER, PHONE, Opened
 
 PAGES = (
+    "/",
+    "/statistics",
+    "/statistics?by=user&measure=talk&grain=hour",
+    "/exports",
     "/calls",
     "/calls?q=99999",
     "/companies",

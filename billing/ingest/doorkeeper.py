@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 import psycopg_pool
 
-from billing.passwords import NOBODY, verify_password
+from billing.passwords import nobody, verify_password
 
 FRESH_SECONDS = 1.0  # how long a credential is believed without asking the table again
 BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once; then one more every 6 s
@@ -81,7 +81,7 @@ class Doorkeeper:
         if wait:
             raise Throttled(wait)
         async with self._hashing:
-            known = credential.password_hash if credential else NOBODY
+            known = credential.password_hash if credential else await asyncio.to_thread(nobody)
             right = await asyncio.to_thread(verify_password, known, password)
         if credential and right:
             if len(self._verified) >= REMEMBERED:

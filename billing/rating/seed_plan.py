@@ -10,7 +10,6 @@ from typing import Any
 import phonenumbers
 from babel import Locale
 from phonenumbers import PhoneMetadata, PhoneNumberType
-from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.shortnumberinfo import (
     ShortNumberCost,
     expected_cost_for_region,
@@ -109,6 +108,9 @@ def _leading(pattern: str | None) -> list[str]:
 
 
 def _areas(country: str, language: str) -> Iterator[PlanEntry]:
+    # Here and not above: it takes half a second, and only a seed needs it.
+    from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415
+
     code = str(phonenumbers.country_code_for_region(country))
     for prefix, names in GEOCODE_DATA.items():
         if prefix.startswith(code) and (code != "1" or len(prefix) == len("1212")):

@@ -54,7 +54,7 @@ def post_singles(url: str, file: Path, count: int) -> tuple[float, list[float]]:
     with file.open("rb") as source:
         lines = list(islice(source, count))
     environment = {**os.environ, "DATABASE_URL": url, "BILLING_CDR_PORT": str(PORT)}
-    command = [sys.executable, "-m", "billing", "job", "submission"]
+    command = [sys.executable, "-m", "billing.jobs", "submission"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as server:  # noqa: S603 -- ourselves
         try:
             return asyncio.run(_post(lines))

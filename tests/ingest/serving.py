@@ -88,7 +88,7 @@ def served(url: str) -> Iterator[str]:
     """The interface in a process of its own; its address."""
     port = free_port()
     environment = {**os.environ, "DATABASE_URL": url, "BILLING_CDR_PORT": str(port)}
-    command = [sys.executable, "-m", "billing", "job", "submission"]
+    command = [sys.executable, "-m", "billing.jobs", "submission"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
     try:
         wait_for(port, process)

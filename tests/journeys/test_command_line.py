@@ -17,9 +17,9 @@ import pytest
 
 from billing.aggregates.call import CallRated
 from billing.demo import synthetic_lines
+from billing.jobs import JOBS
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.serve import JOBS
 from billing.store import Store
 from billing.verifying import verify
 from tests.ingest.serving import free_port, record, wait_for

@@ -1,0 +1,17 @@
+"""The job of whoever rates calls again."""
+
+import threading
+from collections.abc import Callable
+
+from billing.config import Config
+from billing.correcting.worker import Worker
+from billing.store import Store
+
+
+def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
+    """Do what is asked until told to stop."""
+    store = Store(config.database_url)
+    worker = Worker(config.database_url, store, told_to_stop())
+    worker.run()
+    worker.close()
+    store.close()

@@ -1,0 +1,19 @@
+"""The job of whoever archives months and makes backups."""
+
+import threading
+from collections.abc import Callable
+
+from billing.config import Config
+from billing.keeping.keeper import Keeper
+from billing.keeping.worker import Worker
+from billing.store import Store
+
+
+def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
+    """Do what is asked, and every night what is due, until told to stop."""
+    store = Store(config.database_url)
+    keeper = Keeper(config.database_url, store, config.archives, config.backups)
+    worker = Worker(keeper, config.time_zone)
+    worker.run(told_to_stop())
+    worker.close()
+    store.close()

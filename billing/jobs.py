@@ -14,7 +14,7 @@ from billing.interpreter import tune
 JOBS = {
     "web": "billing.web.job:run",
     "submission": "billing.ingest.job:run",
-    "projections": "billing.projections.job:run",
+    "projections": "billing.projecting:run",
     "policies": "billing.policies.job:run",
     "corrections": "billing.correcting.job:run",
     "keeping": "billing.keeping.job:run",

@@ -11,6 +11,7 @@ import msgspec
 MICROS = 1_000_000
 PRICE_DECIMALS = 8
 GROUP = 3  # digits between the marks of thousands
+PLAIN_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,8}")
 PRICE_UNITS = 10**PRICE_DECIMALS
 
 
@@ -74,6 +75,8 @@ def plain_price(text: str) -> str:
 
     One mark is the decimal one, whatever it is; of two kinds, the last.
     """
+    if PLAIN_PRICE.fullmatch(text):  # nearly all of a deck
+        return text.replace(",", ".").rstrip("0").rstrip(".")
     bare = re.sub(r"[\s\u00a0\u202f]|[^\W\d_]{1,3}\b|[€$£¥₡₲₱]", "", text.strip())
     found = re.fullmatch(r"([-+]?)([0-9][0-9.,']*|[.,][0-9]+)", bare)
     if not found:

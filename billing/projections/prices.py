@@ -32,6 +32,7 @@ copy prices (group_id, target, effective_from, position, kind, standing, name, p
 IMPORT = "insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)"
 UNDO = "update deck_imports set undone_at = %s, undone_by = %s where import_id = %s"
 Key = tuple[str, str, datetime]
+Change = tuple[str, Rate | RateKey]  # set (or ended, by a key), removed
 
 
 def target_of(rate: Rate | RateKey) -> str:
@@ -54,41 +55,45 @@ def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Write the versions of a batch; of those for one moment the last stands."""
-    rows: dict[tuple[Key, int], tuple[Any, ...]] = {}
     last: dict[Key, int] = {}
     for recorded in batch:
-        for key, cells in _versions(recorded):
-            rows[key, recorded.position] = cells
-            last[key] = recorded.position
+        last.update((key, recorded.position) for key, _ in _changes(recorded))
         _follow_import(cursor, recorded)
-    if not rows:
+    if not last:
         return
     columns = zip(*last, strict=True)
     cursor.execute(REPLACE, [list(column) for column in columns])
     with cursor.copy(COPY) as copy:
-        for (key, position), (kind, *others) in rows.items():
-            copy.write_row((*key, position, kind, last[key] == position, *others))
+        for recorded in batch:
+            once = dict(_changes(recorded))  # said twice in one event: the later one
+            for key, change in once.items():
+                standing = last[key] == recorded.position
+                kind, *others = _cells(change)
+                by = (recorded.envelope.recorded_at, recorded.envelope.actor)
+                source = getattr(recorded.event, "file_name", "")
+                copy.write_row((*key, recorded.position, kind, standing, *others, *by, source))
 
 
-def _versions(recorded: Recorded) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+def _changes(recorded: Recorded) -> Iterator[tuple[Key, Change]]:
     event = recorded.event
     if not isinstance(event, RatesChanged | RatesWithdrawn | DeckImported | DeckImportUndone):
         return
-    group_id, envelope = recorded.stream.partition(":")[2], recorded.envelope
-    by = (envelope.recorded_at, envelope.actor, getattr(event, "file_name", ""))
+    group_id = recorded.stream.partition(":")[2]
     set_or_ended, removed = changes_of(event)
-    encode = msgspec.json.Encoder().encode
-    for rate in set_or_ended:
-        key = (group_id, target_of(rate), rate.effective_from or BEGINNING)
-        if isinstance(rate, RateKey):
-            yield key, ("ended", "", None, None, "", *by)
-            continue
-        tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
-        price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
-        yield key, ("set", rate.name, *price, encode(rate).decode(), *by)
-    for gone in removed:
-        key = (group_id, target_of(gone), gone.effective_from or BEGINNING)
-        yield key, ("removed", "", None, None, "", *by)
+    for kind, rates in (("set", set_or_ended), ("removed", removed)):
+        for rate in rates:
+            key = (group_id, target_of(rate), rate.effective_from or BEGINNING)
+            yield key, (kind, rate)
+
+
+def _cells(change: Change) -> tuple[Any, ...]:
+    """The kind, the name, the first price with its unit, and all of it."""
+    kind, rate = change
+    if isinstance(rate, RateKey):
+        return ("ended" if kind == "set" else kind, "", None, None, "")
+    tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
+    price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
+    return (kind, rate.name, *price, msgspec.json.encode(rate).decode())
 
 
 def _follow_import(cursor: Cursor[Any], recorded: Recorded) -> None:

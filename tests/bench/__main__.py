@@ -7,7 +7,7 @@ from pathlib import Path
 
 from billing.database import EmbeddedServer
 from billing.interpreter import tune
-from tests.bench import auditing, bulk, clients, installation
+from tests.bench import auditing, bulk, clients, decks, installation
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
 SINGLES = 10_000
@@ -63,6 +63,15 @@ def measure(server_url: str, file: Path) -> None:
     with installation.database(server_url, "bench_two") as two:
         installation.install(two)
         row("end to end", bulk.end_to_end(two, file), RECORDS, raw_log + raw_list)
+    with installation.database(server_url, "bench_decks") as fourth:
+        installation.install(fourth)
+        previewed, prepared = decks.preview(fourth, decks.workbook())
+        row("deck of 200,000 rows (xlsx): previewed", previewed, decks.ROWS)
+        row("deck: imported in one event, shown", decks.apply(fourth, prepared), decks.ROWS)
+        row("look-up among its prefixes", decks.look_up(fourth), decks.NUMBERS)
+        print(
+            f"  {'most memory so far, of all in one process':<46}{decks.peak_megabytes():>10,.0f} MB"
+        )
     with installation.database(server_url, "bench_three") as three:
         installation.install(three)
         seconds, waits = clients.post_singles(three, file, SINGLES)

@@ -69,9 +69,7 @@ def measure(server_url: str, file: Path) -> None:
         row("deck of 200,000 rows (xlsx): previewed", previewed, decks.ROWS)
         row("deck: imported in one event, shown", decks.apply(fourth, prepared), decks.ROWS)
         row("look-up among its prefixes", decks.look_up(fourth), decks.NUMBERS)
-        print(
-            f"  {'most memory so far, of all in one process':<46}{decks.peak_megabytes():>10,.0f} MB"
-        )
+        print(f"  {'most memory of this process so far':<46}{decks.peak_megabytes():>10,.0f} MB")
     with installation.database(server_url, "bench_three") as three:
         installation.install(three)
         seconds, waits = clients.post_singles(three, file, SINGLES)

@@ -114,7 +114,8 @@ def _administrator(store: Store, config: Config) -> str:
         administrator_id="demo", sign_in_name="admin", name="Marta Ruiz"
     )
     with Database(config.database_url).connect() as connection:
-        return administrators.add_administrator(store, connection, command, said_here())
+        made = administrators.add_administrator(store, connection, command, said_here())
+    return made.password
 
 
 def _prices(store: Store) -> None:

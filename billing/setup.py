@@ -75,9 +75,11 @@ def run_admin(arguments: argparse.Namespace, config: Config) -> int:
     )
     with Database(config.database_url).connect() as connection:
         store = Store(config.database_url)
-        password = administrators.add_administrator(store, connection, command, said_here())
+        made = administrators.add_administrator(store, connection, command, said_here())
         store.close()
-    print(f"name:     {arguments.name}\npassword: {password}   (shown once; changed at sign-in)")
+    print(
+        f"name:     {arguments.name}\npassword: {made.password}   (shown once; changed at sign-in)"
+    )
     return 0
 
 

@@ -16,15 +16,47 @@ class AdministratorAdded(Event, frozen=True, kw_only=True):
     language: str
 
 
+class AdministratorChanged(Event, frozen=True, kw_only=True):
+    name: str
+    role: str
+    language: str
+
+
+class AdministratorDisabled(Event, frozen=True, kw_only=True):
+    """May not sign in any more; what was done in this name stays in the logs."""
+
+
+class AdministratorEnabled(Event, frozen=True, kw_only=True):
+    """May sign in again."""
+
+
+class AdministratorPasswordReset(Event, frozen=True, kw_only=True):
+    """Somebody made a new password, to be changed at the next sign-in."""
+
+
 class Administrator(msgspec.Struct, frozen=True, kw_only=True):
     role: str
+    name: str = ""
+    language: str = "es"
+    enabled: bool = True
+
+    @property
+    def governs(self) -> bool:
+        """Whether this one can manage the others."""
+        return self.enabled and self.role == "administrator"
 
 
 def evolve(administrator: Administrator | None, event: Event) -> Administrator | None:
     """The administrator after `event`."""
     match event:
-        case AdministratorAdded(role=role):
-            return Administrator(role=role)
+        case AdministratorAdded(role=role, name=name, language=language):
+            return Administrator(role=role, name=name, language=language)
+        case AdministratorChanged(role=role, name=name, language=language) if administrator:
+            return msgspec.structs.replace(administrator, role=role, name=name, language=language)
+        case AdministratorDisabled() if administrator:
+            return msgspec.structs.replace(administrator, enabled=False)
+        case AdministratorEnabled() if administrator:
+            return msgspec.structs.replace(administrator, enabled=True)
         case _:
             return administrator
 
@@ -37,12 +69,53 @@ def add_administrator(
         raise Refused("This administrator exists already.")
     if not sign_in_name or sign_in_name != sign_in_name.strip().lower():
         raise Refused("A sign-in name is lower case, without spaces around it.")
-    if role not in ROLES:
-        raise Refused("%(role)s is not a role.", role=role)
-    if language not in LANGUAGES:
-        raise Refused("%(language)s is not a language of these pages.", language=language)
+    _check(role, language)
     return [
         AdministratorAdded(
             sign_in_name=sign_in_name, name=name or sign_in_name, role=role, language=language
         )
     ]
+
+
+def change_administrator(
+    administrator: Administrator, *, name: str, role: str, language: str, last: bool
+) -> list[Event]:
+    """Change who somebody is and may do. `last`: nobody else can manage administrators."""
+    if not name.strip():
+        raise Refused("An administrator needs a name.")
+    _check(role, language)
+    if last and administrator.governs and role != "administrator":
+        raise Refused("The last administrator can't be given another role.")
+    if (name.strip(), role, language) == (
+        administrator.name,
+        administrator.role,
+        administrator.language,
+    ):
+        return []
+    return [AdministratorChanged(name=name.strip(), role=role, language=language)]
+
+
+def disable_administrator(administrator: Administrator, *, last: bool) -> list[Event]:
+    """Admit somebody no more."""
+    if last and administrator.governs:
+        raise Refused("The last administrator can't be disabled.")
+    return [AdministratorDisabled()] if administrator.enabled else []
+
+
+def enable_administrator(administrator: Administrator) -> list[Event]:
+    """Admit somebody again."""
+    return [] if administrator.enabled else [AdministratorEnabled()]
+
+
+def reset_password(administrator: Administrator) -> list[Event]:
+    """Note that somebody's password was made anew."""
+    if not administrator.enabled:
+        raise Refused("This administrator is disabled.")
+    return [AdministratorPasswordReset()]
+
+
+def _check(role: str, language: str) -> None:
+    if role not in ROLES:
+        raise Refused("%(role)s is not a role.", role=role)
+    if language not in LANGUAGES:
+        raise Refused("%(language)s is not a language of these pages.", language=language)

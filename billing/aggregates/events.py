@@ -17,7 +17,13 @@ from billing.aggregates.account import (
     LowBalanceWarned,
     RechargeReversed,
 )
-from billing.aggregates.administrator import AdministratorAdded
+from billing.aggregates.administrator import (
+    AdministratorAdded,
+    AdministratorChanged,
+    AdministratorDisabled,
+    AdministratorEnabled,
+    AdministratorPasswordReset,
+)
 from billing.aggregates.call import (
     CallLinked,
     CallRated,
@@ -73,6 +79,10 @@ TOPICS: dict[str, type[Event]] = {
     "AccountUnfrozen.1": AccountUnfrozen,
     "AccountUnfrozenByPolicy.1": AccountUnfrozenByPolicy,
     "AdministratorAdded.1": AdministratorAdded,
+    "AdministratorChanged.1": AdministratorChanged,
+    "AdministratorDisabled.1": AdministratorDisabled,
+    "AdministratorEnabled.1": AdministratorEnabled,
+    "AdministratorPasswordReset.1": AdministratorPasswordReset,
     "BackupMade.1": BackupMade,
     "BackupRemoved.1": BackupRemoved,
     "CallLinked.1": CallLinked,

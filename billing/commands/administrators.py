@@ -4,11 +4,18 @@ import msgspec
 import psycopg
 
 from billing.aggregates import administrator
-from billing.aggregates.event import Envelope
-from billing.commands.deciding import decide_new
+from billing.aggregates.event import Envelope, Event
+from billing.commands.deciding import decide, decide_new, fold
 from billing.passwords import generate_password, hash_password
 from billing.store import Store
 from billing.values import Refused
+
+LOCK = 0x61646D6E  # one change of who governs at a time, or two could remove each other
+IDS = "select administrator_id from administrator_credentials"
+END_SESSIONS = "delete from sessions where administrator_id = %s"
+RESET = """
+update administrator_credentials set password_hash = %s, must_change = true
+where administrator_id = %s"""
 
 
 class AddAdministrator(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,9 +26,32 @@ class AddAdministrator(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "es"
 
 
+class ChangeAdministrator(msgspec.Struct, frozen=True, kw_only=True):
+    administrator_id: str
+    name: str
+    role: str
+    language: str
+
+
+class EnableAdministrator(msgspec.Struct, frozen=True, kw_only=True):
+    administrator_id: str
+    enabled: bool
+
+
+class ResetPassword(msgspec.Struct, frozen=True, kw_only=True):
+    administrator_id: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A password, to be shown once, and the position of the event that tells of it."""
+
+    password: str
+    position: int
+
+
 def add_administrator(
     store: Store, connection: psycopg.Connection, command: AddAdministrator, envelope: Envelope
-) -> str:
+) -> Made:
     """Add an administrator with a generated password, to be shown once and changed at first use."""
     password = generate_password()
     with connection.transaction():
@@ -34,7 +64,7 @@ def add_administrator(
             )
         except psycopg.errors.UniqueViolation as error:
             raise Refused("The name %(name)s is taken.", name=command.sign_in_name) from error
-        decide_new(
+        position = decide_new(
             store,
             f"administrator:{command.administrator_id}",
             administrator.evolve,
@@ -47,4 +77,71 @@ def add_administrator(
             ),
             envelope,
         )
-    return password
+    return Made(password, position)
+
+
+def change_administrator(
+    store: Store, connection: psycopg.Connection, command: ChangeAdministrator, envelope: Envelope
+) -> int:
+    """Change who somebody is and may do."""
+    own_id = command.administrator_id
+    with connection.transaction():
+        last = _is_last(store, connection, own_id)
+        return decide(
+            store,
+            f"administrator:{own_id}",
+            administrator.evolve,
+            lambda state: administrator.change_administrator(
+                state, name=command.name, role=command.role, language=command.language, last=last
+            ),
+            envelope,
+        )
+
+
+def enable_administrator(
+    store: Store, connection: psycopg.Connection, command: EnableAdministrator, envelope: Envelope
+) -> int:
+    """Admit somebody again, or no more; then every session of theirs ends."""
+    own_id = command.administrator_id
+
+    def decision(state: administrator.Administrator) -> list[Event]:
+        if command.enabled:
+            return administrator.enable_administrator(state)
+        return administrator.disable_administrator(state, last=last)
+
+    with connection.transaction():
+        last = _is_last(store, connection, own_id)
+        stream = f"administrator:{own_id}"
+        position = decide(store, stream, administrator.evolve, decision, envelope)
+        if not command.enabled:
+            connection.execute(END_SESSIONS, (own_id,))
+    return position
+
+
+def reset_password(
+    store: Store, connection: psycopg.Connection, command: ResetPassword, envelope: Envelope
+) -> Made:
+    """Make a new password, to be changed at the next sign-in. Every session ends."""
+    password, own_id = generate_password(), command.administrator_id
+    with connection.transaction():
+        connection.execute(RESET, (hash_password(password), own_id))
+        connection.execute(END_SESSIONS, (own_id,))
+        stream = f"administrator:{own_id}"
+        position = decide(
+            store, stream, administrator.evolve, administrator.reset_password, envelope
+        )
+    return Made(password, position)
+
+
+def _is_last(store: Store, connection: psycopg.Connection, administrator_id: str) -> bool:
+    """Whether nobody else governs; true until the transaction ends. Read from the log itself."""
+    connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+    ids = [row[0] for row in connection.execute(IDS) if row[0] != administrator_id]
+    others = store.load_many([f"administrator:{each}" for each in ids])
+    states = (fold(administrator.evolve, events) for events in others.values())
+    return not any(state and state.governs for state in states)
+
+
+def connect(store: Store) -> psycopg.Connection:
+    """A connection for the credentials, beside the store's own."""
+    return psycopg.connect(store.url, autocommit=True)

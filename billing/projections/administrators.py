@@ -5,7 +5,12 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.administrator import AdministratorAdded
+from billing.aggregates.administrator import (
+    AdministratorAdded,
+    AdministratorChanged,
+    AdministratorDisabled,
+    AdministratorEnabled,
+)
 from billing.store import Recorded
 
 NAME = "administrators"
@@ -14,13 +19,21 @@ TABLES = ("administrators",)
 ADD = """
 insert into administrators (administrator_id, sign_in_name, name, role, language, enabled)
 values (%s, %s, %s, %s, %s, true)"""
+CHANGE = "update administrators set name = %s, role = %s, language = %s where administrator_id = %s"
+ENABLE = "update administrators set enabled = %s where administrator_id = %s"
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Follow the administrators."""
     for recorded in batch:
+        own_id = recorded.stream.partition(":")[2]
         match recorded.event:
             case AdministratorAdded() as event:
-                own_id = recorded.stream.partition(":")[2]
                 who = (event.sign_in_name, event.name, event.role, event.language)
                 cursor.execute(ADD, (own_id, *who))
+            case AdministratorChanged() as event:
+                cursor.execute(CHANGE, (event.name, event.role, event.language, own_id))
+            case AdministratorDisabled():
+                cursor.execute(ENABLE, (False, own_id))
+            case AdministratorEnabled():
+                cursor.execute(ENABLE, (True, own_id))

@@ -18,6 +18,8 @@ ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 HIDDEN = {"digest", "sha256"}  # of secrets and files: they tell a reader nothing
 # Events that speak of the same thing: the one before tells what was changed.
 FAMILIES = {
+    "AdministratorAdded": "administrator",
+    "AdministratorChanged": "administrator",
     "CompanyOpened": "company",
     "CompanyChanged": "company",
     "UserAccountOpened": "account",

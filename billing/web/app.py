@@ -15,6 +15,7 @@ from billing.web import (
     account_imports,
     account_page,
     accounts,
+    administrators,
     assets,
     backups,
     calls,
@@ -109,6 +110,7 @@ MODULES = (
     keeping,
     backups,
     logs,
+    administrators,
 )
 blueprint = Blueprint("start")
 

@@ -150,7 +150,7 @@ def test_an_administrator_is_added_with_a_password_of_which_only_the_hash_is_kep
 ) -> None:
     marta = administrators.AddAdministrator(administrator_id="m", sign_in_name="marta")
     with psycopg.connect(database_url, autocommit=True) as connection:
-        password = administrators.add_administrator(store, connection, marta, SAID)
+        password = administrators.add_administrator(store, connection, marta, SAID).password
         row = connection.execute(
             "select password_hash, must_change from administrator_credentials"
         ).fetchone()

@@ -1,0 +1,80 @@
+"""What the administrators' pages show: who may sign in, and where each is signed in now."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+
+KEY_TYPE = tuple[str]
+
+
+class AdministratorRow(msgspec.Struct, frozen=True, kw_only=True):
+    administrator_id: str
+    sign_in_name: str
+    name: str
+    role: str
+    language: str
+    enabled: bool
+    sessions: int
+    seen_at: datetime | None
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    session_id: str  # of the token's hash: it names a session and opens none
+    created_at: datetime
+    seen_at: datetime
+    address: str
+    browser: str
+
+
+LIST = """
+select a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled,
+ count(s.token_hash) as sessions, max(s.seen_at) as seen_at
+from administrators a
+ left join sessions s on s.administrator_id = a.administrator_id and s.expires_at > now()
+where {where}
+group by a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled
+order by a.sign_in_name {order} limit %(most)s"""
+SESSIONS = """
+select left(encode(token_hash, 'hex'), 32) as session_id, created_at, seen_at, address, browser
+from sessions where administrator_id = %s and expires_at > now()
+order by seen_at desc limit 100"""
+
+
+async def list_administrators(
+    connection: AsyncConnection[Any], text: str, place: Place | None, size: int
+) -> Page[AdministratorRow]:
+    """One page of the administrators, by sign-in name."""
+    where, order = "true", "asc"
+    values: dict[str, Any] = {"part": like(text), "most": size + 1}
+    if text:
+        where += " and (lower(a.name) like lower(%(part)s) or a.sign_in_name like lower(%(part)s))"
+    if place:
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and a.sign_in_name {sign} %(key)s"
+        values["key"] = place.key[0]
+    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
+        await cursor.execute(LIST.format(where=where, order=order), values)
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.sign_in_name,))
+
+
+async def find_administrator(
+    connection: AsyncConnection[Any], administrator_id: str
+) -> AdministratorRow | None:
+    """One administrator."""
+    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
+        statement = LIST.format(where="a.administrator_id = %(id)s", order="asc")
+        await cursor.execute(statement, {"id": administrator_id, "most": 1})
+        return await cursor.fetchone()
+
+
+async def sessions_of(connection: AsyncConnection[Any], administrator_id: str) -> list[SessionRow]:
+    """Where somebody is signed in, the last seen first."""
+    async with connection.cursor(row_factory=class_row(SessionRow)) as cursor:
+        await cursor.execute(SESSIONS, (administrator_id,))
+        return await cursor.fetchall()

@@ -1,0 +1,205 @@
+"""Administrators: who may sign in and do what, and where they are signed in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.aggregates.event import Envelope
+from billing.commands import administrators as commands
+from billing.projections.reading import administrators as reading
+from billing.store import Store
+from billing.values import Refused, new_id
+from billing.web import words
+from billing.web.access import admits, form_value
+from billing.web.acting import carry_out, go_on
+from billing.web.filters import read_listing
+from billing.web.forms import Form
+from billing.web.i18n import LANGUAGES, gettext
+from billing.web.pages import is_partial, page
+from billing.web.sign_in_log import note
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+WHO = "administrator"
+END_ONE = """
+delete from sessions where administrator_id = %s and left(encode(token_hash, 'hex'), 32) = %s"""
+END_ALL = "delete from sessions where administrator_id = %s and %s = ''"
+blueprint = Blueprint("administrators")
+
+
+@blueprint.get("/administrators")
+@admits(WHO)
+async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
+    """Who may sign in."""
+    listing = read_listing(request, ("q",), reading.KEY_TYPE)
+    text = listing.given.get("q", "")
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_administrators(connection, text, listing.place, PAGE_SIZE)
+    template = "_administrator_results.html" if is_partial(request) else "administrators.html"
+    return page(request, template, page="administrators", given=listing.given, found=found)
+
+
+@blueprint.get("/administrators/new", name="ask_administrator")
+@admits(WHO)
+async def ask_administrator(request: Request[Any, Any]) -> HTTPResponse:
+    """The form for an administrator."""
+    return _new_page(request, Form({"role": "operator", "language": "es"}))
+
+
+@blueprint.post("/administrators/new", name="add_administrator")
+@admits(WHO)
+async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
+    """Add somebody; the password is shown once."""
+    form = Form.of(request)
+    command = commands.AddAdministrator(
+        administrator_id=new_id(),
+        sign_in_name=form.text("sign_in_name", longest=100).lower(),
+        name=form.text("name", longest=100),
+        role=form.choice("role", words.ROLES),
+        language=form.choice("language", LANGUAGES),
+    )
+    if not form.errors:
+        try:
+            password = await _make(request, commands.add_administrator, command)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return _password_page(request, command.sign_in_name, password)
+    return _new_page(request, form, 422)
+
+
+@blueprint.get("/administrators/<own_id:str>", name="show_administrator")
+@admits(WHO)
+async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Who it is, with what can be changed, and the open sessions."""
+    found = await _find(request, own_id)
+    form = Form({"name": found.name, "role": found.role, "language": found.language})
+    return await _own_page(request, found, form)
+
+
+@blueprint.post("/administrators/<own_id:str>", name="change_administrator")
+@admits(WHO)
+async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Change name, role and language."""
+    found, form = await _find(request, own_id), Form.of(request)
+    command = commands.ChangeAdministrator(
+        administrator_id=own_id,
+        name=form.text("name", longest=100),
+        role=form.choice("role", words.ROLES),
+        language=form.choice("language", LANGUAGES),
+    )
+    if not form.errors:
+        try:
+            shown = await carry_out(request, _connected(commands.change_administrator), command)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return go_on("/administrators", gettext("The administrator was changed."), shown=shown)
+    return await _own_page(request, found, form, 422)
+
+
+@blueprint.post("/administrators/<own_id:str>/enabled", name="enable_administrator")
+@admits(WHO)
+async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Admit somebody again, or no more."""
+    await _find(request, own_id)
+    enabled = form_value(request, "enabled") == "yes"
+    command = commands.EnableAdministrator(administrator_id=own_id, enabled=enabled)
+    shown = await carry_out(request, _connected(commands.enable_administrator), command)
+    done = (
+        gettext("The administrator may sign in again.")
+        if enabled
+        else gettext("The administrator may not sign in any more.")
+    )
+    return go_on("/administrators", done, shown=shown)
+
+
+@blueprint.post("/administrators/<own_id:str>/password", name="reset_password")
+@admits(WHO)
+async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Make a new password, shown once."""
+    found = await _find(request, own_id)
+    command = commands.ResetPassword(administrator_id=own_id)
+    password = await _make(request, commands.reset_password, command)
+    return _password_page(request, found.sign_in_name, password)
+
+
+@blueprint.post("/administrators/<own_id:str>/sessions", name="end_sessions")
+@admits(WHO)
+async def end_sessions(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """End one session, or all where none is named."""
+    found, session_id = await _find(request, own_id), form_value(request, "session")
+    async with site_of(request).pool.connection() as connection, connection.transaction():
+        one = await connection.execute(END_ONE, (own_id, session_id))
+        every = await connection.execute(END_ALL, (own_id, session_id))
+        if one.rowcount + every.rowcount:
+            name = found.sign_in_name
+            await note(connection, request, "signed_out", name, administrator_id=own_id)
+    return go_on(f"/administrators/{own_id}", gettext("The sessions were ended."))
+
+
+async def _find(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.find_administrator(connection, own_id)
+    if not found:
+        raise NotFound
+    return found
+
+
+def _connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], int]:
+    """A handler that changes credentials too, with a connection of its own."""
+
+    def handle(store: Store, command: Any, envelope: Envelope) -> int:
+        with commands.connect(store) as connection:
+            return handler(store, connection, command, envelope)
+
+    return handle
+
+
+async def _make(
+    request: Request[Any, Any], handler: Callable[..., commands.Made], command: Any
+) -> str:
+    """Carry out what makes a password; the password."""
+    made = list[commands.Made]()
+
+    def handle(store: Store, command: Any, envelope: Envelope) -> int:
+        with commands.connect(store) as connection:
+            made.append(handler(store, connection, command, envelope))
+        return made[0].position
+
+    await carry_out(request, handle, command)
+    return made[0].password
+
+
+def _choices() -> dict[str, Any]:
+    return {"roles": words.choices(words.ROLES), "tongues": list(LANGUAGES.items())}
+
+
+def _new_page(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
+    template = "administrator_new.html"
+    return page(request, template, status, page="administrators", form=form, **_choices())
+
+
+def _password_page(request: Request[Any, Any], name: str, password: str) -> HTTPResponse:
+    template = "administrator_password.html"
+    return page(request, template, page="administrators", name=name, password=password)
+
+
+async def _own_page(
+    request: Request[Any, Any], found: reading.AdministratorRow, form: Form, status: int = 200
+) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        sessions = await reading.sessions_of(connection, found.administrator_id)
+    return page(
+        request,
+        "administrator.html",
+        status,
+        page="administrators",
+        who=found,
+        form=form,
+        sessions=sessions,
+        **_choices(),
+    )

@@ -25,6 +25,7 @@ def test_every_setting_is_read() -> None:
         "BILLING_COOKIE_SECURE": "yes",
         "BILLING_SMTP_URL": "smtps://billing:s3cret@mail.example.com:465",
         "BILLING_MAIL_FROM": "billing@example.com",
+        "BILLING_METRICS_TOKEN": "s3cret",
     }
     assert set(given) == set(SETTINGS.values())
     config = read_config(given)

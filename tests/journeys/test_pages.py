@@ -116,7 +116,7 @@ def test_everything_works_without_scripts(open_page: Opened) -> None:
 def test_the_filtered_calls_are_downloaded(open_page: Opened) -> None:
     page = open_page()
     page.goto("/calls?class=national")
-    page.get_by_text("Export").click()
+    page.get_by_text("Export", exact=True).click()
     with page.expect_download() as csv:
         page.get_by_role("link", name="CSV").click()
     assert csv.value.path().read_text("utf-8-sig").count("National") == 30
@@ -125,8 +125,9 @@ def test_the_filtered_calls_are_downloaded(open_page: Opened) -> None:
     assert excel.value.suggested_filename.endswith(".xlsx")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("theme", "size"), [("light", DESK), ("dark", PHONE)], ids=["desk light", "phone dark"]
+)
 def test_no_page_keeps_anybody_out(theme: str, size: dict[str, int], open_page: Opened) -> None:
     page = open_page(theme=theme, viewport=size, language="es")
     call = page.locator("td.when a").first.get_attribute("href")

@@ -66,7 +66,7 @@ def test_errors_are_pages_or_fragments(site: str, sign_in: SignIn) -> None:
     fragment = client.get("/nothing", headers={"hx-request": "true"})
     assert "<html" not in fragment.text
     assert client.post("/calls", data={"csrf": csrf_of(client)}).status_code == 405
-    assert client.post("/preferences", content=b"x" * 11_000_000).status_code == 413
+    assert client.post("/preferences", content=b"x" * 27_000_000).status_code == 413
 
 
 def test_a_fault_of_ours_is_told_with_a_reference_only(

@@ -18,3 +18,4 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actor: str  # 'administrator:…', 'device:…', 'system'
     address: str = ""
     request_id: str = ""
+    token_id: str = ""  # of the API token that the actor showed

@@ -10,7 +10,16 @@ from billing.keeping.container import Writer
 from billing.projections import projections
 
 # The log has frames of its own; the others are made anew, or mean nothing elsewhere.
-LEFT_OUT = {"billing_events", "migrations", "checkpoints", "sessions", "tasks", "restoring"}
+LEFT_OUT = {
+    "attempts",
+    "billing_events",
+    "checkpoints",
+    "half_sessions",
+    "migrations",
+    "restoring",
+    "sessions",
+    "tasks",
+}
 TABLES = """
 select relname from pg_class
 where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition

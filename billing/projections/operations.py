@@ -14,7 +14,7 @@ from billing.store import Recorded
 NAME = "operations"
 TABLES = ("operations",)
 
-ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 HIDDEN = {"digest", "sha256"}  # of secrets and files: they tell a reader nothing
 # Events that speak of the same thing: the one before tells what was changed.
 FAMILIES = {
@@ -52,6 +52,7 @@ def _row(recorded: Recorded) -> tuple[Any, ...]:
         topic,
         _family(topic, fields),
         Jsonb(fields),
+        said.token_id,
     )
 
 

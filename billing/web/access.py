@@ -11,17 +11,24 @@ from sanic import Request
 from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
-from billing.web.sessions import Session, find_session
+from billing.web.sessions import Session, find_by_token, find_session
 
 ANYONE = "anyone"
 EVERY_ROLE = ("administrator", "operator", "auditor")
 Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing once it answered
 
 
-def admits(*roles: str, before_change: bool = False) -> Callable[[Handler], Handler]:
+class OutOfScope(Forbidden):
+    """The token admits other things than this."""
+
+
+def admits(
+    *roles: str, scope: str = "", before_change: bool = False, before_enrolment: bool = False
+) -> Callable[[Handler], Handler]:
     """Admit these roles only. Who must change the password first gets nowhere else before.
 
-    Every route carries it; the application refuses to start with one that does not.
+    A token is admitted where its scope is named, within the role of its administrator; nowhere
+    else. Every route carries it; the application refuses to start with one that does not.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -33,30 +40,47 @@ def admits(*roles: str, before_change: bool = False) -> Callable[[Handler], Hand
                     return _ask_to_sign_in(request)
                 if session.role not in roles:
                     raise Forbidden
-                if session.must_change and not before_change:
-                    return redirect("/password")
-            if request.method not in ("GET", "HEAD"):
-                _refuse_other_origins(request)
-                if ANYONE not in roles:
-                    _refuse_without_token(request)
+                if session.token_id:
+                    _refuse_out_of_scope(session, scope)
+                elif place := _first_of_all(session, before_change, before_enrolment):
+                    return redirect(place)
+            _refuse_forged(request, roles)
             return await handler(request, *args, **kwargs)
 
         guarded.admits = roles  # type: ignore[attr-defined]
+        guarded.scope = scope  # type: ignore[attr-defined]
+        guarded.before = (before_change, before_enrolment)  # type: ignore[attr-defined]
         return guarded
 
     return decorate
 
 
 async def current_session(request: Request[Any, Any]) -> Session | None:
-    """The session of the request's cookie, looked up once a request."""
+    """The session of the request's cookie or of its API token, looked up once a request."""
     if not hasattr(request.ctx, "session"):
-        site, token = request.app.ctx.site, request.cookies.get(cookie_name(request))
+        site, now = request.app.ctx.site, datetime.now(UTC)
+        token, cookie = bearer(request), request.cookies.get(cookie_name(request))
         request.ctx.session = None
-        if token:
+        if token or cookie:
             async with site.pool.connection() as connection:
-                request.ctx.session = await find_session(connection, token, datetime.now(UTC))
+                request.ctx.session = (
+                    await find_by_token(connection, token, request.ip, now)
+                    if token
+                    else await find_session(connection, cookie, now)
+                )
     session: Session | None = request.ctx.session
     return session
+
+
+def bearer(request: Request[Any, Any]) -> str:
+    """The API token that a program shows; then no cookie counts."""
+    kind, _, token = str(request.headers.get("authorization", "")).partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def is_program(request: Request[Any, Any]) -> bool:
+    """Whether no browser asks, so that errors are told as JSON."""
+    return bool(bearer(request)) or request.path.startswith("/api/")
 
 
 def cookie_name(request: Request[Any, Any]) -> str:
@@ -85,13 +109,40 @@ def form_value(request: Request[Any, Any], name: str) -> str:
     return str(form.get(name, "") or "") if form else ""
 
 
+def _refuse_out_of_scope(session: Session, scope: str) -> None:
+    if not scope or scope not in session.scopes:
+        raise OutOfScope
+
+
+def _first_of_all(session: Session, before_change: bool, before_enrolment: bool) -> str:
+    """Where somebody must go before anything else; empty who may go on."""
+    if session.must_change and not before_change:
+        return "/password"
+    if session.must_enrol and not (before_change or before_enrolment):
+        return "/my-account/two-factor"
+    return ""
+
+
 def _ask_to_sign_in(request: Request[Any, Any]) -> BaseHTTPResponse:
+    if is_program(request):
+        raise Unauthorized
     accepted = request.headers.get("accept", "*/*")
     wants_page = "text/html" in accepted or "*/*" in accepted
     if is_fragment(request) or request.method != "GET" or not wants_page:
         raise Unauthorized
     here = request.path + (f"?{request.query_string}" if request.query_string else "")
     return redirect("/sign-in" + ("" if here == "/" else f"?next={quote(here, safe='')}"))
+
+
+def _refuse_forged(request: Request[Any, Any], roles: tuple[str, ...]) -> None:
+    """Admit a change only where the person meant it. No browser shows a token by itself."""
+    if request.method in ("GET", "HEAD"):
+        return
+    if ANYONE not in roles:
+        if request.ctx.session.token_id:
+            return
+        _refuse_without_token(request)
+    _refuse_other_origins(request)
 
 
 def _refuse_other_origins(request: Request[Any, Any]) -> None:

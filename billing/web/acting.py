@@ -28,7 +28,11 @@ async def envelope_of(request: Request[Any, Any]) -> Envelope:
     session = await current_session(request)
     actor = f"administrator:{session.administrator_id}" if session else "system"
     return Envelope(
-        recorded_at=datetime.now(UTC), actor=actor, address=request.ip, request_id=str(request.id)
+        recorded_at=datetime.now(UTC),
+        actor=actor,
+        address=request.ip,
+        request_id=str(request.id),
+        token_id=session.token_id if session else "",
     )
 
 

@@ -13,14 +13,22 @@ LASTS = timedelta(hours=12)
 TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too many
 LONGEST_BROWSER = 300
 
-FIND = """
-select s.token_hash, s.administrator_id, s.csrf_token, s.seen_at, a.name, a.role, c.sign_in_name,
- c.must_change
-from sessions s
- join administrators a on a.administrator_id = s.administrator_id
+# Who somebody is, whether a session (s) or a token (s) says so.
+WHO = """
+ a.administrator_id, a.name, a.role, c.sign_in_name, c.must_change,
+ a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
+NAMED = """
+ join administrators a on a.administrator_id = s.administrator_id and a.enabled
  join administrator_credentials c on c.administrator_id = s.administrator_id
-where s.token_hash = %s and s.expires_at > %s and a.enabled"""
+ left join second_factors f on f.administrator_id = s.administrator_id"""
+FIND = f"""
+select {WHO}, s.token_hash, s.csrf_token, s.seen_at from sessions s {NAMED}
+where s.token_hash = %s and s.expires_at > %s"""
+FIND_TOKEN = f"""
+select {WHO}, s.token_hash, s.seen_at, s.token_id, s.scopes from api_tokens s {NAMED}
+where s.token_hash = %s and s.revoked_at is null and coalesce(s.expires_at > %s, true)"""
 TOUCH = "update sessions set seen_at = %s, expires_at = %s where token_hash = %s"
+SEEN = "update api_tokens set seen_at = %s, seen_address = %s where token_hash = %s"
 ADD = """
 insert into sessions (token_hash, administrator_id, csrf_token, created_at, seen_at, expires_at,
  address, browser)
@@ -44,12 +52,15 @@ REMOVE_OTHERS = "delete from sessions where administrator_id = %s and token_hash
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: bytes
     administrator_id: str
-    csrf_token: str
-    seen_at: datetime
+    csrf_token: str = ""
+    seen_at: datetime | None
     sign_in_name: str
     name: str
     role: str
     must_change: bool
+    must_enrol: bool  # two-factor is demanded and not set up
+    token_id: str = ""  # of the API token that a program showed instead of a cookie
+    scopes: tuple[str, ...] = ()  # of that token
 
 
 def hash_token(token: str) -> bytes:
@@ -64,9 +75,25 @@ async def find_session(
     async with connection.cursor(row_factory=class_row(Session)) as cursor:
         await cursor.execute(FIND, (hash_token(token), now))
         session = await cursor.fetchone()
-    if session and now - session.seen_at > TOUCH_AFTER:
+    if session and _long_ago(session, now):
         await connection.execute(TOUCH, (now, now + LASTS, session.token_hash))
     return session
+
+
+async def find_by_token(
+    connection: AsyncConnection[Any], token: str, address: str, now: datetime
+) -> Session | None:
+    """In whose name a program acts that shows an API token, and within which scopes."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(FIND_TOKEN, (hash_token(token), now))
+        session = await cursor.fetchone()
+    if session and _long_ago(session, now):
+        await connection.execute(SEEN, (now, address, session.token_hash))
+    return session
+
+
+def _long_ago(session: Session, now: datetime) -> bool:
+    return session.seen_at is None or now - session.seen_at > TOUCH_AFTER
 
 
 async def begin_session(

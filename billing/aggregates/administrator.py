@@ -1,5 +1,7 @@
 """An administrator: who may sign in, and in which role. Secrets live in tables, never here."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from billing.aggregates.event import Event
@@ -7,6 +9,7 @@ from billing.values import Refused
 
 ROLES = ("administrator", "operator", "auditor")
 LANGUAGES = ("es", "en")
+MOST_COMPANIES = 200  # of one limit: a page looks each of them up
 
 
 class AdministratorAdded(Event, frozen=True, kw_only=True):
@@ -30,6 +33,12 @@ class AdministratorEnabled(Event, frozen=True, kw_only=True):
     """May sign in again."""
 
 
+class AdministratorLimited(Event, frozen=True, kw_only=True):
+    """Reaches these companies and what belongs to them; where none is named, everything."""
+
+    companies: tuple[str, ...]
+
+
 class AdministratorPasswordReset(Event, frozen=True, kw_only=True):
     """Somebody made a new password, to be changed at the next sign-in."""
 
@@ -39,11 +48,12 @@ class Administrator(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     language: str = "es"
     enabled: bool = True
+    companies: tuple[str, ...] = ()  # those it is limited to, if any
 
     @property
     def governs(self) -> bool:
         """Whether this one can manage the others."""
-        return self.enabled and self.role == "administrator"
+        return self.enabled and self.role == "administrator" and not self.companies
 
 
 def evolve(administrator: Administrator | None, event: Event) -> Administrator | None:
@@ -53,6 +63,8 @@ def evolve(administrator: Administrator | None, event: Event) -> Administrator |
             return Administrator(role=role, name=name, language=language)
         case AdministratorChanged(role=role, name=name, language=language) if administrator:
             return msgspec.structs.replace(administrator, role=role, name=name, language=language)
+        case AdministratorLimited(companies=companies) if administrator:
+            return msgspec.structs.replace(administrator, companies=companies)
         case AdministratorDisabled() if administrator:
             return msgspec.structs.replace(administrator, enabled=False)
         case AdministratorEnabled() if administrator:
@@ -62,19 +74,28 @@ def evolve(administrator: Administrator | None, event: Event) -> Administrator |
 
 
 def add_administrator(
-    administrator: Administrator | None, *, sign_in_name: str, name: str, role: str, language: str
+    administrator: Administrator | None,
+    *,
+    sign_in_name: str,
+    name: str,
+    role: str,
+    language: str,
+    companies: Iterable[str] = (),
 ) -> list[Event]:
-    """Add an administrator. The sign-in name is lower case and unique (the credentials say so)."""
+    """Add an administrator, perhaps limited to companies.
+
+    The sign-in name is lower case and unique (the credentials say so).
+    """
     if administrator:
         raise Refused("This administrator exists already.")
     if not sign_in_name or sign_in_name != sign_in_name.strip().lower():
         raise Refused("A sign-in name is lower case, without spaces around it.")
     _check(role, language)
-    return [
-        AdministratorAdded(
-            sign_in_name=sign_in_name, name=name or sign_in_name, role=role, language=language
-        )
-    ]
+    added = AdministratorAdded(
+        sign_in_name=sign_in_name, name=name or sign_in_name, role=role, language=language
+    )
+    new = Administrator(role=role)
+    return [added, *limit_administrator(new, companies=companies, last=False)]
 
 
 def change_administrator(
@@ -93,6 +114,18 @@ def change_administrator(
     ):
         return []
     return [AdministratorChanged(name=name.strip(), role=role, language=language)]
+
+
+def limit_administrator(
+    administrator: Administrator, *, companies: Iterable[str], last: bool
+) -> list[Event]:
+    """Let somebody reach these companies only; everything where there are none."""
+    limited = tuple(sorted(set(companies)))
+    if len(limited) > MOST_COMPANIES:
+        raise Refused("A limit names at most %(most)s companies.", most=MOST_COMPANIES)
+    if last and administrator.governs and limited:
+        raise Refused("The last administrator can't be limited to companies.")
+    return [] if limited == administrator.companies else [AdministratorLimited(companies=limited)]
 
 
 def disable_administrator(administrator: Administrator, *, last: bool) -> list[Event]:

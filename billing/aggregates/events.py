@@ -22,6 +22,7 @@ from billing.aggregates.administrator import (
     AdministratorChanged,
     AdministratorDisabled,
     AdministratorEnabled,
+    AdministratorLimited,
     AdministratorPasswordReset,
 )
 from billing.aggregates.call import (
@@ -82,6 +83,7 @@ TOPICS: dict[str, type[Event]] = {
     "AdministratorChanged.1": AdministratorChanged,
     "AdministratorDisabled.1": AdministratorDisabled,
     "AdministratorEnabled.1": AdministratorEnabled,
+    "AdministratorLimited.1": AdministratorLimited,
     "AdministratorPasswordReset.1": AdministratorPasswordReset,
     "BackupMade.1": BackupMade,
     "BackupRemoved.1": BackupRemoved,

@@ -24,6 +24,7 @@ class AddAdministrator(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     role: str = "administrator"
     language: str = "es"
+    companies: tuple[str, ...] = ()  # that it is limited to; everything where there are none
 
 
 class ChangeAdministrator(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class ChangeAdministrator(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str
     language: str
+    companies: tuple[str, ...] = ()
 
 
 class EnableAdministrator(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ def add_administrator(
 ) -> Made:
     """Add an administrator with a generated password, to be shown once and changed at first use."""
     password = generate_password()
+    _refuse_unknown(store, command.companies)
     with connection.transaction():
         try:
             connection.execute(
@@ -74,6 +77,7 @@ def add_administrator(
                 name=command.name,
                 role=command.role,
                 language=command.language,
+                companies=command.companies,
             ),
             envelope,
         )
@@ -83,19 +87,22 @@ def add_administrator(
 def change_administrator(
     store: Store, connection: psycopg.Connection, command: ChangeAdministrator, envelope: Envelope
 ) -> int:
-    """Change who somebody is and may do."""
+    """Change who somebody is and may do, and in which companies."""
     own_id = command.administrator_id
-    with connection.transaction():
-        last = _is_last(store, connection, own_id)
-        return decide(
-            store,
-            f"administrator:{own_id}",
-            administrator.evolve,
-            lambda state: administrator.change_administrator(
+    _refuse_unknown(store, command.companies)
+
+    def decision(state: administrator.Administrator) -> list[Event]:
+        return [
+            *administrator.change_administrator(
                 state, name=command.name, role=command.role, language=command.language, last=last
             ),
-            envelope,
-        )
+            *administrator.limit_administrator(state, companies=command.companies, last=last),
+        ]
+
+    with connection.transaction():
+        last = _is_last(store, connection, own_id)
+        stream = f"administrator:{own_id}"
+        return decide(store, stream, administrator.evolve, decision, envelope)
 
 
 def enable_administrator(
@@ -131,6 +138,13 @@ def reset_password(
             store, stream, administrator.evolve, administrator.reset_password, envelope
         )
     return Made(password, position)
+
+
+def _refuse_unknown(store: Store, companies: tuple[str, ...]) -> None:
+    known = store.load_many([f"company:{each}" for each in companies])
+    for each in companies:
+        if f"company:{each}" not in known:
+            raise Refused("There is no company %(name)s.", name=each)
 
 
 def _is_last(store: Store, connection: psycopg.Connection, administrator_id: str) -> bool:

@@ -10,6 +10,7 @@ from billing.aggregates.administrator import (
     AdministratorChanged,
     AdministratorDisabled,
     AdministratorEnabled,
+    AdministratorLimited,
 )
 from billing.store import Recorded
 
@@ -22,6 +23,8 @@ values (%s, %s, %s, %s, %s, true)"""
 CHANGE = "update administrators set name = %s, role = %s, language = %s where administrator_id = %s"
 ENABLE = "update administrators set enabled = %s where administrator_id = %s"
 
+LIMIT = "update administrators set companies = %s where administrator_id = %s"
+
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Follow the administrators."""
@@ -33,6 +36,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 cursor.execute(ADD, (own_id, *who))
             case AdministratorChanged() as event:
                 cursor.execute(CHANGE, (event.name, event.role, event.language, own_id))
+            case AdministratorLimited() as event:
+                cursor.execute(LIMIT, (list(event.companies), own_id))
             case AdministratorDisabled():
                 cursor.execute(ENABLE, (False, own_id))
             case AdministratorEnabled():

@@ -26,6 +26,7 @@ FAMILIES = {
     "GatewayAccountOpened": "account",
     "SubAccountRenamed": "account",
     "LimitsSet": "limits",
+    "AdministratorLimited": "companies",
 }
 CHANGES = ("Set", "Changed", "Assigned", "Named", "Bound", "Replaced", "Renamed", "Edited")
 PARTS = ("tenant", "extension", "trunk")  # of a stream: each has a history of its own

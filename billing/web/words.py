@@ -152,6 +152,7 @@ EVENTS = {
     "AdministratorChanged": N_("Administrator edited"),
     "AdministratorDisabled": N_("Administrator disabled"),
     "AdministratorEnabled": N_("Administrator enabled"),
+    "AdministratorLimited": N_("Limited to companies"),
     "AdministratorPasswordReset": N_("Password made anew"),
     "BackupMade": N_("A backup was made"),
     "BackupRemoved": N_("A backup was removed"),

@@ -11,6 +11,7 @@ from sanic import Request
 from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
+from billing.web.reach import refuse_beyond
 from billing.web.sessions import Session, find_by_token, find_session
 
 ANYONE = "anyone"
@@ -18,36 +19,52 @@ EVERY_ROLE = ("administrator", "operator", "auditor")
 Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing once it answered
 
 
+class BeyondReach(Forbidden):
+    """This concerns more than the companies that somebody is limited to."""
+
+
 class OutOfScope(Forbidden):
     """The token admits other things than this."""
 
 
 def admits(
-    *roles: str, scope: str = "", before_change: bool = False, before_enrolment: bool = False
+    *roles: str,
+    scope: str = "",
+    limited: bool = False,
+    before_change: bool = False,
+    before_enrolment: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Admit these roles only. Who must change the password first gets nowhere else before.
 
     A token is admitted where its scope is named, within the role of its administrator; nowhere
-    else. Every route carries it; the application refuses to start with one that does not.
+    else. Who is limited to companies is admitted where `limited` says so, and to what is of these
+    companies (reach.py). Every route carries it; the application refuses to start with one that
+    does not.
     """
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def guarded(request: Request[Any, Any], *args: Any, **kwargs: Any) -> Any:
+            session: Session | None = None
             if ANYONE not in roles:
                 session = await current_session(request)
                 if session is None:
                     return _ask_to_sign_in(request)
                 if session.role not in roles:
                     raise Forbidden
+                if session.companies and not limited:
+                    raise BeyondReach
                 if session.token_id:
                     _refuse_out_of_scope(session, scope)
                 elif place := _first_of_all(session, before_change, before_enrolment):
                     return redirect(place)
             _refuse_forged(request, roles)
+            if session and session.companies:
+                await refuse_beyond(request, session.reach, kwargs)
             return await handler(request, *args, **kwargs)
 
         guarded.admits = roles  # type: ignore[attr-defined]
+        guarded.limited = limited  # type: ignore[attr-defined]
         guarded.scope = scope  # type: ignore[attr-defined]
         guarded.before = (before_change, before_enrolment)  # type: ignore[attr-defined]
         return guarded

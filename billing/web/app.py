@@ -1,5 +1,6 @@
 """Puts the pages together into one Sanic application."""
 
+import re
 from secrets import token_hex
 from typing import Any
 
@@ -54,6 +55,7 @@ from billing.web import (
 from billing.web.access import ANYONE, admits
 from billing.web.errors import install_error_pages
 from billing.web.i18n import choose_language, set_language
+from billing.web.reach import PARTS
 from billing.web.site import Site
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
@@ -169,8 +171,11 @@ async def _add_headers(request: Request[Any, Any], response: BaseHTTPResponse) -
 
 
 def _refuse_open_routes(app: Sanic[Any, Any]) -> None:
-    """Who may call a route is never left unsaid."""
+    """Who may call a route is never left unsaid, nor what its path names to who is limited."""
     for blueprint_ in app.blueprints.values():
         for route in blueprint_.routes:
             if not hasattr(route.handler, "admits"):
                 raise RuntimeError(f"{route.path} does not say whom it admits.")
+            unknown = set(re.findall(r"<(\w+)", route.path)) - set(PARTS)
+            if getattr(route.handler, "limited", False) and unknown:
+                raise RuntimeError(f"What does {unknown} of {route.path} name?")

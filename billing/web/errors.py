@@ -9,7 +9,7 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, text
 
 from billing.values import Refused
-from billing.web.access import current_session, is_fragment
+from billing.web.access import BeyondReach, current_session, is_fragment
 from billing.web.i18n import N_, gettext
 from billing.web.pages import page
 
@@ -35,6 +35,8 @@ EXPLANATIONS = {
     500: N_("The error was recorded. If it happens again, tell your operator this reference."),
     503: N_("It takes longer than it should. Try again in a moment."),
 }
+
+BEYOND_REACH = N_("This concerns the whole installation; you are limited to some companies.")
 
 
 def install_error_pages(app: Sanic[Any, Any]) -> None:
@@ -68,6 +70,8 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
 def _meaning(error: Exception) -> tuple[int, str]:
     if isinstance(error, Refused):
         return 400, gettext(error.message, **error.values)
+    if isinstance(error, BeyondReach):
+        return 403, gettext(BEYOND_REACH)
     status = error.status_code if isinstance(error, SanicException) else 500
     status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004
     return status, gettext(EXPLANATIONS[status])

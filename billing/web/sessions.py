@@ -9,13 +9,15 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.reach import EVERYTHING, Reach
+
 LASTS = timedelta(hours=12)
 TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too many
 LONGEST_BROWSER = 300
 
 # Who somebody is, whether a session (s) or a token (s) says so.
 WHO = """
- a.administrator_id, a.name, a.role, c.sign_in_name, c.must_change,
+ a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
 NAMED = """
  join administrators a on a.administrator_id = s.administrator_id and a.enabled
@@ -58,9 +60,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str
     must_change: bool
+    companies: tuple[str, ...]  # that somebody is limited to; none: not limited
     must_enrol: bool  # two-factor is demanded and not set up
     token_id: str = ""  # of the API token that a program showed instead of a cookie
     scopes: tuple[str, ...] = ()  # of that token
+
+    @property
+    def reach(self) -> Reach:
+        """Which companies whoever is signed in may see."""
+        return Reach(tuple(self.companies)) if self.companies else EVERYTHING
 
 
 def hash_token(token: str) -> bytes:

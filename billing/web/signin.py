@@ -102,7 +102,7 @@ def _too_many(wait_seconds: int) -> str:
 
 
 @blueprint.post("/sign-out")
-@admits(*EVERY_ROLE, before_change=True)
+@admits(*EVERY_ROLE, limited=True, before_change=True)
 async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
     """End the session, here and in the table."""
     session = await current_session(request)
@@ -117,14 +117,14 @@ async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.get("/password", name="show_password")
-@admits(*EVERY_ROLE, before_change=True)
+@admits(*EVERY_ROLE, limited=True, before_change=True)
 async def show_password(request: Request[Any, Any]) -> HTTPResponse:
     """The form to change one's own password; at the first sign-in nothing else is shown."""
     return page(request, "password.html", errors={})
 
 
 @blueprint.post("/password", name="change_password")
-@admits(*EVERY_ROLE, before_change=True)
+@admits(*EVERY_ROLE, limited=True, before_change=True)
 async def change_password(request: Request[Any, Any]) -> HTTPResponse:
     """Change it. Every other session of this administrator ends."""
     site, session = site_of(request), await current_session(request)

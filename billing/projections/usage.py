@@ -1,7 +1,7 @@
 """Usage: calls, talk time and amounts added up by day, hour and area, for each account."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any, cast
 
@@ -11,6 +11,8 @@ from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.aggregates.posting import posted_ratings
 from billing.binary_arrays import Int8Array, TextArray, register
 from billing.projections.days import local_hour
+from billing.projections.sums import Key, Sums, add, with_answered
+from billing.projections.usage_months import late_months, settle_before, settled_through
 from billing.store import Recorded
 
 NAME = "usage"
@@ -27,14 +29,16 @@ KEYS = {
     ),
     "usage_months": ("month", "company_id", "user_account_id", "class", "currency"),
     "usage_days": ("kind", "day", "account", "class", "result", "currency"),
+    "usage_account_months": ("kind", "month", "account", "class", "currency"),
     "usage_hours": ("account", "day", "hour", "class", "currency"),
+    "usage_hour_months": ("account", "month", "weekday", "hour", "class", "currency"),
     "usage_areas": ("account", "day", "area", "currency"),
+    "usage_area_months": ("account", "month", "area", "currency"),
 }
 TABLES = (*KEYS, "usage_settled")
 SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
+OF_DAYS = ("daily_usage", "usage_days", "usage_hours", "usage_areas")
 WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
-Key = tuple[Any, ...]
-Sums = dict[Key, list[int]]
 CallEvent = CallRated | CallRerated | CallVoided
 
 
@@ -44,7 +48,7 @@ def _sums_of(table: str) -> tuple[str, ...]:
 
 def _statement(table: str) -> str:
     keys, sums = KEYS[table], _sums_of(table)
-    types = {"day": "date", "month": "date", "hour": "int8"}
+    types = {"day": "date", "month": "date", "hour": "int8", "weekday": "int8"}
     given = [f"%s::{types.get(key, 'text')}[]" for key in keys] + ["%s::int8[]" for _ in sums]
     added = ", ".join(f"{each} = usage.{each} + excluded.{each}" for each in sums)
     return (
@@ -55,18 +59,6 @@ def _statement(table: str) -> str:
 
 
 ADD = {table: _statement(table) for table in KEYS}
-SETTLED = "select max(through) from usage_settled"
-# A month that is over is added up once; what comes later for it is added to that.
-SETTLE = """
-insert into usage_months
-select date_trunc('month', day)::date, company_id, user_account_id, class, currency, sum(calls),
-  sum(talk_ms), sum(billed_seconds), sum(amount_micros),
-  coalesce(sum(calls) filter (where result = 'answered'), 0)
-from daily_usage where day >= %s and day < %s and user_account_id <> ''
-group by 1, 2, 3, 4, 5"""
-REMEMBER_SETTLED = "insert into usage_settled values (%s)"
-STRAGGLING = timedelta(days=2)  # into the next month, before one is added up
-BEGINNING = date(1, 1, 1)
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
@@ -106,47 +98,31 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
                 areas[key] = [sign, talk_ms, billed_seconds, amount]
     if calls:
         register(cursor)
-        ((settled,),) = cursor.execute(SETTLED).fetchall()
-        through = settled or BEGINNING
+        through = settled_through(cursor)
         for table, sums in _tables(calls, areas, through).items():
             if sums:
                 cursor.execute(ADD[table], _columns(table, sums))
-        newest = max(day for (day, _), *_ in calls)
-        over = (newest - STRAGGLING).replace(day=1)
-        if over > through:
-            cursor.execute(SETTLE, (through, over))
-            cursor.execute(REMEMBER_SETTLED, (over,))
+        settle_before(cursor, max(day for (day, _), *_ in calls), through)
 
 
 def _tables(calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:
     """What each table gains. Thousands of calls have few keys: this goes through those alone."""
-    tables: dict[str, Sums] = {table: {} for table in KEYS}
-    daily, months, days, hours, by_area = tables.values()
+    tables: dict[str, Sums] = {table: {} for table in OF_DAYS}
+    daily, days, hours, by_area = tables.values()
     for ((day, hour), whose, call_class, result, currency), figures in calls.items():
         company, user, *_ = whose
-        _add(daily, (day, company, user, call_class, result, currency), figures)
-        answered = [*figures, figures[0] if result == "answered" else 0]
-        if user and day < through:
-            _add(months, (day.replace(day=1), company, user, call_class, currency), answered)
+        add(daily, (day, company, user, call_class, result, currency), figures)
+        answered = with_answered(figures, result)
         for kind, account in accounts_of(*whose):
-            _add(days, (kind, day, account, call_class, result, currency), figures)
+            add(days, (kind, day, account, call_class, result, currency), figures)
             if kind != "device":
-                _add(hours, (account, day, hour, call_class, currency), answered)
+                add(hours, (account, day, hour, call_class, currency), answered)
     for (day, whose, area, result, currency), figures in areas.items():
-        answered = [*figures, figures[0] if result == "answered" else 0]
+        answered = with_answered(figures, result)
         for kind, account in accounts_of(*whose):
             if kind != "device":
-                _add(by_area, (account, day, area, currency), answered)
-    return tables
-
-
-def _add(sums: Sums, key: Key, figures: list[int]) -> None:
-    found = sums.get(key)
-    if found is None:
-        sums[key] = figures.copy()
-    else:
-        for place, figure in enumerate(figures):
-            found[place] += figure
+                add(by_area, (account, day, area, currency), answered)
+    return tables | late_months(tables, through)
 
 
 def _columns(table: str, sums: Sums) -> list[Any]:
@@ -156,7 +132,7 @@ def _columns(table: str, sums: Sums) -> list[Any]:
     for name, values in zip(KEYS[table], keys, strict=True):
         if name in ("day", "month"):
             columns.append(list(values))
-        elif name == "hour":
+        elif name in ("hour", "weekday"):
             columns.append(Int8Array.of_numbers(values))
         else:
             columns.append(TextArray.of([value.encode() for value in values]))

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import psycopg
 
-from billing.projections import usage
+from billing.projections import usage_months
 
 ZONE = "Europe/Madrid"
 LAST = date(2026, 11, 20)
@@ -108,8 +108,7 @@ def fill(url: str, calls: int) -> None:
             _fill_month(connection, first, calls // len(MONTHS))
         for statement in (FINE, DAILY, DAYS, HOURS, BY_AREA, "drop table fine_usage"):
             connection.execute(statement.encode())
-        connection.execute(usage.SETTLE, (MONTHS[0], MONTHS[-1]))
-        connection.execute(usage.REMEMBER_SETTLED, (MONTHS[-1],))
+        usage_months.settle_before(connection.cursor(), LAST, MONTHS[0])
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")
 

@@ -1,6 +1,6 @@
 """`make bench-scale`: how long pages take with many calls, and how that grows with their number.
 
-BENCH_CALLS says how many (10,000,000); the same is measured with a tenth of them first.
+BENCH_CALLS says how many (10,000,000); a tenth of them is measured beside, page by page in turns.
 """
 
 import os
@@ -8,7 +8,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from tests.bench.installation import database
 from tests.web import serving
 
 CALLS = int(os.environ.get("BENCH_CALLS", "10000000"))
-TIMES = int(os.environ.get("BENCH_TIMES", "60"))
+TIMES = int(os.environ.get("BENCH_TIMES", "100"))
 HALF_YEAR = "from=2026-06-01&to=2026-11-20"
 MONTH = "from=2026-10-22&to=2026-11-20"
 chance = random.Random(3)  # noqa: S311 -- repeatable, not secret
@@ -84,39 +86,55 @@ class TimedDatabase(Database):
         return pool
 
 
-def measure(client: httpx.Client, name: str, address: Callable[[], str]) -> float:
-    """Milliseconds of the slowest of a hundred; prints the median too."""
-    waits = []
-    for _ in range(TIMES):
-        statements.clear()
-        path = address()
-        begin = time.perf_counter()
-        answer = client.get(path)
-        waits.append((time.perf_counter() - begin) * 1000)
-        if answer.status_code != httpx.codes.OK:
-            raise RuntimeError(answer.text)
-        worst = max(statements, key=lambda each: each[0])
-        if worst[0] > slowest.get(name, (0.0,))[0]:
-            slowest[name] = worst
-    waits.sort()
-    p99 = waits[min(len(waits) - 1, len(waits) * 99 // 100)]
-    print(f"  {name:<44}p50 {waits[len(waits) // 2]:7.1f} ms   p99 {p99:7.1f} ms", flush=True)
-    return p99
+def measure(client: httpx.Client, path: str) -> float:
+    """Milliseconds until a page has come."""
+    statements.clear()
+    begin = time.perf_counter()
+    answer = client.get(path)
+    waited = (time.perf_counter() - begin) * 1000
+    if answer.status_code != httpx.codes.OK:
+        raise RuntimeError(answer.text)
+    return waited
 
 
-def pages(client: httpx.Client) -> dict[str, float]:
-    """The p99 of every page."""
-    found = {}
-    headers = {"hx-request": "true", "hx-request-type": "partial"}
+def measure_both(few: httpx.Client, many: httpx.Client, name: str, path: str) -> tuple[float, ...]:
+    """Milliseconds of one page of each; the slowest statement of the many is remembered."""
+    waits = measure(few, path), measure(many, path)
+    worst = max(statements, key=lambda each: each[0])
+    if worst[0] > slowest.get(name, (0.0,))[0]:
+        slowest[name] = worst
+    return waits
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """The address of every page that is measured, of any account."""
+    found: dict[str, Callable[[], str]] = {}
     for said, period in (("30 days", MONTH), ("6 months", HALF_YEAR)):
         for name, query in LISTS.items():
-            key = f"calls, {said}, {name}"
-            found[key] = measure(client, key, lambda: f"/calls?{period}{query()}")  # noqa: B023 -- called at once
+            found[f"calls, {said}, {name}"] = partial(_address, f"/calls?{period}", query)
     for name, query in STATISTICS.items():
-        key = f"statistics, 6 months, {name}"
-        found[key] = measure(client, key, lambda: f"/statistics?{HALF_YEAR}{query()}")  # noqa: B023 -- called at once
-    client.headers.update(headers)
+        found[f"statistics, 6 months, {name}"] = partial(
+            _address, f"/statistics?{HALF_YEAR}", query
+        )
     return found
+
+
+def _address(path: str, query: Callable[[], str]) -> str:
+    return path + query()
+
+
+def compare(few: httpx.Client, many: httpx.Client) -> None:
+    """The same pages of both, in turns: whatever else the machine does slows both alike."""
+    print(f"  {'milliseconds':<44}{'p50':>8}{'p99':>8}   growth of p50, p99", flush=True)
+    for name, address in pages().items():
+        path = address()
+        for client in (few, many):
+            client.get(path)  # templates are compiled, and pages of the disk read, once
+        waits = [measure_both(few, many, name, address()) for _ in range(TIMES)]
+        before, after = (sorted(each) for each in zip(*waits, strict=True))
+        middle, last = TIMES // 2, TIMES * 99 // 100
+        growth = f"{after[middle] / before[middle]:8.2f}{after[last] / before[last]:8.2f}"
+        print(f"  {name:<44}{after[middle]:8.1f}{after[last]:8.1f}   {growth}", flush=True)
 
 
 def explain(url: str) -> None:
@@ -129,27 +147,32 @@ def explain(url: str) -> None:
             print(f"  {line}")
 
 
-def run(server_url: str, calls: int) -> dict[str, float]:
-    """Fill a database and measure."""
-    with database(server_url, "bench_scale") as url:
+@contextmanager
+def filled(server_url: str, calls: int) -> Iterator[str]:
+    """A database with so many calls; its URL."""
+    with database(server_url, f"bench_scale_{calls}") as url:
         begin = time.perf_counter()
         filling.fill(url, calls)
+        serving.add_administrator(url)
         with psycopg.connect(url) as connection:
-            size = connection.execute(
-                "select pg_size_pretty(pg_database_size(%s))", ("bench_scale",)
-            )
+            size = connection.execute("select pg_size_pretty(pg_database_size(current_database()))")
             ((text,),) = size.fetchall()
         seconds = time.perf_counter() - begin
-        print(f"\n{calls:,} calls over 6 months, {text}, filled in {seconds:.0f} s")
-        serving.add_administrator(url)
-        slowest.clear()
-        with tempfile.TemporaryDirectory() as folder, serving.served(url, Path(folder)) as address:
-            headers = {"origin": address, "accept-language": "en"}
-            with httpx.Client(base_url=address, headers=headers, timeout=120) as client:
-                client.post("/sign-in", data={"name": "marta", "password": serving.PASSWORD})
-                found = pages(client)
-        explain(url)
-        return found
+        print(f"{calls:,} calls over 6 months, {text}, filled in {seconds:.0f} s", flush=True)
+        yield url
+
+
+@contextmanager
+def signed_in(url: str, folder: Path) -> Iterator[httpx.Client]:
+    """Somebody who looks at the pages of a database."""
+    with (
+        serving.served(url, folder) as address,
+        httpx.Client(
+            base_url=address, headers={"origin": address, "accept-language": "en"}, timeout=120
+        ) as client,
+    ):
+        client.post("/sign-in", data={"name": "marta", "password": serving.PASSWORD})
+        yield client
 
 
 def main() -> int:
@@ -159,10 +182,13 @@ def main() -> int:
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")
         url = given or server.url  # type: ignore[union-attr] # one of both is there
-        few, many = run(url, CALLS // 10), run(url, CALLS)
-        print(f"\nGrowth of the p99 from {CALLS // 10:,} to {CALLS:,} calls:")
-        for name, value in many.items():
-            print(f"  {name:<44}{value / few[name]:6.2f} times")
+        with filled(url, CALLS // 10) as tenth, filled(url, CALLS) as whole:
+            with (
+                signed_in(tenth, Path(folder) / "few") as few,
+                signed_in(whole, Path(folder) / "many") as many,
+            ):
+                compare(few, many)
+            explain(whole)
         if server:
             server.stop()
     return 0

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import AsyncConnection
 
+from billing.projections import usage_months
 from billing.projections.reading.call_filter import UNRATED
 from billing.projections.reading.call_totals import days_of
 from billing.values import Period
@@ -117,16 +118,28 @@ DAYS_OF_USER = f"""
   where day = any(%(days)s) and {OF_USER}) s"""
 HOURS = """
  (select * from usage_hours where account = %(subject)s and day between %(first)s and %(last)s) s"""
-AREAS = """
- (select *, '' as class from usage_areas
-  where account = %(subject)s and day between %(first)s and %(last)s) s"""
+# Of months that are over and lie in the period as a whole there are sums; of other days, days.
+REST = "day between %(first)s and %(last)s and not (day >= %(month)s and day < %(through)s)"
+WHOLE = "month >= %(month)s and month < %(through)s"
+WEEK = f"""
+ (select weekday, hour, class, currency, {FIGURES}, answered from usage_hour_months
+  where account = %(subject)s and {WHOLE}
+  union all
+  select extract(isodow from day)::int, hour, class, currency, {FIGURES}, answered from usage_hours
+  where account = %(subject)s and {REST}) s"""
+AREAS = f"""
+ (select area, '' as class, currency, {FIGURES}, answered from usage_area_months
+  where account = %(subject)s and {WHOLE}
+  union all
+  select area, '' as class, currency, {FIGURES}, answered from usage_areas
+  where account = %(subject)s and {REST}) s"""
 # User accounts are many and small: their hours and areas are those of their own calls
 # (docs/decisions/0050).
 CALLS_OF_USER = f"""
  (select (started_at at time zone %(zone)s)::date as day,
-   extract(hour from started_at at time zone %(zone)s)::int as hour,
-   class, area, currency, 1 as calls, (result = 'answered')::int as answered, talk_ms,
-   billed_seconds, amount_micros
+   extract(isodow from started_at at time zone %(zone)s)::int as weekday,
+   extract(hour from started_at at time zone %(zone)s)::int as hour, class, area, currency,
+   1 as calls, (result = 'answered')::int as answered, talk_ms, billed_seconds, amount_micros
   from call_list where user_account_id = %(subject)s and user_account_id <> ''
    and started_at >= %(begin)s and started_at < %(end)s and not {UNRATED}) s"""
 BUCKETS = {
@@ -142,17 +155,18 @@ ORDER = {
     "talk": "sum(talk_ms)",
     "billed": "sum(billed_seconds)",
 }
-RANKED_DAYS = f"""
+RANKED = f"""
+ select account, class, currency, {FIGURES}, answered from usage_account_months
+ where kind = %(ranked)s and {WHOLE} {{company}}
+ union all
  select account, class, currency, {FIGURES}, {BY_RESULT} from usage_days
- where kind = %(ranked)s and day = any(%(days)s)"""
-# Of months that are over and lie in the period as a whole there are sums; of other days, days.
+ where kind = %(ranked)s and {REST} {{company}}"""
 RANKED_USERS = f"""
  select user_account_id as account, class, currency, {FIGURES}, answered from usage_months
- where month >= %(month)s and month < %(through)s {{company}}
+ where {WHOLE} {{company}}
  union all
  select user_account_id as account, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
- where day between %(first)s and %(last)s and user_account_id <> ''
-  and not (day >= %(month)s and day < %(through)s) {{company}}"""
+ where {REST} and user_account_id <> '' {{company}}"""
 OF_COMPANY = " and account in (select account from accounts where company_id = %(company)s)"
 USERS_OF_COMPANY = " and company_id = %(company)s"
 RANK = """
@@ -171,11 +185,10 @@ select r.account, coalesce(a.name, r.account), coalesce(c.name, ''), r.accounts,
 from ranked r join named n on n.account = r.account left join accounts a on a.account = r.account
  left join accounts c on c.account = 'company:' || a.company_id and a.kind <> 'company'
 where r.place <= {top} order by r.place"""
-SETTLED = "select max(through) from usage_settled"
 POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usage'"
 
 
-def _values(asked: Asked) -> dict[str, Any]:
+async def _values(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Any]:
     begin, end = asked.period.bounds(asked.zone)
     return {
         "subject": asked.subject,
@@ -188,6 +201,7 @@ def _values(asked: Asked) -> dict[str, Any]:
         "begin": begin,
         "end": end,
         "zone": asked.zone.key,
+        **await _whole_months(connection, asked.period),
     }
 
 
@@ -201,7 +215,7 @@ async def _splits(
     cursor = await connection.execute(
         f"select {keys}, class, currency, {SUMS} from {source} group by 1, 2, class, currency"
         f" {CHARGED}",
-        _values(asked),
+        await _values(connection, asked),
     )
     found: dict[Any, Split] = {}
     for first, second, call_class, currency, *sums in await cursor.fetchall():
@@ -224,10 +238,8 @@ async def by_weekday(
     connection: AsyncConnection[Any], asked: Asked
 ) -> dict[tuple[int, int], Split]:
     """The figures of each hour of each weekday (1 = Monday)."""
-    source = CALLS_OF_USER if _is_user(asked) else HOURS
-    return await _splits(
-        connection, asked, "extract(isodow from day)::int, hour", source, lambda *pair: pair
-    )
+    source = CALLS_OF_USER if _is_user(asked) else WEEK
+    return await _splits(connection, asked, "weekday, hour", source, lambda *pair: pair)
 
 
 async def by_area(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Split]:
@@ -240,12 +252,11 @@ async def by_account(
     connection: AsyncConnection[Any], asked: Asked, measure: str, currency: str, top: int = TOP
 ) -> Ranking:
     """The accounts with most of a measure."""
-    values = {**_values(asked), "currency": currency}
+    values = {**await _values(connection, asked), "currency": currency}
     if asked.ranked == "user":
         source = RANKED_USERS.format(company=USERS_OF_COMPANY if asked.company_id else "")
-        values |= await _whole_months(connection, asked.period)
     else:
-        source = RANKED_DAYS + (OF_COMPANY if asked.company_id else "")
+        source = RANKED.format(company=OF_COMPANY if asked.company_id else "")
     statement = RANK.format(
         charged=CHARGED, sums=SUMS, source=source, order=ORDER[measure], top=top
     )
@@ -260,7 +271,7 @@ async def by_account(
 
 async def _whole_months(connection: AsyncConnection[Any], period: Period) -> dict[str, date]:
     """From which month, and up to which day, sums of months stand for their days."""
-    row = await (await connection.execute(SETTLED)).fetchone()
+    row = await (await connection.execute(usage_months.SETTLED)).fetchone()
     after = period.last + timedelta(days=1)
     through = min(row[0] if row and row[0] else period.first, after).replace(day=1)
     month = (period.first - timedelta(days=1)).replace(day=28) + timedelta(days=4)

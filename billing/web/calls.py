@@ -17,6 +17,7 @@ from billing.projections.reading.call_totals import area_choices, total_calls
 from billing.projections.reading.keeping import archived_between
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
+from billing.web.call_columns import COLUMNS, shown_columns
 from billing.web.call_filters import MORE, read_call_filter
 from billing.web.call_story import tell_story
 from billing.web.explain import explain
@@ -45,6 +46,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         archived = await archived_between(connection, months[0], months[1])
         choices = {} if partial else await _choices(connection, wanted)
         saved = await saved_views(connection, request)
+        shown = await shown_columns(connection, request)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
         request,
@@ -56,6 +58,8 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         totals=totals,
         choices=choices,
         saved=saved,
+        shown=shown,
+        heads=COLUMNS,
         archived=archived,
         more=[name for name in MORE if name in listing.given],
         arrived=arrived,

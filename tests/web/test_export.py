@@ -41,6 +41,7 @@ ROW = CallRow(
     amount_micros=123_400,
     currency="EUR",
     rate_name="\tlocal",
+    flags=["over_24h"],
     conflicts=0,
 )
 

@@ -38,6 +38,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     amount_micros: int
     currency: str
     rate_name: str
+    flags: list[str]
     conflicts: int
 
 
@@ -46,7 +47,7 @@ COLUMNS = """
  coalesce(d.name, c.device_id) as device, coalesce(u.name, c.user_account_id) as "user",
  coalesce(g.name, c.gateway_account_id) as gateway, c.extension, c.caller, c.dialled, c.number,
  c.area, c.class as call_class, c.direction, c.result, c.status, c.reason, c.talk_ms,
- c.billed_seconds, c.amount_micros, c.currency, c.rate_name, c.conflicts"""
+ c.billed_seconds, c.amount_micros, c.currency, c.rate_name, c.flags, c.conflicts"""
 NAMED = """
  left join accounts a on a.account = 'company:' || c.company_id
  left join devices d on d.device_id = c.device_id

@@ -13,7 +13,7 @@
       for (const name of ["after", "before"]) here.searchParams.delete(name);
       live.href = here.pathname + here.search;
     }
-    const file = event.target.closest("[data-export]");
+    const file = event.target.closest("[data-export], [data-filtered]");
     if (file) {
       // The filter in hand, which changes without the rest of the page.
       const here = new URL(location.href);

@@ -22,6 +22,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begin: datetime | None = None
     end: datetime | None = None
     company_id: str = ""
+    companies: tuple[str, ...] = ()  # that whoever asks is limited to
     group_id: str = ""  # the companies that are or were bound to it
     device_id: str = ""
     reason: str = ""  # of a suspension

@@ -161,7 +161,9 @@ def select_calls(kind: str, asked: Asked, catalogue: Catalogue) -> tuple[str, di
 def _companies(asked: Asked, catalogue: Catalogue) -> list[str] | None:
     """The companies meant; None where all are."""
     companies = catalogue.context.companies
-    chosen = [asked.company_id] if asked.company_id else list(companies)
+    chosen = list(asked.companies or companies)
+    if asked.company_id:
+        chosen = [company_id for company_id in chosen if company_id == asked.company_id]
     if asked.group_id:
         bound = {
             company_id
@@ -176,7 +178,8 @@ def _companies(asked: Asked, catalogue: Catalogue) -> list[str] | None:
             for company_id in chosen
             if group and companies[company_id].currency == group.currency
         ]
-    return chosen if asked.company_id or asked.group_id or asked.with_group else None
+    narrow = asked.company_id or asked.companies or asked.group_id or asked.with_group
+    return chosen if narrow else None
 
 
 def rate_with(catalogue: Catalogue, group_id: str) -> None:

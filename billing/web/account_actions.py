@@ -25,6 +25,7 @@ from billing.web.acting import carry_out, go_on
 from billing.web.forms import Form, options
 from billing.web.i18n import N_, gettext
 from billing.web.pages import page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 CHANGERS = ("administrator",)
@@ -151,8 +152,9 @@ def _bind(asked: Asked) -> companies.BindRateGroup:
 
 
 async def _groups(asked: Asked) -> dict[str, Any]:
+    reach = reach_of(asked.request)
     async with site_of(asked.request).pool.connection() as connection:
-        return {"groups": await rate_groups_in(connection, asked.view.currency)}
+        return {"groups": await rate_groups_in(connection, reach, asked.view.currency)}
 
 
 def _lines(asked: Asked) -> sub_accounts.GiveLines:
@@ -248,7 +250,7 @@ def _find(name: str, view: AccountView) -> Action:
 
 
 @blueprint.get("/accounts/<account:str>/<name:str>", name="ask", unquote=True)
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
     """The form of an action."""
     view = await view_of(request, account)
@@ -260,7 +262,7 @@ async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPRespon
 
 
 @blueprint.post("/accounts/<account:str>/<name:str>", name="do", unquote=True)
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def do(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
     """Carry an action out, or say why not: beside the field, or what somebody else changed."""
     view = await view_of(request, account)

@@ -87,7 +87,7 @@ def _sub_account_row(row: sub_accounts.SubAccountRow) -> Row:
 
 @blueprint.get("/movements/export.csv", name="movements_csv")
 @blueprint.get("/movements/export.xlsx", name="movements_excel")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
     """The recharge record of the filter."""
     wanted, _ = read_movement_filter(request)
@@ -104,7 +104,7 @@ async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
 @blueprint.get("/user-accounts/export.xlsx", name="user_accounts_excel")
 @blueprint.get("/gateway-accounts/export.csv", name="gateway_accounts_csv")
 @blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_sub_accounts(request: Request[Any, Any]) -> HTTPResponse | None:
     """The accounts of the filter."""
     wanted, _ = read_sub_account_filter(request)

@@ -11,6 +11,7 @@ from billing.web.account_actions import CHANGERS
 from billing.web.i18n import N_
 from billing.web.importing import Kind, ask, take
 from billing.web.opening import kind_of, list_of
+from billing.web.reach import reach_of
 from billing.web.recharge_import import COLUMNS, plan_recharges
 from billing.web.site import site_of
 from billing.web.sub_account_import import DEVICE, EXTENSIONS, NAME, OWN, TRUNKS, plan_accounts
@@ -21,7 +22,7 @@ blueprint = Blueprint("account_imports")
 async def _companies(request: Request[Any, Any]) -> dict[str, Any]:
     async with site_of(request).pool.connection() as connection:
         chosen = str(request.args.get("company", ""))
-        return {"companies": await company_choices(connection, chosen)}
+        return {"companies": await company_choices(connection, reach_of(request), chosen)}
 
 
 def _kind(request: Request[Any, Any]) -> Kind:
@@ -67,7 +68,7 @@ RECHARGES = Kind(
 @blueprint.get("/movements/import", name="ask_recharges")
 @blueprint.get("/user-accounts/import", name="ask_user_accounts")
 @blueprint.get("/gateway-accounts/import", name="ask_gateway_accounts")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def ask_for_sheet(request: Request[Any, Any]) -> HTTPResponse:
     """The form that takes a sheet."""
     return await ask(request, _kind(request))
@@ -76,7 +77,7 @@ async def ask_for_sheet(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/movements/import", name="take_recharges")
 @blueprint.post("/user-accounts/import", name="take_user_accounts")
 @blueprint.post("/gateway-accounts/import", name="take_gateway_accounts")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def take_sheet(request: Request[Any, Any]) -> HTTPResponse:
     """What the sheet would do, or what is wrong with it."""
     return await take(request, _kind(request))

@@ -11,6 +11,7 @@ from sanic.response import HTTPResponse
 from billing.projections.reading import money, sub_accounts
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.pages import page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 DAYS = 90  # of the balance's chart
@@ -32,19 +33,21 @@ async def view_of(request: Request[Any, Any], account: str) -> money.AccountView
     """The account an address names; 404 where there is none."""
     async with site_of(request).pool.connection() as connection:
         found = await money.view_account(connection, account)
-    if found is None:
+    if found is None or not reach_of(request).holds(found.company_id):
         raise NotFound
     return found
 
 
 @blueprint.get("/accounts/<account:str>", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse:
     """One account as it stands now."""
     site = site_of(request)
     view = await view_of(request, account)
     today = datetime.now(UTC).astimezone(site.zone).date()
-    wanted = money.MovementFilter(period=None, zone=site.zone, account=account)
+    wanted = money.MovementFilter(
+        reach=reach_of(request), period=None, zone=site.zone, account=account
+    )
     async with site.pool.connection() as connection:
         days = await money.balance_by_day(connection, account, today, DAYS, view.balance_micros)
         moved = await money.list_movements(connection, wanted, None, RECENT)

@@ -10,6 +10,7 @@ from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import Listing, choice, read_listing
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
@@ -20,6 +21,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, List
     """The companies an address asks for."""
     listing = read_listing(request, ("q", "state"), reading.KEY_TYPE)
     wanted = reading.CompanyFilter(
+        reach=reach_of(request),
         text=listing.given.get("q", ""),
         state=choice(listing.given, "state", words.ACCOUNT_STATES),
     )
@@ -27,7 +29,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, List
 
 
 @blueprint.get("/companies")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
     """The companies of the filter by name, with the totals of all of them."""
     wanted, listing = read_filter(request)

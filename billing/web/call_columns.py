@@ -80,7 +80,7 @@ async def shown_columns(connection: AsyncConnection[Any], request: Request[Any, 
 
 
 @blueprint.get("/calls/columns")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def ask_columns(request: Request[Any, Any]) -> HTTPResponse:
     """The columns there are, to be chosen and put in order."""
     async with site_of(request).pool.connection() as connection:
@@ -90,7 +90,7 @@ async def ask_columns(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/calls/columns")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def choose_columns(request: Request[Any, Any]) -> HTTPResponse:
     """Move a column and show the form again; or remember what was chosen, or forget it."""
     query, step = _query(form_value(request, "query")), form_value(request, "move")

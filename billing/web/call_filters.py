@@ -8,11 +8,13 @@ from sanic import Request
 
 from billing.projections.reading.call_filter import ANY, NONE, CallFilter
 from billing.projections.reading.calls import key_type
+from billing.projections.reading.reach import Reach
 from billing.values import Refused, decimal_string, parse_micros
 from billing.web import words
 from billing.web.filters import Listing, choice, read_listing, read_period
 from billing.web.formats import day
 from billing.web.i18n import gettext
+from billing.web.reach import reach_of
 
 FILLERS = str.maketrans("", "", " .-()/")  # what people write between the digits of a number
 HOURS = 24
@@ -43,16 +45,17 @@ MORE = ("user", "gateway", "extension", "area", "least", "most", "currency", "we
 def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFilter, Listing]:
     """The filter of the call list; the last 30 days unless a period is given."""
     listing = read_listing(request, NAMES, key_type())
-    return call_filter(listing.given, zone), listing
+    return call_filter(listing.given, zone, reach_of(request)), listing
 
 
-def call_filter(given: dict[str, str], zone: ZoneInfo) -> CallFilter:
+def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilter:
     """The filter that the values of an address mean."""
     least, most = _micros(given, "least"), _micros(given, "most")
     if least is not None and most is not None and least > most:
         raise Refused("The least amount is greater than the most.")
     weekday = choice(given, "weekday", words.WEEKDAYS)
     return CallFilter(
+        reach=reach,
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
         zone=zone,
         text=_search(given.get("q", "")),

@@ -23,6 +23,7 @@ from billing.web.call_story import tell_story
 from billing.web.explain import explain
 from billing.web.filters import presets
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.saved_views import saved_views
 from billing.web.site import site_of
 
@@ -32,14 +33,14 @@ blueprint = Blueprint("calls")
 
 
 @blueprint.get("/calls")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
     """The calls of the filter, newest first, with its totals."""
     site = site_of(request)
     wanted, listing = read_call_filter(request, site.zone)
     partial = is_partial(request)
     async with site.pool.connection() as connection:
-        arrived = await reading.count_arrived(connection)
+        arrived = reading.arrived_within(wanted.reach, await reading.count_arrived(connection))
         found = await reading.list_calls(connection, wanted, listing.place, PAGE_SIZE)
         totals = await total_calls(connection, wanted)
         months = [each.isoformat()[:7] for each in (wanted.period.first, wanted.period.last)]
@@ -70,19 +71,21 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
 
 
 async def _choices(connection: AsyncConnection[Any], wanted: CallFilter) -> dict[str, Any]:
-    company = wanted.company_id
+    reach, company = wanted.reach, wanted.company_id
     user, gateway = wanted.user_account, wanted.gateway_account
     return {
-        "companies": await accounts.company_choices(connection, company),
-        "devices": await devices.device_choices(connection, wanted.device_id),
-        "users": await accounts.sub_account_choices(connection, "user", company, user),
-        "gateways": await accounts.sub_account_choices(connection, "gateway", company, gateway),
-        "areas": await area_choices(connection, wanted.period),
+        "companies": await accounts.company_choices(connection, reach, company),
+        "devices": await devices.device_choices(connection, reach, wanted.device_id),
+        "users": await accounts.sub_account_choices(connection, reach, "user", company, user),
+        "gateways": await accounts.sub_account_choices(
+            connection, reach, "gateway", company, gateway
+        ),
+        "areas": await area_choices(connection, reach, wanted.period),
     }
 
 
 @blueprint.get("/calls/<quoted_id:path>")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
     """One call: what it cost and why, its record as it came, and everything that happened to it."""
     site, call_id = site_of(request), unquote(quoted_id)
@@ -96,7 +99,9 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
     streams = [f"company:{rating.company_id}", rating.user_account, rating.gateway_account]
     actors = {record.envelope.actor for record in events}
     async with site.pool.connection() as connection:
-        names = await accounts.account_names(connection, [*streams, rating.payer])
+        names = await accounts.account_names(
+            connection, reach_of(request), [*streams, rating.payer]
+        )
         device = await devices.device_name(connection, story.device_id)
         actor_names = await devices.actor_names(connection, sorted(actors))
     return page(

@@ -12,6 +12,7 @@ from billing.commands.corrections import RateCallAgain, rate_call_again
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
 from billing.projections.reading import accounts, devices, suspended
+from billing.projections.reading.reach import EVERYTHING, Reach
 from billing.sealing import CALLS
 from billing.values import Money, Refused
 from billing.web import words
@@ -21,6 +22,7 @@ from billing.web.formats import segment
 from billing.web.forms import Form
 from billing.web.i18n import gettext
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 CHANGERS = ("administrator", "operator")
@@ -28,34 +30,36 @@ blueprint = Blueprint("corrections")
 
 
 @blueprint.get("/suspended")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
     """What waits, by reason and by device, and what it may cost."""
+    reach = reach_of(request)
     async with site_of(request).pool.connection() as connection:
         return page(
             request,
             "suspended.html",
             page="suspended",
-            reasons=await suspended.waiting_by_reason(connection),
-            by_device=await suspended.waiting_by_device(connection),
-            stakes=await suspended.stakes(connection),
+            reasons=await suspended.waiting_by_reason(connection, reach),
+            by_device=await suspended.waiting_by_device(connection, reach),
+            stakes=await suspended.stakes(connection, reach),
         )
 
 
 @blueprint.post("/suspended")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def recycle(request: Request[Any, Any]) -> HTTPResponse:
     """Rate the calls of a reason again, perhaps of one device only."""
     form = Form.of(request)
     asked = Asked(
         reason=form.choice("reason", words.REASONS, required=False),
         device_id=form.text("device", required=False),
+        companies=tuple(reach_of(request).within("") or ()),
     )
     return await _ask(request, "recycle", asked)
 
 
 @blueprint.post("/corrections/call")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
     """Rate one call again, now."""
     call_id = form_value(request, "call")
@@ -107,14 +111,14 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.get("/corrections/<correction_id:str>")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_correction(request: Request[Any, Any], correction_id: str) -> HTTPResponse:
     """How far one is, and what it does to each company."""
     async with site_of(request).pool.connection() as connection:
         correction = await jobs.find(connection, correction_id)
         if correction is None:
             raise NotFound
-        found = await _names(connection, correction)
+        found = await _names(connection, reach_of(request), correction)
         names = await devices.actor_names(connection, [correction.actor])
     return page(
         request,
@@ -128,7 +132,7 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
 
 
 @blueprint.post("/corrections/<correction_id:str>/<action:str>")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:
@@ -173,8 +177,12 @@ async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) 
             form=form,
             found=found,
             actors=await devices.actor_names(connection, [each.actor for each in found]),
-            companies=await accounts.company_choices(connection, form.given.get("company", "")),
-            devices=await devices.device_choices(connection, form.given.get("device", "")),
+            companies=await accounts.company_choices(
+                connection, EVERYTHING, form.given.get("company", "")
+            ),
+            devices=await devices.device_choices(
+                connection, EVERYTHING, form.given.get("device", "")
+            ),
             groups=[
                 (group_id, f"{name} · {currency}")
                 for group_id, name, currency in await suspended.all_groups(connection)
@@ -182,12 +190,14 @@ async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) 
         )
 
 
-async def _names(connection: AsyncConnection[Any], correction: Correction) -> dict[str, str]:
+async def _names(
+    connection: AsyncConnection[Any], reach: Reach, correction: Correction
+) -> dict[str, str]:
     """Of everything a correction speaks of: companies, groups, the device."""
     asked = correction.filter
     companies = {line.company_id for line in correction.lines} | {asked.company_id}
     streams = [f"company:{company_id}" for company_id in companies]
-    names = await accounts.account_names(connection, streams)
+    names = await accounts.account_names(connection, reach, streams)
     for group_id, name, _ in await suspended.all_groups(connection):
         names[f"rate-group:{group_id}"] = name
     names[f"device:{asked.device_id}"] = await devices.device_name(connection, asked.device_id)

@@ -22,6 +22,7 @@ from billing.web.device_trial import send_trial
 from billing.web.forms import Form
 from billing.web.i18n import gettext, locale
 from billing.web.pages import page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 CHANGERS = ("administrator", "operator")
@@ -31,7 +32,7 @@ blueprint = Blueprint("device_page")
 
 
 @blueprint.get("/devices/new")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
     """The form for a device."""
     given = {
@@ -44,7 +45,7 @@ async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/devices/new")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def register(request: Request[Any, Any]) -> HTTPResponse:
     """Register it, and show the password of its first account once."""
     form, device_id = Form.of(request), new_id()
@@ -71,10 +72,10 @@ async def register(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.get("/devices/<device_id:str>")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_device(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Everything about it; htmx asks for the log of its submissions alone."""
-    site = site_of(request)
+    site, reach = site_of(request), reach_of(request)
     device = await find_device(request, device_id)
     async with site.pool.connection() as connection:
         return page(
@@ -85,8 +86,10 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
             accounts=await reading.accounts_of(connection, device_id),
             submissions=await reading.submissions_of(connection, device_id),
             port=site.config.cdr_port,
-            cascade=await reading.cascade_of(connection, device_id),
-            others=[each for each in await device_choices(connection, "") if each[0] != device_id],
+            cascade=await reading.cascade_of(connection, reach, device_id),
+            others=[
+                each for each in await device_choices(connection, reach, "") if each[0] != device_id
+            ],
         )
 
 
@@ -109,7 +112,7 @@ async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPRespons
 
 
 @blueprint.get("/devices/<device_id:str>/edit")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """The form with what holds now."""
     device = await find_device(request, device_id)
@@ -131,7 +134,7 @@ async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse
 
 
 @blueprint.post("/devices/<device_id:str>/edit")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Tell everything again that can be edited."""
     device, form = await find_device(request, device_id), Form.of(request)
@@ -160,7 +163,7 @@ async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/disable")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Refuse what it submits."""
     command = commands.DisableDevice(
@@ -171,7 +174,7 @@ async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/enable")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Let it submit again."""
     command = commands.EnableDevice(device_id=device_id)
@@ -180,7 +183,7 @@ async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/accounts")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def add_account(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Another account to submit with; its password is shown once."""
     await find_device(request, device_id)
@@ -191,7 +194,7 @@ async def add_account(request: Request[Any, Any], device_id: str) -> HTTPRespons
 
 
 @blueprint.post("/devices/<device_id:str>/accounts/rotate")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """A new account beside the old one, which ends after some hours."""
     form, url = Form.of(request), site_of(request).config.database_url
@@ -207,7 +210,7 @@ async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/accounts/revoke")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Let an account end at once."""
     account, url = Form.of(request).text("account"), site_of(request).config.database_url
@@ -221,7 +224,7 @@ async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/trial")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def send_test_record(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Send a test record as the device would, and show the interface's answer."""
     site, device = site_of(request), await find_device(request, device_id)
@@ -244,7 +247,7 @@ async def find_device(request: Request[Any, Any], device_id: str) -> reading.Dev
     site = site_of(request)
     async with site.pool.connection() as connection:
         device = await reading.find_device(connection, device_id, site.zone.key)
-    if device is None:
+    if device is None or not reach_of(request).holds(device.company_id):
         raise NotFound
     return device
 
@@ -265,7 +268,9 @@ async def _shown_once(
 
 async def _register_page(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
-        companies = await company_choices(connection, form.given.get("company", ""))
+        companies = await company_choices(
+            connection, reach_of(request), form.given.get("company", "")
+        )
     return page(
         request,
         "device_new.html",

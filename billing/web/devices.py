@@ -11,6 +11,7 @@ from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import Listing, choice, read_listing
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
@@ -21,6 +22,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listi
     """The devices an address asks for."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     wanted = reading.DeviceFilter(
+        reach=reach_of(request),
         text=listing.given.get("q", ""),
         company_id=listing.given.get("company", ""),
         state=choice(listing.given, "state", words.DEVICE_STATES),
@@ -30,14 +32,14 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listi
 
 
 @blueprint.get("/devices")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
     """The devices of the filter by name, with the totals of all of them."""
     wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_devices(connection, wanted)
-        companies = await company_choices(connection, wanted.company_id)
+        companies = await company_choices(connection, wanted.reach, wanted.company_id)
     return page(
         request,
         "_device_results.html" if is_partial(request) else "devices.html",

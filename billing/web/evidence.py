@@ -71,7 +71,7 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
 
 
 @blueprint.get("/accounts/<account:str>/evidence.ndjson", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_ndjson(request: Request[Any, Any], account: str) -> None:
     """Everything, streamed."""
     site = site_of(request)
@@ -87,7 +87,7 @@ async def send_ndjson(request: Request[Any, Any], account: str) -> None:
 
 
 @blueprint.get("/accounts/<account:str>/evidence.xlsx", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_excel(request: Request[Any, Any], account: str) -> HTTPResponse:
     """The events in words with the balance after each, and the seals."""
     view = await view_of(request, account)

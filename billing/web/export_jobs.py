@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 class Job:
     """One spreadsheet."""
 
-    def __init__(self, administrator_id: str, path: Path, file_name: str, expected: int) -> None:
+    def __init__(self, owner: str, path: Path, file_name: str, expected: int) -> None:
         self.id = secrets.token_urlsafe(12)
-        self.administrator_id = administrator_id
+        self.owner = owner
         self.path = path
         self.file_name = file_name
         self.expected = expected  # rows, by the totals of the filter; 0 where they don't say
@@ -48,20 +48,20 @@ class Exports:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._jobs: dict[str, Job] = {}
 
-    def find(self, job_id: str, administrator_id: str) -> Job | None:
-        """A job of this administrator."""
+    def find(self, job_id: str, owner: str) -> Job | None:
+        """A job of this owner (reach.py)."""
         job = self._jobs.get(job_id)
-        return job if job and job.administrator_id == administrator_id else None
+        return job if job and job.owner == owner else None
 
-    def of(self, administrator_id: str) -> list[Job]:
-        """The jobs of this administrator, newest first."""
+    def of(self, owner: str) -> list[Job]:
+        """The jobs of this owner, newest first."""
         self._forget_old()
-        own = [job for job in self._jobs.values() if job.administrator_id == administrator_id]
+        own = [job for job in self._jobs.values() if job.owner == owner]
         return own[::-1]
 
-    def running(self, administrator_id: str) -> Job | None:
-        """What is being made for this administrator: one file at a time."""
-        return next((job for job in self.of(administrator_id) if job.state == "running"), None)
+    def running(self, owner: str) -> Job | None:
+        """What is being made for this owner: one file at a time."""
+        return next((job for job in self.of(owner) if job.state == "running"), None)
 
     def begin(
         self,

@@ -11,12 +11,13 @@ from billing.projections.reading import accounts, devices
 from billing.projections.reading.call_filter import CallFilter
 from billing.projections.reading.call_totals import total_calls
 from billing.projections.reading.calls import export_calls
-from billing.web.access import EVERY_ROLE, admits, current_session
+from billing.web.access import EVERY_ROLE, admits
 from billing.web.call_filters import describe, read_call_filter
 from billing.web.export import CsvWriter
 from billing.web.export_jobs import Job
 from billing.web.i18n import gettext, language
 from billing.web.pages import is_partial, page
+from billing.web.reach import owner_of
 from billing.web.site import site_of
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -34,7 +35,7 @@ def _attachment(name: str) -> dict[str, str]:
 
 
 @blueprint.get("/calls/export.csv")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_csv(request: Request[Any, Any]) -> None:
     """Every call of the filter as CSV, streamed while it is read."""
     site = site_of(request)
@@ -51,25 +52,26 @@ async def export_csv(request: Request[Any, Any]) -> None:
 
 
 @blueprint.get("/calls/export.xlsx")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
     """Every call of the filter as an Excel file; a large one is fetched from its own page."""
-    site, administrator_id = site_of(request), await _who(request)
+    site, owner = site_of(request), owner_of(request)
     wanted, _ = read_call_filter(request, site.zone)
-    running = site.exports.running(administrator_id)
+    running = site.exports.running(owner)
     if running:
         return page(request, "export.html", 409, page="calls", job=running, busy=True)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
         names = await accounts.account_names(
             connection,
+            wanted.reach,
             [f"company:{wanted.company_id}", wanted.user_account, wanted.gateway_account],
         )
         names[f"device:{wanted.device_id}"] = await devices.device_name(
             connection, wanted.device_id
         )
     job = Job(
-        administrator_id,
+        owner,
         site.exports.new_path(),
         _file_name(wanted, "xlsx"),
         0 if totals.more else totals.calls,
@@ -82,38 +84,33 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
 
 
 @blueprint.get("/exports")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
     """The files that were made for whoever asks, until they are removed."""
-    jobs = site_of(request).exports.of(await _who(request))
+    jobs = site_of(request).exports.of(owner_of(request))
     return page(request, "exports.html", page="calls", jobs=jobs)
 
 
 @blueprint.get("/exports/<job_id:str>")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
     """How far an Excel file is, and where to fetch it."""
     template = "_export_state.html" if is_partial(request) else "export.html"
-    return page(request, template, page="calls", job=await _find(request, job_id), busy=False)
+    return page(request, template, page="calls", job=_find(request, job_id), busy=False)
 
 
 @blueprint.get("/exports/<job_id:str>/file")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
     """The finished file."""
-    job = await _find(request, job_id)
+    job = _find(request, job_id)
     if job.state != "done":
         raise NotFound
     return await _send(job)
 
 
-async def _who(request: Request[Any, Any]) -> str:
-    session = await current_session(request)
-    return session.administrator_id if session else ""
-
-
-async def _find(request: Request[Any, Any], job_id: str) -> Job:
-    job = site_of(request).exports.find(job_id, await _who(request))
+def _find(request: Request[Any, Any], job_id: str) -> Job:
+    job = site_of(request).exports.find(job_id, owner_of(request))
     if job is None:
         raise NotFound
     return job

@@ -29,6 +29,7 @@ from billing.web.i18n import N_, gettext
 from billing.web.import_plans import Checked, Line, Plan
 from billing.web.importing import Kind, ask, take
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 PAGE_SIZE, EXPORT_SIZE = 50, 5_000
@@ -45,7 +46,7 @@ blueprint = Blueprint("extensions")
 
 
 @blueprint.get("/devices/<device_id:str>/extensions")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """The extensions of a device, and the form that assigns one."""
     given = {
@@ -59,13 +60,15 @@ async def list_extensions(request: Request[Any, Any], device_id: str) -> HTTPRes
 async def _show(
     request: Request[Any, Any], device_id: str, form: Form, status: int = 200
 ) -> HTTPResponse:
-    device = await find_device(request, device_id)
+    device, reach = await find_device(request, device_id), reach_of(request)
     listing = read_listing(request, ("q",), reading.KEY_TYPE)
     text = listing.given.get("q", "")
     async with site_of(request).pool.connection() as connection:
-        found = await reading.list_extensions(connection, device_id, text, listing.place, PAGE_SIZE)
+        found = await reading.list_extensions(
+            connection, reach, device_id, text, listing.place, size=PAGE_SIZE
+        )
         accounts = await sub_account_choices(
-            connection, "user", device.company_id, form.given.get("account", "")
+            connection, reach, "user", device.company_id, form.given.get("account", "")
         )
     return page(
         request,
@@ -82,7 +85,7 @@ async def _show(
 
 
 @blueprint.post("/devices/<device_id:str>/extensions")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Give an extension to an account, now or from a day on; or take a wrong one back."""
     form, path = Form.of(request), f"/devices/{device_id}/extensions"
@@ -111,16 +114,18 @@ async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 @blueprint.get("/devices/<device_id:str>/extensions/export.csv", name="extensions_csv")
 @blueprint.get("/devices/<device_id:str>/extensions/export.xlsx", name="extensions_excel")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export(request: Request[Any, Any], device_id: str) -> HTTPResponse | None:
     """All of them, as an import takes them back."""
     await find_device(request, device_id)
-    zone = site_of(request).zone
+    zone, reach = site_of(request).zone, reach_of(request)
 
     async def rows() -> Any:
         pages = all_pages(
             request,
-            lambda own, place: reading.list_extensions(own, device_id, "", place, EXPORT_SIZE),
+            lambda own, place: reading.list_extensions(
+                own, reach, device_id, "", place, size=EXPORT_SIZE
+            ),
             reading.KEY_TYPE,
         )
         async for some in pages:
@@ -141,7 +146,7 @@ async def export(request: Request[Any, Any], device_id: str) -> HTTPResponse | N
 
 @blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")
 @blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
-@admits("administrator")
+@admits("administrator", limited=True)
 async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Take a sheet, and show what it would do."""
     await find_device(request, device_id)
@@ -163,7 +168,8 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[L
     device = await find_device(request, device_id)
     async with site_of(request).pool.connection() as connection:
         known = await reading.holders(connection, device_id)
-        named = await accounts_named(connection, {line.get("account") for line in lines} - {""})
+        said_names = {line.get("account") for line in lines} - {""}
+        named = await accounts_named(connection, reach_of(request), said_names)
     checked, assignments, preview = Checked(), list[Assignment](), list[list[str]]()
     seen = set[tuple[str, str]]()
     for line in lines:

@@ -29,7 +29,7 @@ blueprint = Blueprint("history")
 
 
 @blueprint.get("/accounts/<account:str>/history", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse:
     """The events of an account, the newest first, with the balance after each."""
     site, view = site_of(request), await view_of(request, account)
@@ -64,7 +64,7 @@ def _read(site: Site, account: str, kind: str, start: Start | None) -> history.H
 
 
 @blueprint.get("/accounts/<account:str>/moment", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
     """The account as it stood at a moment: its balance, its state, its rate group."""
     site, view = site_of(request), await view_of(request, account)

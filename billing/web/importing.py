@@ -12,13 +12,14 @@ from sanic.response import HTTPResponse
 from billing.commands.deciding import RowsRefused
 from billing.sheets import Column, match_headers, read_sheet
 from billing.values import Refused
-from billing.web.access import admits, current_session
+from billing.web.access import admits
 from billing.web.account_actions import CHANGERS
 from billing.web.acting import carry_out, go_on
 from billing.web.forms import WHOLE, Form
 from billing.web.i18n import gettext
 from billing.web.import_plans import Line, Plan, Problem
 from billing.web.pages import page
+from billing.web.reach import owner_of
 from billing.web.site import site_of
 
 MOST_ROWS = 50_000
@@ -76,8 +77,7 @@ async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
         return await ask(request, kind, form, 422)
     if form.errors:
         return await ask(request, kind, form, 422)
-    session = await current_session(request)
-    plan.owner, plan.file_name = session.administrator_id if session else "", sent.name
+    plan.owner, plan.file_name = owner_of(request), sent.name
     return _preview(request, kind.page, plan)
 
 
@@ -112,11 +112,11 @@ def _preview(request: Request[Any, Any], menu: str, plan: Plan, status: int = 20
 
 
 @blueprint.post("/imports/<token:str>")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def apply_import(request: Request[Any, Any], token: str) -> HTTPResponse:
     """Do what was shown: all of it, or nothing where somebody was faster."""
-    site, session = site_of(request), await current_session(request)
-    plan = site.plans.find(token, session.administrator_id if session else "")
+    site = site_of(request)
+    plan = site.plans.find(token, owner_of(request))
     if plan is None:
         raise NotFound
     site.plans.forget(token)

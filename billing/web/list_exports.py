@@ -80,7 +80,7 @@ def _device_row(row: devices.DeviceRow) -> list[Any]:
 
 @blueprint.get("/companies/export.csv", name="companies_csv")
 @blueprint.get("/companies/export.xlsx", name="companies_excel")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_companies(request: Request[Any, Any]) -> HTTPResponse | None:
     """The companies of the filter."""
     wanted, _ = read_company_filter(request)
@@ -95,7 +95,7 @@ async def export_companies(request: Request[Any, Any]) -> HTTPResponse | None:
 
 @blueprint.get("/devices/export.csv", name="devices_csv")
 @blueprint.get("/devices/export.xlsx", name="devices_excel")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_devices(request: Request[Any, Any]) -> HTTPResponse | None:
     """The devices of the filter."""
     wanted, _ = read_device_filter(request)

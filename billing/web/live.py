@@ -9,9 +9,11 @@ from psycopg import Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sanic import Blueprint, Request
 
-from billing.projections.reading.calls import count_arrived
+from billing.projections.reading.calls import arrived_within, count_arrived
+from billing.projections.reading.reach import Reach
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.pages import render_text
+from billing.web.reach import reach_of
 
 EVERY_SECONDS = 3.0
 HEARTBEAT_SECONDS = 15.0  # proxies close what is silent
@@ -21,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """How many calls ever came in, polled while somebody watches."""
+    """How many calls of each company ever came in, polled while somebody watches."""
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
         self._watchers = 0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.count = 0
+        self._counts: dict[str, int] = {}
         self.stopped = False
 
     @contextlib.asynccontextmanager
@@ -42,6 +44,10 @@ class Arrivals:
             yield self
         finally:
             self._watchers -= 1
+
+    def count(self, reach: Reach) -> int:
+        """How many came in within a reach."""
+        return arrived_within(reach, self._counts)
 
     async def wait(self) -> None:
         """Until the count changed, the service stops, or a heartbeat is due."""
@@ -69,12 +75,12 @@ class Arrivals:
     async def _poll(self) -> None:
         try:
             async with self._pool.connection() as connection:
-                count = await count_arrived(connection)
+                counts = await count_arrived(connection)
         except (Error, PoolTimeout):
             logger.warning("Could not count the calls that came in.", exc_info=True)
             return
-        if count != self.count:
-            self.count = count
+        if counts != self._counts:
+            self._counts = counts
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
             if self.stopped:
@@ -82,21 +88,24 @@ class Arrivals:
 
 
 @blueprint.get("/live")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def stream_arrivals(request: Request[Any, Any]) -> None:
     """Server-sent events: the button "3 new calls", whenever the number grows."""
     arrivals: Arrivals = request.app.ctx.site.arrivals
+    reach = reach_of(request)
     since = request.args.get("since", "")
     response = await request.respond(
         content_type="text/event-stream", headers={"x-accel-buffering": "no"}
     )
     async with arrivals.watching():
         # A rebuild of the read model makes the count fall: then begin from there.
-        first = int(since) if since.isdecimal() and int(since) <= arrivals.count else arrivals.count
+        count = arrivals.count(reach)
+        first = int(since) if since.isdecimal() and int(since) <= count else count
         shown = -1
         while not arrivals.stopped:
-            first = min(first, arrivals.count)
-            new = min(arrivals.count - first, MOST_SHOWN)
+            count = arrivals.count(reach)
+            first = min(first, count)
+            new = min(count - first, MOST_SHOWN)
             if new != shown:
                 text = render_text(request, "_live.html", new=new, most=MOST_SHOWN)
                 await response.send(f"data: {' '.join(text.split())}\n\n")

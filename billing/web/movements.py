@@ -12,6 +12,7 @@ from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import choice, presets, read_listing, read_period
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
@@ -26,6 +27,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
     today = datetime.now(UTC).astimezone(zone).date()
     everything = "account" in given and not ("from" in given or "to" in given)
     return money.MovementFilter(
+        reach=reach_of(request),
         period=None if everything else read_period(given, today),
         zone=zone,
         account=given.get("account", ""),
@@ -37,7 +39,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
 
 
 @blueprint.get("/movements")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
     """The movements of the filter, newest first, with the totals of all of them."""
     wanted, listing = read_filter(request)
@@ -45,8 +47,8 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         found = await money.list_movements(connection, wanted, listing.place, PAGE_SIZE)
         totals = await money.total_movements(connection, wanted)
-        companies = await company_choices(connection, wanted.company_id)
-        names = await account_names(connection, [wanted.account])
+        companies = await company_choices(connection, wanted.reach, wanted.company_id)
+        names = await account_names(connection, wanted.reach, [wanted.account])
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
         request,

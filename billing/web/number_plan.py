@@ -13,6 +13,7 @@ from billing.decks import cells
 from billing.projections.prices import BEGINNING
 from billing.projections.reading import plan
 from billing.projections.reading.accounts import company_choices
+from billing.projections.reading.reach import EVERYTHING
 from billing.rating.plan import PlanEntry
 from billing.values import Refused
 from billing.web import words
@@ -44,7 +45,7 @@ async def list_plan(request: Request[Any, Any]) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
         found = await plan.list_entries(connection, wanted, listing.place, PAGE_SIZE)
         total = await plan.count_entries(connection, wanted)
-        companies = dict(await company_choices(connection, ""))
+        companies = dict(await company_choices(connection, EVERYTHING, ""))
     digits = "".join(each for each in tried if each in "0123456789").removeprefix("00")
     entry = await asyncio.to_thread(_attribute, request, digits[:LONGEST], country)
     return page(
@@ -155,7 +156,7 @@ async def set_entry(request: Request[Any, Any]) -> HTTPResponse:
 
 async def _entry_page(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
-        companies = await company_choices(connection, "")
+        companies = await company_choices(connection, EVERYTHING, "")
     own = [(f"number-plan:{own_id}", name) for own_id, name in companies]
     return page(
         request,

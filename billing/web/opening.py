@@ -18,6 +18,7 @@ from billing.web.acting import carry_out, go_on
 from billing.web.forms import Form, options
 from billing.web.i18n import gettext, locale
 from billing.web.pages import page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 blueprint = Blueprint("opening")
@@ -76,7 +77,7 @@ def _company_page(request: Request[Any, Any], form: Form, status: int = 200) -> 
 
 @blueprint.get("/user-accounts/new", name="ask_user_account")
 @blueprint.get("/gateway-accounts/new", name="ask_gateway_account")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
     """The form for an account of a company."""
     form = Form({"company": str(request.args.get("company", ""))})
@@ -85,7 +86,7 @@ async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.post("/user-accounts/new", name="open_user_account")
 @blueprint.post("/gateway-accounts/new", name="open_gateway_account")
-@admits(*CHANGERS)
+@admits(*CHANGERS, limited=True)
 async def do_open_sub_account(request: Request[Any, Any]) -> HTTPResponse:
     """Open it, and show it."""
     form, account = Form.of(request), f"{kind_of(request)}:{new_id()}"
@@ -110,7 +111,9 @@ async def _sub_account_page(
 ) -> HTTPResponse:
     which = list_of(request)
     async with site_of(request).pool.connection() as connection:
-        companies = await company_choices(connection, form.given.get("company", ""))
+        companies = await company_choices(
+            connection, reach_of(request), form.given.get("company", "")
+        )
     return page(
         request,
         "sub_account_new.html",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
@@ -17,6 +18,7 @@ from billing.web import statistics_view as views
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.charts import Measure
 from billing.web.pages import page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 CHART_DAYS = 30
@@ -24,22 +26,23 @@ blueprint = Blueprint("overview")
 
 
 @blueprint.get("/")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_overview(request: Request[Any, Any]) -> HTTPResponse:
     """Today, this month, and what somebody should look at."""
-    site, now = site_of(request), datetime.now(UTC)
+    site, now, reach = site_of(request), datetime.now(UTC), reach_of(request)
     today = now.astimezone(site.zone).date()
-    month = Asked(kind="company", period=Period(today.replace(day=1), today), zone=site.zone)
-    chart = Asked(kind="company", period=last_days(today, CHART_DAYS), zone=site.zone)
+    period = last_days(today, CHART_DAYS)
+    chart = Asked(reach=reach, kind="company", period=period, zone=site.zone)
+    month = msgspec.structs.replace(chart, period=Period(today.replace(day=1), today))
     view = views.View(asked=chart, grain="day", measure="calls")
     async with site.pool.connection() as connection:
         position = await statistics.position_of(connection)
         days = await statistics.by_period(connection, chart, "day")
         months = await statistics.by_period(connection, month, "month")
-        endangered = await reading.endangered_balances(connection)
-        waiting = await waiting_by_reason(connection)
-        silent = await silent_devices(connection, now)
-        submissions = await reading.last_submissions(connection)
+        endangered = await reading.endangered_balances(connection, reach)
+        waiting = await waiting_by_reason(connection, reach)
+        silent = await silent_devices(connection, reach, now)
+        submissions = await reading.last_submissions(connection, reach)
     shown = views.total_of(days)
     return page(
         request,

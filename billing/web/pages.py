@@ -96,6 +96,7 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
         "lang": language(),
         "theme": theme if theme in THEMES else THEMES[0],
         "session": session,
+        "limited": bool(session and session.companies),
         "csrf": session.csrf_token if session else "",
         "here": here,
         "now": datetime.now(UTC),

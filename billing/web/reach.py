@@ -13,7 +13,7 @@ from sanic import Request
 from sanic.exceptions import NotFound
 from sanic.request import RequestParameters
 
-from billing.projections.reading.reach import EVERYTHING, Reach, reaches
+from billing.projections.reading.reach import NOTHING, Reach, reaches
 from billing.sealing import CALLS
 from billing.store import Recorded
 from billing.web.sessions import Session
@@ -38,7 +38,6 @@ FIELDS = {
     "device": "device",
     "gateway": "account",
     "group": "group",
-    "upper": "device",
     "user": "account",
 }
 ANY_OR_NONE = ("*", "-")  # a filter that names no account
@@ -47,7 +46,7 @@ ANY_OR_NONE = ("*", "-")  # a filter that names no account
 def reach_of(request: Request[Any, Any]) -> Reach:
     """What whoever asks may see. Call it in a handler that asks for a session."""
     session: Session | None = getattr(request.ctx, "session", None)
-    return session.reach if session else EVERYTHING
+    return session.reach if session else NOTHING
 
 
 def owner_of(request: Request[Any, Any]) -> str:

@@ -12,6 +12,7 @@ from billing.web import formats
 from billing.web.forms import Form
 from billing.web.i18n import N_, gettext
 from billing.web.import_plans import Checked, Line, Plan
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 COLUMNS = (
@@ -27,7 +28,8 @@ async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[Lin
     """The recharges of a sheet; the form's reason stands in for rows that give none."""
     reason = form.text("reason", required=False)
     async with site_of(request).pool.connection() as connection:
-        found = await accounts_named(connection, {line.get("account") for line in lines})
+        names = {line.get("account") for line in lines}
+        found = await accounts_named(connection, reach_of(request), names)
     checked, recharges, preview = Checked(), [], []
     for line in lines:
         said = line.get("account")

@@ -37,12 +37,12 @@ class Replays:
         self._stopping = False
 
     def find(self, job_id: str, owner: str) -> ReplayJob | None:
-        """A replay of this administrator."""
+        """A replay of this owner (reach.py)."""
         job = self._jobs.get(job_id)
         return job if job and job.owner == owner else None
 
     def begin(self, account: str, owner: str) -> ReplayJob:
-        """Replay an account; one that this administrator has under way is shown instead."""
+        """Replay an account; one that this owner has under way is shown instead."""
         for job in self._jobs.values():
             if job.owner == owner and job.task and not job.task.done():
                 return job

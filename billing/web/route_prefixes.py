@@ -10,6 +10,7 @@ from sanic.response import HTTPResponse
 from billing.commands.devices import SetRoutePrefixes, set_route_prefixes
 from billing.projections.reading.accounts import account_names
 from billing.projections.reading.devices import device_choices
+from billing.projections.reading.reach import EVERYTHING
 from billing.rating.cdr import Cdr
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
@@ -93,7 +94,7 @@ async def _show(
     number = str(request.args.get("number", ""))[:60]
     tried, steps = [], list[str]()
     async with site.pool.connection() as connection:
-        known = [] if device else await device_choices(connection, tried_on)
+        known = [] if device else await device_choices(connection, EVERYTHING, tried_on)
         if number and tried_on:
             now = datetime.now(UTC)
             try:
@@ -103,7 +104,7 @@ async def _show(
             else:
                 cdr = Cdr(key="tester", started_at=now, called=number, direction="outbound")
                 rating = await asyncio.to_thread(site.knowledge.rate, cdr, tried_on)
-                names = await account_names(connection, [rating.payer])
+                names = await account_names(connection, EVERYTHING, [rating.payer])
                 told = tuple(step for step in rating.steps if step[0] in SHOWN)
                 steps = explain(told, rating.currency, names)
     return page(

@@ -32,7 +32,7 @@ async def saved_views(
 
 
 @blueprint.post("/calls/views")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def save_view(request: Request[Any, Any]) -> HTTPResponse:
     """Keep the filter in hand under a name; one that has the name gives way."""
     name = form_value(request, "name").strip()
@@ -47,7 +47,7 @@ async def save_view(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/calls/views/remove")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def remove_view(request: Request[Any, Any]) -> HTTPResponse:
     """Forget a view."""
     name = form_value(request, "name")

@@ -50,7 +50,7 @@ async def _statement(request: Request[Any, Any], account: str, month: str) -> St
 
 
 @blueprint.get("/accounts/<account:str>/statements", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_statements(request: Request[Any, Any], account: str) -> HTTPResponse:
     """The months of an account, the newest first."""
     view = await view_of(request, account)
@@ -68,7 +68,7 @@ async def list_statements(request: Request[Any, Any], account: str) -> HTTPRespo
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_statement(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
     """One month: what it began with, what moved it, what it ended with."""
     statement = await _statement(request, account, month)
@@ -109,7 +109,7 @@ async def _closed(request: Request[Any, Any], account: str, month: str) -> State
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.pdf", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
     """A closed month to be printed or mailed."""
     statement = await _closed(request, account, month)
@@ -119,7 +119,7 @@ async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTP
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.xlsx", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_excel(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
     """A closed month with its calls."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()
@@ -133,7 +133,7 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> HT
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
     """Every call behind a closed month, streamed."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()

@@ -17,6 +17,7 @@ from billing.web.access import EVERY_ROLE, admits
 from billing.web.charts import MEASURES, Measure, shade
 from billing.web.filters import presets, read_listing
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 BARS = 10  # accounts in the chart; the table beneath has more
@@ -68,20 +69,20 @@ async def find(connection: AsyncConnection[Any], view: views.View, *, top: int) 
 
 
 @blueprint.get("/statistics")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
     """Usage in a period: by account, by class, by time, by destination."""
     site = site_of(request)
     given = read_listing(request, views.NAMES, tuple[str]).given
-    view = views.read_view(given, site.zone)
+    view = views.read_view(given, site.zone, reach_of(request))
     asked, partial = view.asked, is_partial(request)
     async with site.pool.connection() as connection:
         found = await find(connection, view, top=reading.TOP)
-        companies = await accounts.company_choices(connection, asked.company_id)
+        companies = await accounts.company_choices(connection, asked.reach, asked.company_id)
         subs = []
         if asked.kind != "company":
             subs = await accounts.sub_account_choices(
-                connection, asked.kind, asked.company_id, asked.account
+                connection, asked.reach, asked.kind, asked.company_id, asked.account
             )
     today = datetime.now(UTC).astimezone(site.zone).date()
     measure = Measure(view.measure, found.currency)

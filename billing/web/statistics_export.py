@@ -18,6 +18,7 @@ from billing.web.export_xlsx import Column
 from billing.web.filters import read_listing
 from billing.web.formats import day
 from billing.web.i18n import gettext, language, set_language
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 from billing.web.statistics import Found, find
 
@@ -27,7 +28,7 @@ Row = list[Any]
 
 
 @blueprint.get("/statistics/export.xlsx")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_excel(request: Request[Any, Any]) -> HTTPResponse:
     """Accounts, periods, destinations and hours, each on a sheet of its own."""
     view, found, said = *await _read(request), language()
@@ -45,7 +46,7 @@ async def export_excel(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/statistics/periods.csv", name="periods")
 @blueprint.get("/statistics/destinations.csv", name="destinations")
 @blueprint.get("/statistics/hours.csv", name="hours")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
     """One table of the page; there is none of accounts where one account is asked for."""
     view, found = await _read(request)
@@ -62,7 +63,7 @@ async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
 async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:
     site = site_of(request)
     given = read_listing(request, views.NAMES, tuple[str]).given
-    view = views.read_view(given, site.zone)
+    view = views.read_view(given, site.zone, reach_of(request))
     async with site.pool.connection() as connection:
         return view, await find(connection, view, top=EVERY_ACCOUNT)
 
@@ -79,7 +80,7 @@ async def _facts(
     asked, before = view.asked, view.before.period
     streams = [f"company:{asked.company_id}", asked.account]
     async with site_of(request).pool.connection() as connection:
-        names = await accounts.account_names(connection, streams)
+        names = await accounts.account_names(connection, asked.reach, streams)
     said = [
         (gettext("From"), day(asked.period.first)),
         (gettext("To"), day(asked.period.last)),

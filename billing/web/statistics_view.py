@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from billing.projections.reading.call_filter import NONE
+from billing.projections.reading.reach import Reach
 from billing.projections.reading.statistics import (
     Asked,
     Figures,
@@ -55,13 +56,14 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     link: dict[str, str]
 
 
-def read_view(given: dict[str, str], zone: ZoneInfo) -> View:
+def read_view(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> View:
     """The page that the values of an address mean."""
     period = read_period(given, datetime.now(UTC).astimezone(zone).date())
     kind: Any = choice(given, "by", KINDS) or "company"
     grain: Any = choice(given, "grain", GRAINS)
     return View(
         asked=Asked(
+            reach=reach,
             kind=kind,
             period=period,
             zone=zone,

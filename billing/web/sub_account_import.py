@@ -13,6 +13,7 @@ from billing.web.forms import Form
 from billing.web.i18n import N_, gettext
 from billing.web.import_plans import Checked, Line, Plan
 from billing.web.opening import kind_of, list_of
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 YES = ("yes", "y", "si", "sí", "s", "true", "1", "x", "verdadero")
@@ -77,11 +78,11 @@ async def plan_accounts(request: Request[Any, Any], form: Form, lines: list[Line
 
 
 async def _company(request: Request[Any, Any], company_id: str, lines: list[Line]) -> _Company:
-    kind = kind_of(request)
+    kind, reach = kind_of(request), reach_of(request)
     async with site_of(request).pool.connection() as connection:
         said = {line.get("device") for line in lines}
-        devices = await devices_named(connection, said, company_id)
-        named = await accounts_named(connection, {line.get("name") for line in lines})
+        devices = await devices_named(connection, reach, said, company_id)
+        named = await accounts_named(connection, reach, {line.get("name") for line in lines})
     taken = {
         each.name.lower()
         for found in named.values()

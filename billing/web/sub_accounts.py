@@ -12,6 +12,7 @@ from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import Listing, choice, read_listing
 from billing.web.opening import kind_of, list_of
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
@@ -22,6 +23,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.SubAccountFilter, L
     """The filter an address gives, and the place in the list."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     return reading.SubAccountFilter(
+        reach=reach_of(request),
         kind=kind_of(request),
         text=listing.given.get("q", ""),
         company_id=listing.given.get("company", ""),
@@ -31,14 +33,14 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.SubAccountFilter, L
 
 @blueprint.get("/user-accounts", name="list_user_accounts")
 @blueprint.get("/gateway-accounts", name="list_gateway_accounts")
-@admits(*EVERY_ROLE)
+@admits(*EVERY_ROLE, limited=True)
 async def list_sub_accounts(request: Request[Any, Any]) -> HTTPResponse:
     """The accounts of the filter by name, with the totals of all of them."""
     wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_sub_accounts(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_sub_accounts(connection, wanted)
-        companies = await company_choices(connection, wanted.company_id)
+        companies = await company_choices(connection, wanted.reach, wanted.company_id)
     which = list_of(request)
     return page(
         request,

@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse
 
 from billing.projections.reading import accounts, devices
 from billing.projections.reading.rate_groups import find_group
+from billing.projections.reading.reach import EVERYTHING
 from billing.rating.cdr import Cdr, Direction
 from billing.rating.context import Rating
 from billing.values import Refused
@@ -46,12 +47,12 @@ async def test_rate(request: Request[Any, Any]) -> HTTPResponse:
             except Refused as refusal:
                 form.refuse(refusal, "device")
     async with site.pool.connection() as connection:
-        known = await devices.device_choices(connection, form.given.get("device", ""))
+        known = await devices.device_choices(connection, EVERYTHING, form.given.get("device", ""))
         names, group = dict[str, str](), None
         if rating:
             company = f"company:{rating.company_id}"
             streams = [company, rating.user_account, rating.gateway_account, rating.payer]
-            names = await accounts.account_names(connection, streams)
+            names = await accounts.account_names(connection, EVERYTHING, streams)
             group = await find_group(connection, rating.group_id)
     return page(
         request,

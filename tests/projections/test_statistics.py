@@ -22,6 +22,7 @@ from billing.projections import runner as running
 from billing.projections.reading import statistics as reading
 from billing.projections.reading.call_filter import ANY, CallFilter
 from billing.projections.reading.call_totals import total_calls
+from billing.projections.reading.reach import EVERYTHING, Reach
 from billing.projections.reading.statistics import Asked, Figures, Split
 from billing.store import Store
 from billing.values import Period
@@ -34,6 +35,7 @@ PERIODS = (
     Period(date(2026, 10, 25), date(2026, 10, 25)),  # the day with 25 hours
     Period(date(2026, 11, 3), date(2026, 11, 9)),
 )
+REACHES = (EVERYTHING, Reach(("lima",)), Reach(("acme", "lima")), Reach(("nobody",)))
 CURRENCIES = {"acme": "EUR", "lima": "PEN"}
 ACCOUNTS: dict[str, tuple[str, ...]] = {
     "company": ("", "acme", "lima"),
@@ -121,6 +123,7 @@ def _admits(asked: Asked, event: CallRated) -> bool:
     own = {"user": rating.user_account, "gateway": rating.gateway_account}.get(asked.kind, "x")
     return (
         asked.period.first <= day <= asked.period.last
+        and asked.reach.holds(rating.company_id)
         and asked.company_id in ("", rating.company_id)
         and (own == asked.account if asked.account else own != "")
     )
@@ -143,13 +146,14 @@ def asked_for() -> list[Asked]:
     """Every kind of statistic, of each period."""
     return [
         Asked(
+            reach=reach,
             kind=kind,  # type: ignore[arg-type]
             period=period,
             zone=PLACE,
             company_id=account if kind == "company" else company,
             account="" if kind == "company" else account,
         )
-        for period, (kind, accounts) in product(PERIODS, ACCOUNTS.items())
+        for reach, period, (kind, accounts) in product(REACHES, PERIODS, ACCOUNTS.items())
         for account in accounts
         for company in (("",) if kind == "company" or account else ("", "acme"))
     ]
@@ -203,6 +207,7 @@ async def compare_totals(connection: Any, asked: Asked, raw: Raw) -> None:
     """The call list that a figure leads to has the same total."""
     own = {f"{asked.kind}_account": asked.account or ANY} if asked.kind != "company" else {}
     wanted = CallFilter(
+        reach=asked.reach,
         period=asked.period,
         zone=PLACE,
         status="charged",

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
 from billing.values import Money
 
 KEY_TYPE = tuple[str, str]
@@ -15,6 +16,7 @@ KEY_TYPE = tuple[str, str]
 class CompanyFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which companies; an empty field admits all."""
 
+    reach: Reach
     text: str = ""  # part of the name
     state: str = ""  # open, frozen, closed
 
@@ -57,22 +59,26 @@ select a.currency, count(*), coalesce(sum(b.charged_micros), 0)::bigint,
  coalesce(sum(b.balance_micros), 0)::bigint
 from accounts a left join balances b on b.account = a.account"""
 CHOICES = """
-select company_id, name from accounts where kind = 'company'
+select company_id, name from accounts where kind = 'company' and {within}
 order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
 SUB_CHOICES = """
 select account, name from accounts
-where kind = %(kind)s and (%(company)s = '' or company_id = %(company)s)
+where kind = %(kind)s and {within}
 order by account = %(chosen)s desc, lower(name), account limit %(most)s"""
-NAMES = "select account, name from accounts where account = any(%s)"
+NAMES = "select account, name from accounts where account = any(%(accounts)s) and {within}"
 
 
 def _where(wanted: CompanyFilter) -> tuple[str, dict[str, Any]]:
-    where = "where a.kind = 'company'"
+    where = "where a.kind = 'company' and " + wanted.reach.condition("a.company_id")
     if wanted.text:
         where += " and lower(a.name) like lower(%(part)s)"
     if wanted.state:
         where += " and a.state = %(state)s"
-    return where, {"part": like(wanted.text), "state": wanted.state}
+    return where, {
+        "part": like(wanted.text),
+        "state": wanted.state,
+        "companies": wanted.reach.within(""),
+    }
 
 
 async def list_companies(
@@ -107,23 +113,37 @@ async def total_companies(connection: AsyncConnection[Any], wanted: CompanyFilte
 
 
 async def company_choices(
-    connection: AsyncConnection[Any], chosen: str, most: int = 500
+    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
 ) -> list[tuple[str, str]]:
     """Ids and names to choose a company from, by name; the chosen one is always among them."""
-    cursor = await connection.execute(CHOICES, {"chosen": chosen, "most": most})
+    statement = CHOICES.format(within=reach.condition("company_id"))
+    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
+    cursor = await connection.execute(statement, values)
     return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
 
 
 async def sub_account_choices(
-    connection: AsyncConnection[Any], kind: str, company_id: str, chosen: str, most: int = 500
+    connection: AsyncConnection[Any],
+    reach: Reach,
+    kind: str,
+    company_id: str,
+    chosen: str,
+    *,
+    most: int = 500,
 ) -> list[tuple[str, str]]:
     """User or gateway accounts to choose from, by name, of one company or of all."""
-    values = {"kind": kind, "company": company_id, "chosen": chosen, "most": most}
-    cursor = await connection.execute(SUB_CHOICES, values)
+    statement = SUB_CHOICES.format(within=reach.condition("company_id", company_id))
+    companies = reach.within(company_id)
+    values = {"kind": kind, "companies": companies, "chosen": chosen, "most": most}
+    cursor = await connection.execute(statement, values)
     return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
 
 
-async def account_names(connection: AsyncConnection[Any], accounts: list[str]) -> dict[str, str]:
-    """The names of accounts by their streams."""
-    cursor = await connection.execute(NAMES, (accounts,))
+async def account_names(
+    connection: AsyncConnection[Any], reach: Reach, accounts: list[str]
+) -> dict[str, str]:
+    """The names of accounts by their streams; none of those beyond the reach."""
+    statement = NAMES.format(within=reach.condition("company_id"))
+    values = {"accounts": accounts, "companies": reach.within("")}
+    cursor = await connection.execute(statement, values)
     return dict(await cursor.fetchall())

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from billing.projections.reading.paging import like
+from billing.projections.reading.reach import Reach
 from billing.values import Period
 
 ANY, NONE = "*", "-"  # instead of an account or an area: has one, has none
@@ -15,6 +16,7 @@ UNRATED = "status in ('suspended', 'voided')"  # word for word what the partial 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which calls; an empty field admits all."""
 
+    reach: Reach
     period: Period
     zone: ZoneInfo
     text: str = ""  # of the number, matched as `match` says; or an extension exactly
@@ -34,9 +36,13 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     weekday: int | None = None  # 1 = Monday
     hour: int | None = None  # of the local clock
 
+    @property
+    def companies(self) -> list[str] | None:
+        """Those whose calls are meant; None: every call, also of no company."""
+        return self.reach.within(self.company_id)
+
 
 EQUAL = {
-    "company_id": "c.company_id",
     "device_id": "c.device_id",
     "extension": "c.extension",
     "result": "c.result",
@@ -65,8 +71,8 @@ NUMBERS = {
 IN_PERIOD = "c.started_at >= %(begin)s and c.started_at < %(end)s"
 
 
-def where_calls(wanted: CallFilter) -> tuple[str, dict[str, Any]]:
-    """The condition on `call_list c`, and its values."""
+def where_calls(wanted: CallFilter, own: str = "") -> tuple[str, dict[str, Any]]:
+    """The condition on `call_list c`, and its values; `own` stands for one of its companies."""
     begin, end = wanted.period.bounds(wanted.zone)
     literal = like(wanted.text)[1:-1]
     values = msgspec.structs.asdict(wanted) | {
@@ -78,8 +84,16 @@ def where_calls(wanted: CallFilter) -> tuple[str, dict[str, Any]]:
         "plus_start": f"+{literal}%",
         "end_reversed": f"{like(wanted.text[::-1])[1:]}",
     }
-    del values["period"]
-    return " and ".join([IN_PERIOD, *_conditions(wanted)]), values
+    del values["period"], values["reach"]
+    companies = wanted.companies
+    values["companies"] = companies
+    conditions = [IN_PERIOD, *_conditions(wanted)]
+    if companies is not None:
+        several = len(companies) != 1  # of one the index has the calls in order
+        values["company"] = None if several else companies[0]
+        anyone = "any(%(companies)s)" if several else "%(company)s"
+        conditions.append(f"c.company_id = {own or anyone}")
+    return " and ".join(conditions), values
 
 
 def _conditions(wanted: CallFilter) -> list[str]:

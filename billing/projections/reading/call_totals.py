@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from billing.projections.reading.call_filter import ANY, NONE, UNRATED, CallFilter, where_calls
+from billing.projections.reading.reach import Reach
 from billing.values import Money, Period
 
 COUNT_BOUND = 20_000  # beyond it a count takes longer than a person waits
@@ -47,9 +48,8 @@ COLUMNS = {
     "currency": "c.currency = %(currency)s",
     "weekday": "extract(isodow from c.day) = %(weekday)s",
     "hour": "c.hour = %(hour)s",
-    "company_id": "c.company_id = %(company_id)s",
 }
-ACCOUNTS = ("company_id", "user_account", "gateway_account", "device_id")
+ACCOUNTS = ("companies", "user_account", "gateway_account", "device_id")
 DETAILS = ("text", "extension", "area", "least_micros", "most_micros", "weekday", "hour")
 # The primary key begins with the company.
 OF_USER = """
@@ -57,7 +57,8 @@ OF_USER = """
  and c.user_account_id = %(user_account)s"""
 AREAS = """
 select distinct area from usage_areas
-where account = '*' and day > %s and day <= %s and area <> '' order by area"""
+where account = any(%(accounts)s) and day > %(after)s and day <= %(last)s and area <> ''
+order by area"""
 AREA_DAYS = 31  # at the end of a period: what is called is called in a month
 SUMS = f"""
  count(*), count(*) filter (where not {UNRATED}),
@@ -72,22 +73,25 @@ def days_of(period: Period) -> list[date]:
     return [period.first + timedelta(days=number) for number in range(count)]
 
 
-def account_of(wanted: CallFilter) -> tuple[str, str] | None:
-    """The kind and name under which roll-ups add up what the filter's accounts say, if any."""
-    company, gateway = wanted.company_id, wanted.gateway_account
+def accounts_of(wanted: CallFilter) -> tuple[str, list[str]] | None:
+    """The kind and names under which roll-ups add up what the filter's accounts say, if any."""
+    companies, gateway = wanted.companies, wanted.gateway_account
+    own = companies or []
     found = {
-        (): ("*", "*"),
-        ("company_id",): ("company", f"company:{company}"),
-        ("device_id",): ("device", f"device:{wanted.device_id}"),
-        ("gateway_account",): ("gateway", gateway),
+        (): ("*", ["*"]),
+        ("companies",): ("company", [f"company:{each}" for each in own]),
+        ("device_id",): ("device", [f"device:{wanted.device_id}"]),
+        ("gateway_account",): ("gateway", [gateway]),
     }
     if gateway == NONE:
         del found["gateway_account",]
     for kind in ("user", "gateway"):
         field = f"{kind}_account"
         if getattr(wanted, field) == ANY:
-            found[field,] = found["company_id", field] = f"{kind}s", f"{kind}s:{company}"
-    return found.get(tuple(field for field in ACCOUNTS if getattr(wanted, field)))
+            found[field,] = f"{kind}s", [f"{kind}s:"]
+            found["companies", field] = f"{kind}s", [f"{kind}s:{each}" for each in own]
+    said = (field for field in ACCOUNTS if getattr(wanted, field) not in ("", None))
+    return found.get(tuple(said))
 
 
 def roll_up_of(wanted: CallFilter) -> RollUp | None:
@@ -96,14 +100,15 @@ def roll_up_of(wanted: CallFilter) -> RollUp | None:
         return None
     details = {field for field in DETAILS if getattr(wanted, field) not in ("", None)}
     details |= {field for field in ("call_class", "result") if getattr(wanted, field)}
-    account = account_of(wanted)
-    if account is None:
+    accounts = accounts_of(wanted)
+    if accounts is None:
         alone = not (wanted.gateway_account or wanted.device_id)
         return _by_user(wanted) if alone and details <= KNOWN["usage_days"] else None
-    kind, _ = account
+    kind, names = accounts
+    whose = "c.account = %(account)s" if len(names) == 1 else "c.account = any(%(accounts)s)"
     for table, known in KNOWN.items():
         if details <= known and (table == "usage_days" or kind != "device"):
-            conditions = ["c.account = %(account)s", *_equal(wanted, details | {"currency"})]
+            conditions = [whose, *_equal(wanted, details | {"currency"})]
             if table == "usage_days":
                 conditions.append("c.kind = %(kind)s")
             if "area" in details:
@@ -115,7 +120,9 @@ def roll_up_of(wanted: CallFilter) -> RollUp | None:
 
 def _by_user(wanted: CallFilter) -> RollUp:
     """Of a user account, perhaps with its company."""
-    conditions = _equal(wanted, {"call_class", "result", "currency", "company_id"})
+    conditions = _equal(wanted, {"call_class", "result", "currency"})
+    if wanted.companies is not None:
+        conditions.append("c.company_id = any(%(companies)s)")
     whose = OF_USER if wanted.user_account != NONE else "c.user_account_id = ''"
     return RollUp("daily_usage", BY_RESULT, " and ".join([*conditions, whose]))
 
@@ -143,8 +150,9 @@ async def total_calls(connection: AsyncConnection[Any], wanted: CallFilter) -> T
     if roll_up is None:
         return await _count(connection, wanted)
     where, values = where_calls(wanted)
-    kind, account = account_of(wanted) or ("", "")
-    values |= {"days": days_of(wanted.period), "kind": kind, "account": account}
+    kind, names = accounts_of(wanted) or ("", [])
+    values |= {"days": days_of(wanted.period), "kind": kind, "accounts": names}
+    values["account"] = names[0] if names else ""
     cursor = await connection.execute(
         f"select c.currency, sum(c.calls)::bigint, sum(c.calls)::bigint,"
         f" coalesce({roll_up.answered}, 0)::bigint, sum(c.talk_ms)::bigint,"
@@ -186,8 +194,11 @@ def _totals(rows: list[tuple[Any, ...]]) -> Totals:
     )
 
 
-async def area_choices(connection: AsyncConnection[Any], period: Period) -> list[str]:
+async def area_choices(connection: AsyncConnection[Any], reach: Reach, period: Period) -> list[str]:
     """The areas that were called of late, by name."""
     first = max(period.first, period.last - timedelta(days=AREA_DAYS))
-    cursor = await connection.execute(AREAS, (first - timedelta(days=1), period.last))
+    companies = reach.within("")
+    accounts = ["*"] if companies is None else [f"company:{each}" for each in companies]
+    values = {"accounts": accounts, "after": first - timedelta(days=1), "last": period.last}
+    cursor = await connection.execute(AREAS, values)
     return [row[0] for row in await cursor.fetchall()]

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from billing.projections.reading.call_filter import CallFilter, where_calls
 from billing.projections.reading.paging import Page, Place, make_page
+from billing.projections.reading.reach import Reach
 from billing.values import Period
 
 EXPORT_CHUNK = 4_000
@@ -54,24 +55,30 @@ NAMED = """
  left join accounts u on u.account = c.user_account_id
  left join accounts g on g.account = c.gateway_account_id"""
 
-ARRIVED = "select coalesce(sum(calls), 0)::bigint from devices"
+ARRIVED = "select company_id, sum(calls)::bigint from devices group by company_id"
+ROWS = "select * from call_list c where {where} {sort} limit {most}"
+# Of several companies each has its newest read in order from the index, and these are merged.
+ROWS_OF_SEVERAL = """
+select c.* from unnest(%(companies)s::text[]) as own(company_id)
+ cross join lateral ({rows}) c {sort} limit {most}"""
 
 
 async def list_calls(
     connection: AsyncConnection[Any], wanted: CallFilter, place: Place | None, size: int
 ) -> Page[CallRow]:
     """One page of the filter, newest first."""
-    where, values = where_calls(wanted)
+    several = len(wanted.companies or ()) > 1
+    where, values = where_calls(wanted, "own.company_id" if several else "")
     order = "desc"
     if place:
         values |= {"key_start": place.key[0], "key_id": place.key[1]}
         sign, order = (">", "asc") if place.backwards else ("<", "desc")
         where += f" and (c.started_at, c.call_id) {sign} (%(key_start)s, %(key_id)s)"
     sort = f"order by c.started_at {order}, c.call_id {order}"
-    statement = (  # the rows first, and then their names
-        f"select {COLUMNS} from (select * from call_list c where {where} {sort} limit {size + 1}) c"
-        f" {NAMED} {sort}"
-    )
+    rows = ROWS.format(where=where, sort=sort, most=size + 1)
+    if several:
+        rows = ROWS_OF_SEVERAL.format(rows=rows, sort=sort, most=size + 1)
+    statement = f"select {COLUMNS} from ({rows}) c {NAMED} {sort}"  # the names at last
     async with connection.cursor(row_factory=class_row(CallRow)) as cursor:
         await cursor.execute(statement, values)
         found = await cursor.fetchall()
@@ -96,11 +103,15 @@ async def export_calls(
             yield rows
 
 
-async def count_arrived(connection: AsyncConnection[Any]) -> int:
-    """How many calls ever came in; what it grows by is new."""
+async def count_arrived(connection: AsyncConnection[Any]) -> dict[str, int]:
+    """How many calls ever came in from the devices of each company; what it grows by is new."""
     cursor = await connection.execute(ARRIVED)
-    row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return dict(await cursor.fetchall())
+
+
+def arrived_within(reach: Reach, arrived: dict[str, int]) -> int:
+    """How many of them are within a reach."""
+    return sum(count for company_id, count in arrived.items() if reach.holds(company_id))
 
 
 def key_type() -> Any:

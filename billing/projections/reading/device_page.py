@@ -7,6 +7,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.reach import Reach
+
 LOG_LINES = 25
 
 
@@ -89,7 +91,8 @@ from device_credentials where device_id = %s and account not like 'trial-%%'
 order by valid_until desc nulls first, account"""
 CASCADE = """
 select r.upper, coalesce(d.name, r.upper) as name, r.charged, r.start_seconds, r.duration_seconds
-from cascade_rules r left join devices d on d.device_id = r.upper where r.lower = %s"""
+from cascade_rules r left join devices d on d.device_id = r.upper
+where r.lower = %(device_id)s and {within}"""
 SUBMISSIONS = """
 select id, at, account, address, status, bytes, accepted, duplicate, conflict, suspended, detail
 from submissions where device_id = %s order by id desc limit %s"""
@@ -116,8 +119,11 @@ async def submissions_of(connection: AsyncConnection[Any], device_id: str) -> li
         return await cursor.fetchall()
 
 
-async def cascade_of(connection: AsyncConnection[Any], device_id: str) -> Cascade | None:
-    """The rule of a device whose calls go on through another one."""
+async def cascade_of(
+    connection: AsyncConnection[Any], reach: Reach, device_id: str
+) -> Cascade | None:
+    """The rule of a device whose calls go on through another one that is within the reach."""
+    statement = CASCADE.format(within=reach.condition("d.company_id"))
     async with connection.cursor(row_factory=class_row(Cascade)) as cursor:
-        await cursor.execute(CASCADE, (device_id,))
+        await cursor.execute(statement, {"device_id": device_id, "companies": reach.within("")})
         return await cursor.fetchone()

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from billing.projections.reading.device_page import HEALTH
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
 
 KEY_TYPE = tuple[str, str]
 
@@ -16,6 +17,7 @@ KEY_TYPE = tuple[str, str]
 class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which devices; an empty field admits all."""
 
+    reach: Reach
     text: str = ""  # part of the name or the model
     company_id: str = ""
     state: str = ""  # enabled, disabled
@@ -59,22 +61,20 @@ select count(*), coalesce(sum(extensions), 0)::bigint, coalesce(sum(calls), 0)::
  coalesce(sum(suspended), 0)::bigint
 from devices d"""
 CHOICES = """
-select device_id, name from devices
+select device_id, name from devices where {within}
 order by device_id = %(chosen)s desc, lower(name), device_id limit %(most)s"""
 NAME = "select name from devices where device_id = %s"
 
 
 def _where(wanted: DeviceFilter) -> tuple[str, dict[str, Any]]:
-    where = "where true"
+    where = "where " + wanted.reach.condition("d.company_id", wanted.company_id)
     if wanted.text:
         where += " and (lower(d.name) like lower(%(part)s) or lower(d.model) like lower(%(part)s))"
-    if wanted.company_id:
-        where += " and d.company_id = %(company_id)s"
     if wanted.state:
         where += " and d.enabled = %(enabled)s"
     return where, {
         "part": like(wanted.text),
-        "company_id": wanted.company_id,
+        "companies": wanted.reach.within(wanted.company_id),
         "zone": wanted.zone,
         "enabled": wanted.state == "enabled",
     }
@@ -108,10 +108,12 @@ async def total_devices(connection: AsyncConnection[Any], wanted: DeviceFilter) 
 
 
 async def device_choices(
-    connection: AsyncConnection[Any], chosen: str, most: int = 500
+    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
 ) -> list[tuple[str, str]]:
     """Ids and names to choose a device from, by name; the chosen one is always among them."""
-    cursor = await connection.execute(CHOICES, {"chosen": chosen, "most": most})
+    statement = CHOICES.format(within=reach.condition("company_id"))
+    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
+    cursor = await connection.execute(statement, values)
     return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
 
 

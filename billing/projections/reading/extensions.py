@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
 
 KEY_TYPE = tuple[str, str]
 
@@ -26,17 +27,25 @@ LIST = """
 select e.tenant, e.extension, e.account, coalesce(a.name, e.account) as account_name, e.name,
  e.valid_from, (select count(*) from extension_assignments x where x.device_id = e.device_id
    and x.tenant = e.tenant and x.extension = e.extension)::int as times
-from device_extensions e left join accounts a on a.account = e.account
+from device_extensions e left join accounts a on a.account = e.account and {within}
 where e.device_id = %(device_id)s"""
 HOLDERS = "select tenant, extension, account, name from device_extensions where device_id = %s"
 
 
 async def list_extensions(
-    connection: AsyncConnection[Any], device_id: str, text: str, place: Place | None, size: int
+    connection: AsyncConnection[Any],
+    reach: Reach,
+    device_id: str,
+    text: str,
+    place: Place | None,
+    *,
+    size: int,
 ) -> Page[ExtensionRow]:
     """One page, by tenant and number; `text` is part of the number or of a name."""
     where, order = "", "asc"
     values: dict[str, Any] = {"device_id": device_id, "part": like(text)}
+    values["companies"] = reach.within("")
+    select = LIST.format(within=reach.condition("a.company_id"))
     if text:
         where += (
             " and (e.extension like %(part)s or lower(e.name) like lower(%(part)s)"
@@ -48,7 +57,7 @@ async def list_extensions(
         where += f" and (e.tenant, e.extension) {sign} (%(key_tenant)s, %(key_extension)s)"
     async with connection.cursor(row_factory=class_row(ExtensionRow)) as cursor:
         await cursor.execute(
-            f"{LIST} {where} order by e.tenant {order}, e.extension {order} limit {size + 1}",
+            f"{select} {where} order by e.tenant {order}, e.extension {order} limit {size + 1}",
             values,
         )
         found = await cursor.fetchall()

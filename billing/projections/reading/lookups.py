@@ -7,6 +7,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.reach import Reach
+
 
 class NamedAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: str
@@ -25,18 +27,21 @@ class NamedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 ACCOUNTS = """
 select account, name, company_id, currency, own_wallet, state from accounts
-where lower(name) = any(%(names)s) or account = any(%(names)s)"""
+where (lower(name) = any(%(names)s) or account = any(%(names)s)) and {within}"""
 DEVICES = """
 select device_id, name, company_id from devices
-where lower(name) = any(%(names)s) or device_id = any(%(names)s) or company_id = %(company)s"""
+where {within} and (
+  lower(name) = any(%(names)s) or device_id = any(%(names)s) or company_id = %(company)s)"""
 
 
 async def accounts_named(
-    connection: AsyncConnection[Any], names: Collection[str]
+    connection: AsyncConnection[Any], reach: Reach, names: Collection[str]
 ) -> dict[str, list[NamedAccount]]:
     """The accounts of these names or ids, by name in lower case and by id."""
     async with connection.cursor(row_factory=class_row(NamedAccount)) as cursor:
-        await cursor.execute(ACCOUNTS, {"names": [*names, *(name.lower() for name in names)]})
+        wanted = [*names, *(name.lower() for name in names)]
+        values = {"names": wanted, "companies": reach.within("")}
+        await cursor.execute(ACCOUNTS.format(within=reach.condition("company_id")), values)
         found: dict[str, list[NamedAccount]] = {}
         for each in await cursor.fetchall():
             found.setdefault(each.name.lower(), []).append(each)
@@ -45,10 +50,11 @@ async def accounts_named(
 
 
 async def devices_named(
-    connection: AsyncConnection[Any], names: Collection[str], company_id: str
+    connection: AsyncConnection[Any], reach: Reach, names: Collection[str], company_id: str
 ) -> list[NamedDevice]:
     """The devices of these names or ids, and all of a company."""
     async with connection.cursor(row_factory=class_row(NamedDevice)) as cursor:
         wanted = [*names, *(name.lower() for name in names)]
-        await cursor.execute(DEVICES, {"names": wanted, "company": company_id})
+        values = {"names": wanted, "company": company_id, "companies": reach.within("")}
+        await cursor.execute(DEVICES.format(within=reach.condition("company_id")), values)
         return await cursor.fetchall()

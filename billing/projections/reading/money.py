@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
 from billing.values import Money, Period
 
 KEY_TYPE = tuple[int]
@@ -70,6 +71,7 @@ class DayBalance(msgspec.Struct, frozen=True):
 class MovementFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which movements; an empty field admits all."""
 
+    reach: Reach
     period: Period | None
     zone: ZoneInfo
     account: str = ""
@@ -180,11 +182,16 @@ async def balance_by_day(
 
 
 def _where(wanted: MovementFilter) -> tuple[str, dict[str, Any]]:
-    where, values = "where true", {"part": like(wanted.text), "text": wanted.text.lower()}
+    where = "where " + wanted.reach.condition("m.company_id", wanted.company_id)
+    values: dict[str, Any] = {
+        "part": like(wanted.text),
+        "text": wanted.text.lower(),
+        "companies": wanted.reach.within(wanted.company_id),
+    }
     if wanted.period:
         where += " and m.recorded_at >= %(begin)s and m.recorded_at < %(end)s"
-        values["begin"], values["end"] = wanted.period.bounds(wanted.zone)  # type: ignore[assignment]
-    for field in ("account", "company_id", "kind"):
+        values["begin"], values["end"] = wanted.period.bounds(wanted.zone)
+    for field in ("account", "kind"):
         if value := getattr(wanted, field):
             where += f" and m.{field} = %({field})s"
             values[field] = value

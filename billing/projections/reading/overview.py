@@ -7,6 +7,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.reach import Reach
+
 SHOWN = 8
 # A wallet that is empty, below its warning, or near the end of its credit.
 ENDANGERED = f"""
@@ -15,7 +17,7 @@ select a.account, a.name, coalesce(c.name, '') as company, a.currency, a.state,
 from accounts a
  left join balances b on b.account = a.account
  left join accounts c on c.account = 'company:' || a.company_id and a.kind <> 'company'
-where a.state <> 'closed' and (a.kind = 'company' or a.own_wallet) and (
+where {{within}} and a.state <> 'closed' and (a.kind = 'company' or a.own_wallet) and (
   coalesce(b.balance_micros, 0) <= a.low_balance_micros
   or (a.payment = 'prepaid' and coalesce(b.balance_micros, 0) <= 0)
   or coalesce(b.balance_micros, 0) < a.credit_limit_micros * -0.9)
@@ -24,7 +26,7 @@ SUBMISSIONS = f"""
 select s.at, s.device_id, coalesce(d.name, s.account) as device, s.status, s.accepted, s.duplicate,
  s.conflict, s.suspended
 from submissions s left join devices d on d.device_id = s.device_id
-order by s.id desc limit {SHOWN}"""
+where {{within}} order by s.id desc limit {SHOWN}"""
 
 
 class Endangered(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,15 +52,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     suspended: int
 
 
-async def endangered_balances(connection: AsyncConnection[Any]) -> list[Endangered]:
+async def endangered_balances(connection: AsyncConnection[Any], reach: Reach) -> list[Endangered]:
     """The lowest balances that are in danger."""
+    statement = ENDANGERED.format(within=reach.condition("a.company_id"))
     async with connection.cursor(row_factory=class_row(Endangered)) as cursor:
-        await cursor.execute(ENDANGERED)
+        await cursor.execute(statement, {"companies": reach.within("")})
         return await cursor.fetchall()
 
 
-async def last_submissions(connection: AsyncConnection[Any]) -> list[Submission]:
+async def last_submissions(connection: AsyncConnection[Any], reach: Reach) -> list[Submission]:
     """What came in last."""
+    statement = SUBMISSIONS.format(within=reach.condition("d.company_id"))
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
-        await cursor.execute(SUBMISSIONS)
+        await cursor.execute(statement, {"companies": reach.within("")})
         return await cursor.fetchall()

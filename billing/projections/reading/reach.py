@@ -32,7 +32,7 @@ class Reach(msgspec.Struct, frozen=True):
         return "true" if self.within(company_id) is None else f"{column} = any(%(companies)s)"
 
 
-EVERYTHING = Reach(None)
+EVERYTHING, NOTHING = Reach(None), Reach(())
 
 # How many of some ids are within a reach.
 COUNTS = {

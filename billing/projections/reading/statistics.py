@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from billing.projections import usage_months
 from billing.projections.reading.call_filter import UNRATED
 from billing.projections.reading.call_totals import days_of
+from billing.projections.reading.reach import Reach
 from billing.values import Period
 
 Kind = Literal["company", "user", "gateway"]
@@ -63,6 +64,7 @@ class Split(msgspec.Struct):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What statistics are asked for: the calls of a kind of account, of one company, of one."""
 
+    reach: Reach
     kind: Kind
     period: Period
     zone: ZoneInfo
@@ -70,13 +72,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""  # of that kind; for companies `company_id` says it
 
     @property
-    def subject(self) -> str:
-        """The account under which the roll-ups add up what is asked for."""
+    def companies(self) -> list[str] | None:
+        """Those whose calls are meant; None: every call."""
+        return self.reach.within(self.company_id)
+
+    @property
+    def subjects(self) -> tuple[str, list[str]]:
+        """The kind and names under which the roll-ups add up what is asked for."""
         if self.account:
-            return self.account
+            return self.account.partition(":")[0], [self.account]
+        companies = self.companies
         if self.kind == "company":
-            return f"company:{self.company_id}" if self.company_id else "*"
-        return f"{self.kind}s:{self.company_id}"
+            if companies is None:
+                return "*", ["*"]
+            return "company", [f"company:{each}" for each in companies]
+        of = [""] if companies is None else companies
+        return f"{self.kind}s", [f"{self.kind}s:{each}" for each in of]
 
     @property
     def ranked(self) -> Kind | None:
@@ -112,27 +123,27 @@ OF_USER = """
  and user_account_id = %(subject)s"""
 DAYS = f"""
  (select day, class, currency, {FIGURES}, {BY_RESULT} from usage_days
-  where kind = %(kind)s and day = any(%(days)s) and account = %(subject)s) s"""
+  where kind = %(kind)s and day = any(%(days)s) and {{whose}}) s"""
 DAYS_OF_USER = f"""
  (select day, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
-  where day = any(%(days)s) and {OF_USER}) s"""
+  where day = any(%(days)s) and {OF_USER} and {{within}}) s"""
 HOURS = """
- (select * from usage_hours where account = %(subject)s and day between %(first)s and %(last)s) s"""
+ (select * from usage_hours where {whose} and day between %(first)s and %(last)s) s"""
 # Of months that are over and lie in the period as a whole there are sums; of other days, days.
 REST = "day between %(first)s and %(last)s and not (day >= %(month)s and day < %(through)s)"
 WHOLE = "month >= %(month)s and month < %(through)s"
 WEEK = f"""
  (select weekday, hour, class, currency, {FIGURES}, answered from usage_hour_months
-  where account = %(subject)s and {WHOLE}
+  where {{whose}} and {WHOLE}
   union all
   select extract(isodow from day)::int, hour, class, currency, {FIGURES}, answered from usage_hours
-  where account = %(subject)s and {REST}) s"""
+  where {{whose}} and {REST}) s"""
 AREAS = f"""
  (select area, '' as class, currency, {FIGURES}, answered from usage_area_months
-  where account = %(subject)s and {WHOLE}
+  where {{whose}} and {WHOLE}
   union all
   select area, '' as class, currency, {FIGURES}, answered from usage_areas
-  where account = %(subject)s and {REST}) s"""
+  where {{whose}} and {REST}) s"""
 # User accounts are many and small: their hours and areas are those of their own calls
 # (docs/decisions/0050).
 CALLS_OF_USER = f"""
@@ -141,7 +152,7 @@ CALLS_OF_USER = f"""
    extract(hour from started_at at time zone %(zone)s)::int as hour, class, area, currency,
    1 as calls, (result = 'answered')::int as answered, talk_ms, billed_seconds, amount_micros
   from call_list where user_account_id = %(subject)s and user_account_id <> ''
-   and started_at >= %(begin)s and started_at < %(end)s and not {UNRATED}) s"""
+   and started_at >= %(begin)s and started_at < %(end)s and not {UNRATED} and {{own}}) s"""
 BUCKETS = {
     "hour": "day, hour",
     "day": "day, 0",
@@ -167,8 +178,8 @@ RANKED_USERS = f"""
  union all
  select user_account_id as account, class, currency, {FIGURES}, {BY_RESULT} from daily_usage
  where {REST} and user_account_id <> '' {{company}}"""
-OF_COMPANY = " and account in (select account from accounts where company_id = %(company)s)"
-USERS_OF_COMPANY = " and company_id = %(company)s"
+OF_COMPANY = " and account in (select account from accounts where company_id = any(%(companies)s))"
+USERS_OF_COMPANY = " and company_id = any(%(companies)s)"
 RANK = """
 with sums as (
   select account, class, currency, {sums} from ({source}) s group by account, class, currency
@@ -190,11 +201,13 @@ POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usa
 
 async def _values(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Any]:
     begin, end = asked.period.bounds(asked.zone)
+    kind, names = asked.subjects
     return {
-        "subject": asked.subject,
-        "kind": asked.subject.partition(":")[0],
+        "subject": names[0] if names else "",
+        "subjects": names,
+        "kind": kind,
         "ranked": asked.ranked,
-        "company": asked.company_id,
+        "companies": asked.companies,
         "days": days_of(asked.period),
         "first": asked.period.first,
         "last": asked.period.last,
@@ -206,12 +219,25 @@ async def _values(connection: AsyncConnection[Any], asked: Asked) -> dict[str, A
 
 
 def _is_user(asked: Asked) -> bool:
-    return asked.subject.startswith("user:")
+    return asked.account.startswith("user:")
+
+
+def _whose(asked: Asked) -> str:
+    """The condition by which a roll-up has what is asked for."""
+    if asked.account and asked.companies is not None:
+        return "account = %(subject)s" + OF_COMPANY
+    several = len(asked.subjects[1]) != 1
+    return "account = any(%(subjects)s)" if several else "account = %(subject)s"
 
 
 async def _splits(
     connection: AsyncConnection[Any], asked: Asked, keys: str, source: str, key: Callable[..., Any]
 ) -> dict[Any, Split]:
+    within, own = "true", "true"
+    if asked.companies is not None:
+        within = "company_id = any(%(companies)s)"
+        own = "%(subject)s in (select account from accounts where " + within + ")"
+    source = source.format(whose=_whose(asked), within=within, own=own)
     cursor = await connection.execute(
         f"select {keys}, class, currency, {SUMS} from {source} group by 1, 2, class, currency"
         f" {CHARGED}",
@@ -254,9 +280,9 @@ async def by_account(
     """The accounts with most of a measure."""
     values = {**await _values(connection, asked), "currency": currency}
     if asked.ranked == "user":
-        source = RANKED_USERS.format(company=USERS_OF_COMPANY if asked.company_id else "")
+        source = RANKED_USERS.format(company="" if asked.companies is None else USERS_OF_COMPANY)
     else:
-        source = RANKED.format(company=OF_COMPANY if asked.company_id else "")
+        source = RANKED.format(company="" if asked.companies is None else OF_COMPANY)
     statement = RANK.format(
         charged=CHARGED, sums=SUMS, source=source, order=ORDER[measure], top=top
     )

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
 from billing.values import Money
 
 KEY_TYPE = tuple[str, str]
@@ -16,6 +17,7 @@ KEY_TYPE = tuple[str, str]
 class SubAccountFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which accounts; an empty field admits all."""
 
+    reach: Reach
     kind: str  # user, gateway
     text: str = ""  # part of the name, or an extension or trunk it has
     company_id: str = ""
@@ -100,17 +102,22 @@ where account = %(account)s order by given_at"""
 
 
 def _where(wanted: SubAccountFilter) -> tuple[str, dict[str, Any]]:
-    where = "where a.kind = %(kind)s"
+    where = "where a.kind = %(kind)s and "
+    where += wanted.reach.condition("a.company_id", wanted.company_id)
     if wanted.text:
         where += (
             " and (lower(a.name) like lower(%(part)s) or a.account in"
             " (select account from account_lines where line = %(text)s))"
         )
-    if wanted.company_id:
-        where += " and a.company_id = %(company_id)s"
     if wanted.state:
         where += " and a.state = %(state)s"
-    return where, {**msgspec.structs.asdict(wanted), "part": like(wanted.text)}
+    return where, {
+        "kind": wanted.kind,
+        "text": wanted.text,
+        "part": like(wanted.text),
+        "companies": wanted.reach.within(wanted.company_id),
+        "state": wanted.state,
+    }
 
 
 async def list_sub_accounts(

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.reach import Reach
 from billing.values import Money
 
 USUAL_DAYS = 90  # by whose calls it is judged what a suspended one may cost
@@ -36,21 +37,23 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True):
 BY_REASON = """
 select reason, count(distinct device_id)::int as devices, count(*) as calls,
  sum(talk_ms)::bigint as talk_ms, min(started_at) as oldest, max(started_at) as newest
-from call_list where status = 'suspended' group by reason order by count(*) desc, reason"""
+from call_list where status = 'suspended' and {within}
+group by reason order by count(*) desc, reason"""
 BY_DEVICE = """
 select c.reason, c.device_id, coalesce(d.name, c.device_id) as device, count(*) as calls,
  sum(c.talk_ms)::bigint as talk_ms, min(c.started_at) as oldest, max(c.started_at) as newest
 from call_list c left join devices d on d.device_id = c.device_id
-where c.status = 'suspended' group by c.reason, c.device_id, d.name
-order by count(*) desc, device, c.reason limit %s"""
+where c.status = 'suspended' and {within} group by c.reason, c.device_id, d.name
+order by count(*) desc, device, c.reason limit %(most)s"""
 STAKES = """
 with waiting as (
   select reason, company_id, class, count(*) as calls, sum(talk_ms) as talk_ms from call_list
   where status = 'suspended' and direction in ('outbound', '') and talk_ms > 0
+   and {within}
   group by reason, company_id, class
 ), usual as (
   select company_id, class, currency, sum(amount_micros) / sum(talk_ms) as micros_a_ms
-  from daily_usage where day > current_date - %s and talk_ms > 0
+  from daily_usage where day > current_date - %(days)s and talk_ms > 0 and {within}
   group by company_id, class, currency
 )
 select w.reason, u.currency, sum(w.calls)::bigint, sum(w.talk_ms * u.micros_a_ms)::bigint
@@ -63,23 +66,28 @@ order by lower(name), group_id limit %s"""
 MOST_GROUPS = 500
 
 
-async def waiting_by_reason(connection: AsyncConnection[Any]) -> list[Waiting]:
-    """Each reason, the most frequent first."""
+async def waiting_by_reason(connection: AsyncConnection[Any], reach: Reach) -> list[Waiting]:
+    """Each reason, the most frequent first. A call without a company is within no limit."""
+    statement = BY_REASON.format(within=reach.condition("company_id"))
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
-        await cursor.execute(BY_REASON)
+        await cursor.execute(statement, {"companies": reach.within("")})
         return await cursor.fetchall()
 
 
-async def waiting_by_device(connection: AsyncConnection[Any]) -> list[Waiting]:
+async def waiting_by_device(connection: AsyncConnection[Any], reach: Reach) -> list[Waiting]:
     """Each device that has some, with the reason, the most first."""
+    statement = BY_DEVICE.format(within=reach.condition("c.company_id"))
+    values = {"most": MOST_DEVICES, "companies": reach.within("")}
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
-        await cursor.execute(BY_DEVICE, (MOST_DEVICES,))
+        await cursor.execute(statement, values)
         return await cursor.fetchall()
 
 
-async def stakes(connection: AsyncConnection[Any]) -> dict[str, Stake]:
+async def stakes(connection: AsyncConnection[Any], reach: Reach) -> dict[str, Stake]:
     """What is at stake for each reason, as far as it can be estimated."""
-    cursor = await connection.execute(STAKES, (USUAL_DAYS,))
+    statement = STAKES.format(within=reach.condition("company_id"))
+    values = {"days": USUAL_DAYS, "companies": reach.within("")}
+    cursor = await connection.execute(statement, values)
     found: dict[str, Stake] = {}
     for reason, currency, calls, micros in await cursor.fetchall():
         before = found.get(reason, Stake(calls=0, amounts=()))

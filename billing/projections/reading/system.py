@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.reading.keeping import last_backup
+from billing.projections.reading.reach import EVERYTHING, Reach
 
 SILENT_AFTER = timedelta(hours=24)
 RATE_SECONDS = 60
@@ -25,7 +26,7 @@ select name, greatest(0, %s - position) from checkpoints where name not like 'po
 order by name"""
 SILENT = f"""
 select device_id, name, last_cdr_at, count(*) over () as among from devices
-where enabled and (last_cdr_at is null or last_cdr_at < %s)
+where enabled and (last_cdr_at is null or last_cdr_at < %(before)s) and {{within}}
 order by last_cdr_at nulls first, name limit {MOST_SILENT}"""
 
 
@@ -80,7 +81,7 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
     times = [_state.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
     cursor = await connection.execute(LAGS, (position,))
     lags: dict[str, int] = dict(await cursor.fetchall())
-    silent = await silent_devices(connection, now)
+    silent = await silent_devices(connection, EVERYTHING, now)
     return Status(
         server=" ".join(server.split()[:2]),
         database_bytes=size,
@@ -93,10 +94,13 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
     )
 
 
-async def silent_devices(connection: AsyncConnection[Any], now: datetime) -> list[SilentDevice]:
+async def silent_devices(
+    connection: AsyncConnection[Any], reach: Reach, now: datetime
+) -> list[SilentDevice]:
     """The devices that sent nothing for a day, those that never did first."""
     async with connection.cursor(row_factory=class_row(SilentDevice)) as cursor:
-        await cursor.execute(SILENT, (now - SILENT_AFTER,))
+        values = {"before": now - SILENT_AFTER, "companies": reach.within("")}
+        await cursor.execute(SILENT.format(within=reach.condition("company_id")), values)
         return await cursor.fetchall()
 
 

@@ -4,17 +4,17 @@ from collections.abc import Awaitable
 from typing import Any
 
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse
 
 from billing.projections.reading import money, sub_accounts
 from billing.projections.reading.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
-from billing.web.export_list import all_pages, send_list
+from billing.web.export_facts import facts_of
+from billing.web.export_list import Answer, Exported, all_pages, send_list
 from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext
 from billing.web.movements import read_filter as read_movement_filter
-from billing.web.opening import list_of
+from billing.web.site import site_of
 from billing.web.sub_accounts import read_filter as read_sub_account_filter
 
 AT_ONCE = 2_000  # rows read at a time
@@ -30,9 +30,9 @@ def _movement_columns() -> list[Column]:
         Column(gettext("Company"), width=28),
         Column(gettext("Kind"), width=14),
         Column(gettext("Before"), "amount"),
-        Column(gettext("Amount"), "amount"),
+        Column(gettext("Amount"), "amount", sum=True),
         Column(gettext("After"), "amount"),
-        Column(gettext("Currency"), width=10),
+        Column(gettext("Currency"), "currency", 10),
         Column(gettext("Reason"), width=36),
         Column(gettext("Reference"), width=20),
         Column(gettext("Reversed"), width=10),
@@ -68,8 +68,8 @@ def _sub_account_columns(kind: str) -> list[Column]:
         Column(lines, width=30),
         Column(gettext("State"), width=14),
         Column(gettext("Own balance"), width=14),
-        Column(gettext("Balance"), "amount"),
-        Column(gettext("Currency"), width=10),
+        Column(gettext("Balance"), "amount", sum=True),
+        Column(gettext("Currency"), "currency", 10),
     ]
 
 
@@ -88,16 +88,20 @@ def _sub_account_row(row: sub_accounts.SubAccountRow) -> Row:
 @blueprint.get("/movements/export.csv", name="movements_csv")
 @blueprint.get("/movements/export.xlsx", name="movements_excel")
 @admits(*EVERY_ROLE, limited=True)
-async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_movements(request: Request[Any, Any]) -> Answer:
     """The recharge record of the filter."""
-    wanted, _ = read_movement_filter(request)
+    wanted, listing = read_movement_filter(request)
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return money.list_movements(connection, wanted, place, AT_ONCE)
 
-    pages = all_pages(request, read, money.KEY_TYPE)
-    rows = ([_movement_row(row) for row in some] async for some in pages)
-    return await send_list(request, gettext("Recharges"), _movement_columns(), rows)
+    exported = Exported(
+        title=gettext("Recharges"),
+        columns=_movement_columns(),
+        pages=all_pages(site_of(request), read, money.KEY_TYPE, _movement_row),
+        facts=await facts_of(request, listing.given, wanted.period),
+    )
+    return await send_list(request, exported)
 
 
 @blueprint.get("/user-accounts/export.csv", name="user_accounts_csv")
@@ -105,14 +109,18 @@ async def export_movements(request: Request[Any, Any]) -> HTTPResponse | None:
 @blueprint.get("/gateway-accounts/export.csv", name="gateway_accounts_csv")
 @blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
 @admits(*EVERY_ROLE, limited=True)
-async def export_sub_accounts(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_sub_accounts(request: Request[Any, Any]) -> Answer:
     """The accounts of the filter."""
-    wanted, _ = read_sub_account_filter(request)
+    wanted, listing = read_sub_account_filter(request)
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return sub_accounts.list_sub_accounts(connection, wanted, place, AT_ONCE)
 
-    pages = all_pages(request, read, sub_accounts.KEY_TYPE)
-    rows = ([_sub_account_row(row) for row in some] async for some in pages)
-    name = list_of(request)
-    return await send_list(request, name, _sub_account_columns(wanted.kind), rows)
+    users = wanted.kind == "user"
+    exported = Exported(
+        title=gettext("User accounts") if users else gettext("Gateway accounts"),
+        columns=_sub_account_columns(wanted.kind),
+        pages=all_pages(site_of(request), read, sub_accounts.KEY_TYPE, _sub_account_row),
+        facts=await facts_of(request, listing.given),
+    )
+    return await send_list(request, exported)

@@ -105,7 +105,6 @@ def describe(wanted: CallFilter, names: dict[str, str]) -> list[tuple[str, str]]
     said = [
         (gettext("From"), day(wanted.period.first)),
         (gettext("To"), day(wanted.period.last)),
-        (gettext("Time zone"), wanted.zone.key),
     ]
     amounts = {
         gettext("Amount from"): wanted.least_micros,

@@ -1,13 +1,17 @@
 """Importing a deck: upload, mapping and preview, import in one event, undo; and the export."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+import psycopg
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import HTTPResponse, raw, redirect
+from sanic.response import HTTPResponse, redirect
 
 from billing.commands.rates import ImportDeck, UndoImport, import_deck, undo_import
 from billing.decks import cells, columns, uploads
@@ -20,10 +24,14 @@ from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.deck_preview import Preview, Wish, first_rows, month_before, preview
-from billing.web.export_table import EXCEL, CsvTable, Sheet, attachment, workbook
+from billing.web.export_delivery import deliver
+from billing.web.export_facts import facts_of
+from billing.web.export_jobs import Job, counted, in_thread
+from billing.web.export_list import Answer
+from billing.web.export_table import AT_ONCE, CsvTable, Sheet, attachment, write_workbook
 from billing.web.export_xlsx import Column
 from billing.web.forms import Form
-from billing.web.i18n import N_, gettext, language, set_language
+from billing.web.i18n import N_, gettext, language
 from billing.web.pages import page
 from billing.web.rate_groups import act, find_group
 from billing.web.site import site_of
@@ -222,49 +230,57 @@ async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTT
 
 @blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
 @admits(*EVERY_ROLE)
-async def export(request: Request[Any, Any], group_id: str, kind: str) -> HTTPResponse:
+async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer:
     """The prices in force as a sheet that can be imported again."""
     if kind not in ("xlsx", "csv"):
         raise NotFound
-    group = await find_group(request, group_id)
-    spoken: Any = language()
-    made: Literal["xlsx", "csv"] = "xlsx" if kind == "xlsx" else "csv"
-    content = await asyncio.to_thread(_write, request, group_id, made, spoken)
-    name = f"{group.name}.{kind}"
-    return raw(
-        content,
-        content_type=EXCEL if kind == "xlsx" else "text/csv; charset=utf-8",
-        headers=attachment(name),
+    site, group = site_of(request), await find_group(request, group_id)
+    table, spoken, name = _table(), language(), f"{group.name}.{kind}"
+    facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
+
+    def write(job: Job) -> None:
+        with site.connect() as connection:
+            rows = counted(job, _rows(connection, group_id, site.zone, spoken))
+            sheets = [Sheet(gettext("Prices"), table, rows)]
+            write_workbook(job.path, sheets, facts, site.zone)
+
+    if kind == "xlsx":
+        return await deliver(request, name, in_thread(write), group.prices)
+    response = await request.respond(
+        content_type="text/csv; charset=utf-8", headers=attachment(name)
     )
+    lines = CsvTable(table, site.zone)
+    await response.send(lines.head())
+    with site.connect() as connection:
+        rows = _rows(connection, group_id, site.zone, spoken)
+        while some := await asyncio.to_thread(lambda: list(islice(rows, AT_ONCE))):
+            await response.send(lines.rows(some))
+    await response.eof()
+    return None
 
 
-def _write(request: Request[Any, Any], group_id: str, kind: str, spoken: str) -> bytes:
-    set_language(spoken)
-    site = site_of(request)
+def _table() -> list[Column]:
     heads = ("prefix", "name", "price", "increment", "connect_fee", "effective_from", "min_cost")
     table = [Column(gettext(COLUMN_NAMES[head]), width=20) for head in heads]
-    table += [Column(gettext("Seconds of the price")), Column(gettext("Class or area"))]
-    with site.connect() as connection:
-        rows = (
-            [
-                rate.prefix,
-                rate.name,
-                _written(rate.tiers[0].price if rate.tiers else "", spoken),
-                "/".join(str(tier.increment_s) for tier in (*rate.tiers, *rate.tiers)[:2]),
-                _written(rate.connect_fee, spoken),
-                rate.effective_from.astimezone(site.zone).date().isoformat()
-                if rate.effective_from
-                else "",
-                _written(rate.min_cost, spoken),
-                str(rate.tiers[0].unit_s) if rate.tiers else "",
-                rate.call_class or rate.area,
-            ]
-            for rate in prices.all_prices(connection, group_id, datetime.now(UTC))
-        )
-        if kind == "csv":
-            lines = CsvTable(table, site.zone)
-            return (lines.head() + lines.rows(rows)).encode()
-        return workbook([Sheet(gettext("Prices"), table, rows)], [], site.zone)
+    return [*table, Column(gettext("Seconds of the price")), Column(gettext("Class or area"))]
+
+
+def _rows(
+    connection: psycopg.Connection[Any], group_id: str, zone: ZoneInfo, spoken: str
+) -> Iterator[list[str]]:
+    for rate in prices.all_prices(connection, group_id, datetime.now(UTC)):
+        since, tiers = rate.effective_from, rate.tiers
+        yield [
+            rate.prefix,
+            rate.name,
+            _written(tiers[0].price if tiers else "", spoken),
+            "/".join(str(tier.increment_s) for tier in (*tiers, *tiers)[:2]),
+            _written(rate.connect_fee, spoken),
+            since.astimezone(zone).date().isoformat() if since else "",
+            _written(rate.min_cost, spoken),
+            str(tiers[0].unit_s) if tiers else "",
+            rate.call_class or rate.area,
+        ]
 
 
 def _written(price: str, spoken: str) -> str:

@@ -7,21 +7,22 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, raw
 
 from billing.projections.reading.history import moved_on
 from billing.store import Recorded, Store
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import view_of
-from billing.web.export_table import EXCEL, Sheet, attachment, workbook
-from billing.web.export_xlsx import Column
+from billing.web.export_delivery import deliver
+from billing.web.export_jobs import Job, in_thread
+from billing.web.export_list import Answer
+from billing.web.export_table import AT_ONCE, about, attachment
+from billing.web.export_xlsx import Book, Column
 from billing.web.i18n import gettext, language, set_language
 from billing.web.site import Site, site_of
 from billing.web.telling import tell
 
 WINDOW = 50_000  # positions read at a time
-MOST_IN_WORKBOOK = 200_000  # events; beyond, the NDJSON has them all
 LAST = "select coalesce(max(last_position), 0) from seals"
 SEALS = """
 select first_position, last_position, events, encode(previous, 'hex'), digests,
@@ -88,32 +89,60 @@ async def send_ndjson(request: Request[Any, Any], account: str) -> None:
 
 @blueprint.get("/accounts/<account:str>/evidence.xlsx", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
-async def send_excel(request: Request[Any, Any], account: str) -> HTTPResponse:
+async def send_excel(request: Request[Any, Any], account: str) -> Answer:
     """The events in words with the balance after each, and the seals."""
     view = await view_of(request, account)
     site, said = site_of(request), language()
-    data = await asyncio.to_thread(_workbook, site, account, view.currency, said)
-    return raw(data, 200, attachment(f"{account}.xlsx"), EXCEL)
+
+    def write(job: Job) -> None:
+        set_language(said)
+        _write(job, site, account, view.currency)
+
+    return await deliver(request, f"{account}.xlsx", in_thread(write))
 
 
-def _workbook(site: Site, account: str, currency: str, said: str) -> bytes:
-    set_language(said)
-    rows: list[tuple[Any, ...]] = []
-    balance = 0
+def _write(job: Job, site: Site, account: str, currency: str) -> None:
+    """A sheet of the events, a sheet of the seals over them; a stretch of the log at a time."""
+    book = Book(job.path, site.zone)
+    book.sheet(gettext("Events"), _event_columns())
+    balance, span = 0, [0, 0]
     with site.connect() as connection:
         for events in events_of(connection, site.store, account):
+            rows = []
             for each in events:
                 moved = moved_on(account, each)
                 balance += moved
-                what = tell(each.event, currency)
-                place = (each.position, each.envelope.recorded_at, each.topic, what)
-                who = (words.actor(each.envelope.actor), each.envelope.address)
-                rows.append((*place, moved or None, balance, *who, each.stream))
-            if len(rows) > MOST_IN_WORKBOOK:
-                break
-        span = (rows[0][0], rows[-1][0]) if rows else (0, 0)
-        seals = connection.execute(SEALS, span).fetchall()
-    columns = [
+                rows.append(_event_row(each, moved, balance, currency))
+            book.rows(rows)
+            job.rows += len(rows)
+            if events:
+                span = [span[0] or events[0].position, events[-1].position]
+        book.sheet(gettext("Seals"), _seal_columns())
+        with connection.transaction(), connection.cursor("seals") as cursor:
+            cursor.execute(SEALS, span)
+            while seals := cursor.fetchmany(AT_ONCE):
+                book.rows([(*row[:4], _encode(row[4]).decode(), row[5]) for row in seals])
+    about(book, [(gettext("Account"), account), (gettext("Time zone"), site.zone.key)])
+    book.close()
+
+
+def _event_row(each: Recorded, moved: int, balance: int, currency: str) -> list[Any]:
+    envelope = each.envelope
+    return [
+        each.position,
+        envelope.recorded_at,
+        each.topic,
+        tell(each.event, currency),
+        moved or None,
+        balance,
+        words.actor(envelope.actor),
+        envelope.address,
+        each.stream,
+    ]
+
+
+def _event_columns() -> list[Column]:
+    return [
         Column(gettext("Position"), "count", 12),
         Column(gettext("Recorded"), "time", 24),
         Column(gettext("Event"), width=22),
@@ -122,19 +151,16 @@ def _workbook(site: Site, account: str, currency: str, said: str) -> bytes:
         Column(gettext("Balance"), "exact"),
         Column(gettext("By"), width=20),
         Column(gettext("Address"), width=16),
-        Column(gettext("Stream"), width=40),
+        Column(gettext("Stream"), width=40, own=True),
     ]
-    seal_columns = [
+
+
+def _seal_columns() -> list[Column]:
+    return [
         Column(gettext("First position"), "count"),
         Column(gettext("Last position"), "count"),
         Column(gettext("Events"), "count"),
-        Column(gettext("Seal before"), width=66),
-        Column(gettext("Digests"), width=90),
-        Column(gettext("Seal"), width=66),
+        Column(gettext("Seal before"), width=66, own=True),
+        Column(gettext("Digests"), width=90, own=True),
+        Column(gettext("Seal"), width=66, own=True),
     ]
-    told = [(*row[:4], _encode(row[4]).decode(), row[5]) for row in seals]
-    sheets = [
-        Sheet(gettext("Events"), columns, rows[:MOST_IN_WORKBOOK]),
-        Sheet(gettext("Seals"), seal_columns, told),
-    ]
-    return workbook(sheets, [(gettext("Account"), account)], site.zone)

@@ -4,18 +4,16 @@ import asyncio
 import logging
 import secrets
 import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from psycopg_pool import AsyncConnectionPool
-
-from billing.projections.reading.call_filter import CallFilter
-from billing.projections.reading.calls import export_calls
-from billing.web.export import WorkbookWriter
+from billing.web.export_writer import Facts, ListWriter
 
 AT_ONCE = 2
-MOST_KEPT = 20
+MOST_KEPT = 20  # of each owner (reach.py)
 KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
 
@@ -28,7 +26,7 @@ class Job:
         self.owner = owner
         self.path = path
         self.file_name = file_name
-        self.expected = expected  # rows, by the totals of the filter; 0 where they don't say
+        self.expected = expected  # rows, where that is known; else 0
         self.rows = 0
         self.state = "running"  # running, done, failed
         self.task: asyncio.Task[None] | None = None
@@ -38,6 +36,9 @@ class Job:
     def kept_until(self) -> datetime:
         """When the file is removed."""
         return self.begun_at + KEPT
+
+
+Make = Callable[[Job], Awaitable[None]]  # writes the file of a job
 
 
 class Exports:
@@ -56,25 +57,20 @@ class Exports:
     def of(self, owner: str) -> list[Job]:
         """The jobs of this owner, newest first."""
         self._forget_old()
-        own = [job for job in self._jobs.values() if job.owner == owner]
-        return own[::-1]
+        return self._own(owner)[::-1]
 
     def running(self, owner: str) -> Job | None:
         """What is being made for this owner: one file at a time."""
         return next((job for job in self.of(owner) if job.state == "running"), None)
 
-    def begin(
-        self,
-        pool: AsyncConnectionPool[Any],
-        wanted: CallFilter,
-        language: str,
-        described: list[tuple[str, str]],
-        job: Job,
-    ) -> None:
-        """Make the spreadsheet of a filter; ask for its state later."""
+    def begin(self, job: Job, make: Make) -> asyncio.Task[None]:
+        """Make a spreadsheet; ask for its state later."""
         self._forget_old()
+        for old in self._own(job.owner)[: 1 - MOST_KEPT]:
+            self._forget(old)
         self._jobs[job.id] = job
-        job.task = asyncio.create_task(self._run(pool, wanted, language, described, job))
+        job.task = asyncio.create_task(self._run(job, make))
+        return job.task
 
     def new_path(self) -> Path:
         """Where the next file goes."""
@@ -88,35 +84,60 @@ class Exports:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._folder.cleanup)
 
-    async def _run(
-        self,
-        pool: AsyncConnectionPool[Any],
-        wanted: CallFilter,
-        language: str,
-        described: list[tuple[str, str]],
-        job: Job,
-    ) -> None:
+    async def _run(self, job: Job, make: Make) -> None:
         try:
-            async with self._slots, pool.connection() as connection:
-                writer = await asyncio.to_thread(WorkbookWriter, job.path, wanted.zone, language)
-                writing = asyncio.create_task(asyncio.sleep(0))
-                async for rows in export_calls(connection, wanted):
-                    # The next rows are read while these are written.
-                    await writing
-                    writing = asyncio.create_task(asyncio.to_thread(writer.add, rows))
-                    job.rows += len(rows)
-                await writing
-                await asyncio.to_thread(writer.finish, language, described)
+            async with self._slots:
+                await make(job)
             job.state = "done"
         except Exception:
             logger.exception("The export %s failed.", job.id)
             job.state = "failed"
 
+    def _own(self, owner: str) -> list[Job]:
+        return [job for job in self._jobs.values() if job.owner == owner]
+
     def _forget_old(self) -> None:
         now = datetime.now(UTC)
-        ended = [job for job in self._jobs.values() if job.state != "running"]
-        too_many = max(0, len(self._jobs) + 1 - MOST_KEPT)
-        for place, job in enumerate(ended):
-            if place < too_many or job.kept_until < now:
-                del self._jobs[job.id]
-                job.path.unlink(missing_ok=True)
+        for job in list(self._jobs.values()):
+            if job.kept_until < now:
+                self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        if job.state != "running":
+            del self._jobs[job.id]
+            job.path.unlink(missing_ok=True)
+
+
+async def write_rows(
+    job: Job,
+    pages: AsyncGenerator[list[Any], None],
+    open_writer: Callable[[], ListWriter],
+    facts: Facts,
+) -> None:
+    """Rows into the file of a job: the next ones are read while these are written."""
+    writer = await asyncio.to_thread(open_writer)
+    writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    writing.set_result(None)
+    async with aclosing(pages) as read:
+        async for rows in read:
+            await writing
+            writing = asyncio.ensure_future(asyncio.to_thread(writer.add, rows))
+            job.rows += len(rows)
+    await writing
+    await asyncio.to_thread(writer.finish, facts)
+
+
+def counted(job: Job, rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows, each noted as progress of the job."""
+    for row in rows:
+        job.rows += 1
+        yield row
+
+
+def in_thread(write: Callable[[Job], None]) -> Make:
+    """What makes a file by a function that blocks."""
+
+    async def make(job: Job) -> None:
+        await asyncio.to_thread(write, job)
+
+    return make

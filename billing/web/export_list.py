@@ -1,56 +1,70 @@
-"""Sends a whole list as CSV, streamed, or as Excel: by the list's own pages."""
+"""Sends a whole list as CSV, streamed, or as Excel, made in the background: by its own pages."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
+import msgspec
 from sanic import Request
-from sanic.response import HTTPResponse, raw
+from sanic.response import BaseHTTPResponse, ResponseStream
 
 from billing.projections.reading.paging import Page, Place, decode_place
-from billing.web.export_table import EXCEL, CsvTable, Sheet, attachment, workbook
+from billing.web.export_delivery import deliver
+from billing.web.export_jobs import Job, write_rows
+from billing.web.export_table import CsvTable, attachment
+from billing.web.export_writer import ListWriter
 from billing.web.export_xlsx import Column
-from billing.web.i18n import language, set_language
-from billing.web.site import site_of
+from billing.web.i18n import language
+from billing.web.site import Site, site_of
 
 Read = Callable[[Any, Place | None], Awaitable[Page[Any]]]
 Row = list[Any]
+Pages = AsyncGenerator[list[Row], None]
+Answer = BaseHTTPResponse | ResponseStream | None
 
 
-async def all_pages(request: Request[Any, Any], read: Read, key: Any) -> AsyncIterator[list[Any]]:
-    """All rows of a list, by its own pages."""
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """A list as a file: what it is called, what its columns are, its rows, and its filter."""
+
+    title: str
+    columns: Sequence[Column]
+    pages: Pages
+    facts: Sequence[tuple[str, str]] = ()
+
+
+async def all_pages(
+    site: Site, read: Read, key: Any, row_of: Callable[[Any], Row]
+) -> AsyncGenerator[list[Row], None]:
+    """The cells of all rows of a list, by its own pages."""
     place: Place | None = None
-    async with site_of(request).pool.connection() as connection:
+    async with site.pool.connection() as connection:
         while True:
             found = await read(connection, place)
-            yield found.rows
+            yield [row_of(row) for row in found.rows]
             if not found.after:
                 return
             place = decode_place(found.after, "", key)
 
 
-async def send_list(
-    request: Request[Any, Any],
-    name: str,
-    columns: list[Column],
-    pages: AsyncIterator[list[Row]],
-) -> HTTPResponse | None:
-    """Answer with a file of these rows, of the kind that the address ends with."""
-    site, said = site_of(request), language()
+async def send_list(request: Request[Any, Any], exported: Exported) -> Answer:
+    """Answer with a file of a list, of the kind that the address ends with."""
     if request.path.endswith(".csv"):
-        headers = attachment(f"{name}.csv")
-        response = await request.respond(content_type="text/csv; charset=utf-8", headers=headers)
-        writer = CsvTable(columns, site.zone)
-        await response.send(writer.head())
-        async for rows in pages:
-            await response.send(writer.rows(rows))
-        await response.eof()
+        await _stream(request, exported)
         return None
-    rows = [row async for some in pages for row in some]
+    site, said = site_of(request), language()
 
-    def make() -> bytes:
-        set_language(said)
-        return workbook([Sheet(name, columns, rows)], [], site.zone)
+    async def make(job: Job) -> None:
+        writer = partial(ListWriter, job.path, site.zone, said, exported.title, exported.columns)
+        await write_rows(job, exported.pages, writer, exported.facts)
 
-    data = await asyncio.to_thread(make)
-    return raw(data, 200, attachment(f"{name}.xlsx"), EXCEL)
+    return await deliver(request, f"{exported.title}.xlsx", make)
+
+
+async def _stream(request: Request[Any, Any], exported: Exported) -> None:
+    headers = attachment(f"{exported.title}.csv")
+    response = await request.respond(content_type="text/csv; charset=utf-8", headers=headers)
+    writer = CsvTable(exported.columns, site_of(request).zone)
+    await response.send(writer.head())
+    async for rows in exported.pages:
+        await response.send(writer.rows(rows))
+    await response.eof()

@@ -1,7 +1,8 @@
 """Statements as files: a PDF to be printed or mailed, a workbook and a CSV with the calls."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 from billing.projections.reading.statements import BilledCall, Statement
 from billing.web import formats, words
-from billing.web.export_table import Sheet, workbook
+from billing.web.export_table import Sheet, write_workbook
 from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext, set_language
 
@@ -140,9 +141,9 @@ def call_row(call: BilledCall) -> list[Any]:
     ]
 
 
-def statement_workbook(
-    statement: Statement, calls: Sequence[BilledCall], zone: ZoneInfo, said: str
-) -> bytes:
+def write_statement(
+    path: Path, statement: Statement, calls: Iterable[BilledCall], zone: ZoneInfo, said: str
+) -> None:
     """A sheet with the statement, one with its charges by class, one with its calls. Blocks."""
     set_language(said)
     view = statement.view
@@ -169,4 +170,4 @@ def statement_workbook(
         (gettext("Month"), formats.month(statement.month)),
         (gettext("Currency"), view.currency),
     ]
-    return workbook(sheets, facts, zone)
+    write_workbook(path, sheets, facts, zone)

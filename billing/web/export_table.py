@@ -3,17 +3,21 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from billing.values import decimal_string
+from billing.web import formats
 from billing.web.export_xlsx import Book, Column, Kind, head_of
 from billing.web.i18n import gettext, language
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+AT_ONCE = 2_000  # rows
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -59,8 +63,8 @@ class CsvTable:
             return ""
         if kind == "time":
             return value.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
-        if kind in ("amount", "exact"):
-            text = decimal_string(value)
+        if kind in ("amount", "exact", "talk"):
+            text = decimal_string(value * 1_000 if kind == "talk" else value)
             return text.replace(".", ",") if self._comma else text
         return unformula(value) if isinstance(value, str) else value
 
@@ -79,13 +83,28 @@ def unformula(text: str) -> str:
 def workbook(sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo) -> bytes:
     """A workbook with these sheets and one that tells how they came about. Blocks."""
     out = io.BytesIO()
-    book = Book(out, zone)
+    write_workbook(out, sheets, facts, zone)
+    return out.getvalue()
+
+
+def write_workbook(
+    file: Any, sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo
+) -> None:
+    """The same into a file, row by row. Blocks."""
+    book = Book(file, zone)
     for sheet in sheets:
         book.sheet(sheet.title, sheet.columns)
-        book.rows(sheet.rows)
+        rows = iter(sheet.rows)
+        while some := list(islice(rows, AT_ONCE)):
+            book.rows(some)
         if sheet.total:
             book.total(sheet.total)
-    book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=32)])
-    book.rows([*facts, (gettext("Time zone"), zone.key)])
+    about(book, [*facts, (gettext("Time zone"), zone.key)])
     book.close()
-    return out.getvalue()
+
+
+def about(book: Book, facts: Sequence[tuple[str, str]]) -> None:
+    """The sheet that tells what a workbook holds, and when it was made."""
+    made = formats.moment(datetime.now(UTC), "y-MM-dd HH:mm", book.zone)
+    book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=48)])
+    book.rows([*facts, (gettext("Made at"), made)])

@@ -16,15 +16,23 @@ import msgspec
 
 from billing.values import MICROS
 
-Kind = Literal["text", "time", "amount", "exact", "count", "duration"]
+Kind = Literal["text", "currency", "time", "amount", "exact", "count", "duration", "talk"]
 FORMATS = {
     "time": "yyyy-mm-dd hh:mm:ss",
     "amount": "#,##0.00",
     "exact": "#,##0.0000",
     "count": "#,##0",
     "duration": "[h]:mm:ss",
+    "talk": "[h]:mm:ss",
 }
-UNITS = {"time": 86_400, "amount": MICROS, "exact": MICROS, "count": 1, "duration": 86_400}
+UNITS = {
+    "time": 86_400,
+    "amount": MICROS,
+    "exact": MICROS,
+    "count": 1,
+    "duration": 86_400,
+    "talk": 86_400_000,
+}
 STYLES = {kind: number for number, kind in enumerate(FORMATS, 2)}  # 0 is plain, 1 a head
 MOST_ROWS = 1_048_575  # of a sheet, beneath its head
 MOST_SHARED = 20_000  # texts
@@ -44,13 +52,15 @@ FAST = 1  # of zlib: a third larger than the best, five times as fast
 class Column(msgspec.Struct, frozen=True):
     """A head, and what its cells are.
 
-    UTC datetimes, micro-units (amount, exact), numbers, seconds (duration), text.
+    UTC datetimes, micro-units (amount, exact), numbers, seconds (duration), milliseconds (talk),
+    text, the currency of a row's amounts.
     """
 
     head: str
     kind: Kind = "text"
     width: int = 16
     own: bool = False  # whether hardly a text occurs twice
+    sum: bool = False  # whether its total says something
 
 
 def text_cell(text: Any) -> str:
@@ -84,9 +94,10 @@ class Texts(dict[Any, str]):
 class Book:
     """An Excel file being written. Blocks: use it in a thread."""
 
-    def __init__(self, file: Any, zone: ZoneInfo) -> None:
+    def __init__(self, file: Any, zone: ZoneInfo, most_rows: int = MOST_ROWS) -> None:
+        self._most_rows = most_rows
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FAST)
-        self._zone = zone
+        self.zone = zone
         self._titles: list[str] = []
         self._part: IO[bytes] | None = None
         self._line = 0
@@ -102,7 +113,7 @@ class Book:
         """Write rows; beyond what a sheet takes they go on on another."""
         left = list(rows)
         while left:
-            room = MOST_ROWS + 1 - self._line
+            room = self._most_rows + 1 - self._line
             if room <= 0:
                 self._further += 1
                 self._end_sheet()
@@ -122,10 +133,10 @@ class Book:
 
     def _cells(self, column: Column, values: Sequence[Any]) -> Iterable[str]:
         kind = column.kind
-        if kind == "text":
+        if kind in ("text", "currency"):
             return map(text_cell if column.own else self._texts.__getitem__, values)
         if kind == "time":
-            values = [None if each is None else _serial(each, self._zone) for each in values]
+            values = [None if each is None else _serial(each, self.zone) for each in values]
         unit, style = UNITS[kind], STYLES[kind]
         return [
             "<c/>" if each is None else f'<c s="{style}"><v>{each / unit}</v></c>'
@@ -158,7 +169,7 @@ class Book:
             for n, column in enumerate(self._columns, 1)
         )
         heads = "".join(
-            text_cell(head_of(column, self._zone)).replace("<c ", '<c s="1" ')
+            text_cell(head_of(column, self.zone)).replace("<c ", '<c s="1" ')
             for column in self._columns
         )
         self._write(

@@ -1,37 +1,35 @@
 """The addresses of exports: CSV as a stream, Excel as a file that is waited for or fetched."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
+from sanic.response import BaseHTTPResponse, ResponseStream
 
 from billing.projections.reading import accounts, devices
 from billing.projections.reading.call_filter import CallFilter
 from billing.projections.reading.call_totals import total_calls
 from billing.projections.reading.calls import export_calls
+from billing.projections.reading.progress import position_of_all
+from billing.projections.reading.snapshot import snapshot
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.call_filters import describe, read_call_filter
-from billing.web.export import CsvWriter
-from billing.web.export_jobs import Job
+from billing.web.export import CallWriter, CsvWriter
+from billing.web.export_delivery import deliver, send_job
+from billing.web.export_jobs import Job, write_rows
+from billing.web.export_table import attachment
 from billing.web.i18n import gettext, language
 from billing.web.pages import is_partial, page
 from billing.web.reach import owner_of
 from billing.web.site import site_of
 
-EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
 blueprint = Blueprint("exporting")
 
 
 def _file_name(wanted: CallFilter, ending: str) -> str:
     name = gettext("calls")
     return f"{name}_{wanted.period.first}_{wanted.period.last}.{ending}"
-
-
-def _attachment(name: str) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="{name}"'}
 
 
 @blueprint.get("/calls/export.csv")
@@ -42,7 +40,7 @@ async def export_csv(request: Request[Any, Any]) -> None:
     wanted, _ = read_call_filter(request, site.zone)
     writer = CsvWriter(site.zone)
     response = await request.respond(
-        content_type="text/csv; charset=utf-8", headers=_attachment(_file_name(wanted, "csv"))
+        content_type="text/csv; charset=utf-8", headers=attachment(_file_name(wanted, "csv"))
     )
     await response.send(writer.head())
     async with site.pool.connection() as connection:
@@ -55,11 +53,8 @@ async def export_csv(request: Request[Any, Any]) -> None:
 @admits(*EVERY_ROLE, limited=True)
 async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
     """Every call of the filter as an Excel file; a large one is fetched from its own page."""
-    site, owner = site_of(request), owner_of(request)
+    site, said = site_of(request), language()
     wanted, _ = read_call_filter(request, site.zone)
-    running = site.exports.running(owner)
-    if running:
-        return page(request, "export.html", 409, page="calls", job=running, busy=True)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
         names = await accounts.account_names(
@@ -70,17 +65,16 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
         names[f"device:{wanted.device_id}"] = await devices.device_name(
             connection, wanted.device_id
         )
-    job = Job(
-        owner,
-        site.exports.new_path(),
-        _file_name(wanted, "xlsx"),
-        0 if totals.more else totals.calls,
-    )
     described = describe(wanted, names)
-    site.exports.begin(site.pool, wanted, language(), described, job)
-    if job.task:
-        await asyncio.wait([job.task], timeout=PATIENCE_SECONDS)
-    return await _send(job) if job.state == "done" else redirect(f"/exports/{job.id}")
+
+    async def make(job: Job) -> None:
+        writer = partial(CallWriter, job.path, site.zone, said)
+        async with site.pool.connection() as own, snapshot(own):
+            position = (gettext("Log position"), str(await position_of_all(own)))
+            await write_rows(job, export_calls(own, wanted), writer, [*described, position])
+
+    expected = 0 if totals.more else totals.calls
+    return await deliver(request, _file_name(wanted, "xlsx"), make, expected)
 
 
 @blueprint.get("/exports")
@@ -88,7 +82,7 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
 async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
     """The files that were made for whoever asks, until they are removed."""
     jobs = site_of(request).exports.of(owner_of(request))
-    return page(request, "exports.html", page="calls", jobs=jobs)
+    return page(request, "exports.html", page="exports", jobs=jobs)
 
 
 @blueprint.get("/exports/<job_id:str>")
@@ -96,7 +90,7 @@ async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
     """How far an Excel file is, and where to fetch it."""
     template = "_export_state.html" if is_partial(request) else "export.html"
-    return page(request, template, page="calls", job=_find(request, job_id), busy=False)
+    return page(request, template, page="exports", job=_find(request, job_id), busy=False)
 
 
 @blueprint.get("/exports/<job_id:str>/file")
@@ -106,7 +100,7 @@ async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream
     job = _find(request, job_id)
     if job.state != "done":
         raise NotFound
-    return await _send(job)
+    return await send_job(job)
 
 
 def _find(request: Request[Any, Any], job_id: str) -> Job:
@@ -114,7 +108,3 @@ def _find(request: Request[Any, Any], job_id: str) -> Job:
     if job is None:
         raise NotFound
     return job
-
-
-async def _send(job: Job) -> ResponseStream:
-    return await file_stream(job.path, mime_type=EXCEL, headers=_attachment(job.file_name))

@@ -1,5 +1,6 @@
 """The extensions of a device: listed, assigned and moved from a day on, imported and exported."""
 
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -16,13 +17,15 @@ from billing.commands.devices import (
 from billing.projections.reading import extensions as reading
 from billing.projections.reading.accounts import sub_account_choices
 from billing.projections.reading.lookups import accounts_named
+from billing.projections.reading.paging import Page, Place
 from billing.sheets import Column
 from billing.values import Refused
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.acting import carry_out, go_on
 from billing.web.device_page import CHANGERS, find_device
-from billing.web.export_list import all_pages, send_list
-from billing.web.export_xlsx import Column as Exported
+from billing.web.export_facts import facts_of
+from billing.web.export_list import Answer, Exported, all_pages, send_list
+from billing.web.export_xlsx import Column as ExportColumn
 from billing.web.filters import read_listing
 from billing.web.forms import Form
 from billing.web.i18n import N_, gettext
@@ -115,33 +118,31 @@ async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.get("/devices/<device_id:str>/extensions/export.csv", name="extensions_csv")
 @blueprint.get("/devices/<device_id:str>/extensions/export.xlsx", name="extensions_excel")
 @admits(*EVERY_ROLE, limited=True)
-async def export(request: Request[Any, Any], device_id: str) -> HTTPResponse | None:
+async def export(request: Request[Any, Any], device_id: str) -> Answer:
     """All of them, as an import takes them back."""
     await find_device(request, device_id)
     zone, reach = site_of(request).zone, reach_of(request)
 
-    async def rows() -> Any:
-        pages = all_pages(
-            request,
-            lambda own, place: reading.list_extensions(
-                own, reach, device_id, "", place, size=EXPORT_SIZE
-            ),
-            reading.KEY_TYPE,
-        )
-        async for some in pages:
-            yield [
-                [
-                    row.extension,
-                    row.account_name,
-                    row.name,
-                    row.tenant,
-                    row.valid_from.astimezone(zone).date().isoformat() if row.valid_from else "",
-                ]
-                for row in some
-            ]
+    def row_of(row: reading.ExtensionRow) -> list[str]:
+        since = row.valid_from
+        return [
+            row.extension,
+            row.account_name,
+            row.name,
+            row.tenant,
+            since.astimezone(zone).date().isoformat() if since else "",
+        ]
 
-    columns = [Exported(gettext(head)) for head in HEADS]
-    return await send_list(request, gettext("extensions"), columns, rows())
+    def read(own: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return reading.list_extensions(own, reach, device_id, "", place, size=EXPORT_SIZE)
+
+    exported = Exported(
+        title=gettext("extensions"),
+        columns=[ExportColumn(gettext(head)) for head in HEADS],
+        pages=all_pages(site_of(request), read, reading.KEY_TYPE, row_of),
+        facts=await facts_of(request, {"device": device_id}),
+    )
+    return await send_list(request, exported)
 
 
 @blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")

@@ -4,7 +4,6 @@ from collections.abc import Awaitable
 from typing import Any
 
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse
 
 from billing.projections.reading import accounts, devices
 from billing.projections.reading.paging import Page, Place
@@ -12,9 +11,11 @@ from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.accounts import read_filter as read_company_filter
 from billing.web.devices import read_filter as read_device_filter
-from billing.web.export_list import all_pages, send_list
+from billing.web.export_facts import facts_of
+from billing.web.export_list import Answer, Exported, all_pages, send_list
 from billing.web.export_xlsx import Column
 from billing.web.i18n import gettext
+from billing.web.site import site_of
 
 AT_ONCE = 2_000  # rows read at a time
 blueprint = Blueprint("list_exports")
@@ -26,12 +27,12 @@ def _company_columns() -> list[Column]:
         Column(gettext("State"), width=14),
         Column(gettext("Payment"), width=14),
         Column(gettext("Rate group"), width=24),
-        Column(gettext("User accounts"), "count"),
-        Column(gettext("Gateway accounts"), "count"),
-        Column(gettext("Calls"), "count"),
-        Column(gettext("Charged"), "amount"),
-        Column(gettext("Balance"), "amount"),
-        Column(gettext("Currency"), width=10),
+        Column(gettext("User accounts"), "count", sum=True),
+        Column(gettext("Gateway accounts"), "count", sum=True),
+        Column(gettext("Calls"), "count", sum=True),
+        Column(gettext("Charged"), "amount", sum=True),
+        Column(gettext("Balance"), "amount", sum=True),
+        Column(gettext("Currency"), "currency", 10),
     ]
 
 
@@ -57,10 +58,14 @@ def _device_columns() -> list[Column]:
         Column(gettext("Model"), width=24),
         Column(gettext("Format"), width=14),
         Column(gettext("State"), width=14),
-        Column(gettext("Extensions"), "count"),
+        Column(gettext("Time zone"), width=20),
+        Column(gettext("Country"), width=10),
+        Column(gettext("Area code"), width=10),
+        Column(gettext("Extensions"), "count", sum=True),
         Column(gettext("Last record"), "time", 24),
-        Column(gettext("Calls"), "count"),
-        Column(gettext("Suspended"), "count"),
+        Column(gettext("Records today"), "count", sum=True),
+        Column(gettext("Calls"), "count", sum=True),
+        Column(gettext("Suspended"), "count", sum=True),
     ]
 
 
@@ -71,8 +76,12 @@ def _device_row(row: devices.DeviceRow) -> list[Any]:
         row.model,
         row.format,
         words.word(words.DEVICE_STATES, "enabled" if row.enabled else "disabled"),
+        row.time_zone,
+        row.country,
+        row.area_code,
         row.extensions,
         row.last_cdr_at,
+        row.today,
         row.calls,
         row.suspended,
     ]
@@ -81,28 +90,36 @@ def _device_row(row: devices.DeviceRow) -> list[Any]:
 @blueprint.get("/companies/export.csv", name="companies_csv")
 @blueprint.get("/companies/export.xlsx", name="companies_excel")
 @admits(*EVERY_ROLE, limited=True)
-async def export_companies(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_companies(request: Request[Any, Any]) -> Answer:
     """The companies of the filter."""
-    wanted, _ = read_company_filter(request)
+    wanted, listing = read_company_filter(request)
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return accounts.list_companies(connection, wanted, place, AT_ONCE)
 
-    pages = all_pages(request, read, accounts.KEY_TYPE)
-    rows = ([_company_row(row) for row in some] async for some in pages)
-    return await send_list(request, gettext("Companies"), _company_columns(), rows)
+    exported = Exported(
+        title=gettext("Companies"),
+        columns=_company_columns(),
+        pages=all_pages(site_of(request), read, accounts.KEY_TYPE, _company_row),
+        facts=await facts_of(request, listing.given),
+    )
+    return await send_list(request, exported)
 
 
 @blueprint.get("/devices/export.csv", name="devices_csv")
 @blueprint.get("/devices/export.xlsx", name="devices_excel")
 @admits(*EVERY_ROLE, limited=True)
-async def export_devices(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_devices(request: Request[Any, Any]) -> Answer:
     """The devices of the filter."""
-    wanted, _ = read_device_filter(request)
+    wanted, listing = read_device_filter(request)
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
         return devices.list_devices(connection, wanted, place, AT_ONCE)
 
-    pages = all_pages(request, read, devices.KEY_TYPE)
-    rows = ([_device_row(row) for row in some] async for some in pages)
-    return await send_list(request, gettext("Devices"), _device_columns(), rows)
+    exported = Exported(
+        title=gettext("Devices"),
+        columns=_device_columns(),
+        pages=all_pages(site_of(request), read, devices.KEY_TYPE, _device_row),
+        facts=await facts_of(request, listing.given),
+    )
+    return await send_list(request, exported)

@@ -1,5 +1,6 @@
 """The log of operations and the log of sign-ins: lists with filters, and their exports."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +8,11 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.projections.reading import operations, sign_ins
+from billing.projections.reading.paging import Page, Place
 from billing.web import words
 from billing.web.access import admits
-from billing.web.export_list import all_pages, send_list
+from billing.web.export_facts import facts_of
+from billing.web.export_list import Answer, Exported, all_pages, send_list
 from billing.web.export_xlsx import Column
 from billing.web.filters import Listing, choice, presets, read_listing, read_period
 from billing.web.i18n import gettext
@@ -17,7 +20,7 @@ from billing.web.operation_words import changes, object_of, said
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
+PAGE_SIZE, AT_ONCE = 50, 1_000  # rows of a page, and of an export read at a time
 READERS = ("administrator", "auditor")
 blueprint = Blueprint("logs")
 
@@ -68,9 +71,9 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/operations/export.csv", name="operations_csv")
 @blueprint.get("/operations/export.xlsx", name="operations_excel")
 @admits(*READERS)
-async def export_operations(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_operations(request: Request[Any, Any]) -> Answer:
     """The operations of the filter."""
-    wanted, _ = _operation_filter(request)
+    wanted, listing = _operation_filter(request)
     columns = [
         Column(gettext("Date and time"), "time", 24),
         Column(gettext("By"), width=20),
@@ -80,27 +83,28 @@ async def export_operations(request: Request[Any, Any]) -> HTTPResponse | None:
         Column(gettext("Details"), width=80),
         Column(gettext("Position"), "count", 12),
     ]
-    pages = all_pages(
-        request,
-        lambda connection, place: operations.list_operations(connection, wanted, place, 1_000),
-        operations.KEY_TYPE,
-    )
-    rows = (
-        [
-            [
-                row.recorded_at,
-                words.actor(row.actor),
-                row.address,
-                f"{words.word(words.OBJECTS, row.kind)}: {row.name}",
-                said(row),
-                "; ".join(changes(row, wanted.zone)),
-                row.position,
-            ]
-            for row in some
+
+    def row_of(row: operations.OperationRow) -> list[Any]:
+        return [
+            row.recorded_at,
+            words.actor(row.actor),
+            row.address,
+            f"{words.word(words.OBJECTS, row.kind)}: {row.name}",
+            said(row),
+            "; ".join(changes(row, wanted.zone)),
+            row.position,
         ]
-        async for some in pages
+
+    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return operations.list_operations(connection, wanted, place, AT_ONCE)
+
+    exported = Exported(
+        title=gettext("Operations"),
+        columns=columns,
+        pages=all_pages(site_of(request), read, operations.KEY_TYPE, row_of),
+        facts=await facts_of(request, listing.given, wanted.period),
     )
-    return await send_list(request, gettext("Operations"), columns, rows)
+    return await send_list(request, exported)
 
 
 def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, Listing]:
@@ -139,9 +143,9 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/sign-ins/export.csv", name="sign_ins_csv")
 @blueprint.get("/sign-ins/export.xlsx", name="sign_ins_excel")
 @admits(*READERS)
-async def export_sign_ins(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     """The sign-ins of the filter."""
-    wanted, _ = _sign_in_filter(request)
+    wanted, listing = _sign_in_filter(request)
     columns = [
         Column(gettext("Date and time"), "time", 24),
         Column(gettext("What happened"), width=20),
@@ -150,23 +154,24 @@ async def export_sign_ins(request: Request[Any, Any]) -> HTTPResponse | None:
         Column(gettext("Address"), width=16),
         Column(gettext("Browser"), width=60),
     ]
-    pages = all_pages(
-        request,
-        lambda connection, place: sign_ins.list_sign_ins(connection, wanted, place, 1_000),
-        sign_ins.KEY_TYPE,
-    )
-    rows = (
-        [
-            [
-                row.at,
-                words.word(words.SIGN_INS, row.kind),
-                words.word(words.REFUSALS, row.reason),
-                row.sign_in_name,
-                row.address,
-                row.browser,
-            ]
-            for row in some
+
+    def row_of(row: sign_ins.SignInRow) -> list[Any]:
+        return [
+            row.at,
+            words.word(words.SIGN_INS, row.kind),
+            words.word(words.REFUSALS, row.reason),
+            row.sign_in_name,
+            row.address,
+            row.browser,
         ]
-        async for some in pages
+
+    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return sign_ins.list_sign_ins(connection, wanted, place, AT_ONCE)
+
+    exported = Exported(
+        title=gettext("Sign-ins"),
+        columns=columns,
+        pages=all_pages(site_of(request), read, sign_ins.KEY_TYPE, row_of),
+        facts=await facts_of(request, listing.given, wanted.period),
     )
-    return await send_list(request, gettext("Sign-ins"), columns, rows)
+    return await send_list(request, exported)

@@ -1,6 +1,7 @@
 """Number attribution: which area and type a number belongs to; list, tester, edit, export."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from billing.decks import cells
 from billing.projections.prices import BEGINNING
 from billing.projections.reading import plan
 from billing.projections.reading.accounts import company_choices
+from billing.projections.reading.paging import Page, Place
 from billing.projections.reading.reach import EVERYTHING
 from billing.rating.plan import PlanEntry
 from billing.values import Refused
@@ -20,7 +22,8 @@ from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS
 from billing.web.acting import carry_out, go_on
-from billing.web.export_list import Row, all_pages, send_list
+from billing.web.export_facts import facts_of
+from billing.web.export_list import Answer, Exported, Row, all_pages, send_list
 from billing.web.export_xlsx import Column
 from billing.web.filters import Listing, choice, read_listing
 from billing.web.forms import Form
@@ -29,7 +32,7 @@ from billing.web.pages import is_partial, page
 from billing.web.rate_groups import act
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
+PAGE_SIZE, AT_ONCE = 50, 2_000  # rows of a page, and of an export read at a time
 LONGEST = 15  # digits of a number
 LAYERS = {IMPORTED: N_("Imported or edited"), SEED: N_("From the start")}
 blueprint = Blueprint("number_plan")
@@ -85,22 +88,22 @@ def _read_filter(request: Request[Any, Any]) -> tuple[plan.PlanFilter, Listing]:
 @blueprint.get("/number-plan/export.csv", name="export_plan_csv")
 @blueprint.get("/number-plan/export.xlsx", name="export_plan_xlsx")
 @admits(*EVERY_ROLE)
-async def export_plan(request: Request[Any, Any]) -> HTTPResponse | None:
+async def export_plan(request: Request[Any, Any]) -> Answer:
     """The entries of the filter as a sheet that can be imported again."""
-    wanted, _ = _read_filter(request)
+    wanted, listing = _read_filter(request)
     heads = ("Prefix", "Area", "Type", "Country", "Shortest", "Longest", "Valid from", "Layer")
     columns = [Column(gettext(head), width=20) for head in heads]
 
-    async def rows() -> Any:
-        pages = all_pages(
-            request,
-            lambda connection, place: plan.list_entries(connection, wanted, place, 2_000),
-            plan.KEY_TYPE,
-        )
-        async for some in pages:
-            yield [_row(each) for each in some]
+    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return plan.list_entries(connection, wanted, place, AT_ONCE)
 
-    return await send_list(request, "number-plan", columns, rows())
+    exported = Exported(
+        title="number-plan",
+        columns=columns,
+        pages=all_pages(site_of(request), read, plan.KEY_TYPE, _row),
+        facts=await facts_of(request, listing.given),
+    )
+    return await send_list(request, exported)
 
 
 def _row(each: plan.PlanRow) -> Row:

@@ -18,18 +18,15 @@ from billing.projections.reading.statements import (
 )
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import PAGE_OF, view_of
-from billing.web.export_statement import (
-    call_columns,
-    call_row,
-    statement_pdf,
-    statement_workbook,
-)
-from billing.web.export_table import EXCEL, CsvTable, attachment
+from billing.web.export_delivery import deliver
+from billing.web.export_jobs import Job, counted, in_thread
+from billing.web.export_list import Answer
+from billing.web.export_statement import call_columns, call_row, statement_pdf, write_statement
+from billing.web.export_table import CsvTable, attachment
 from billing.web.i18n import gettext, language, set_language
 from billing.web.pages import page
 from billing.web.site import Site, site_of
 
-MOST_IN_WORKBOOK = 200_000  # calls; beyond, the CSV has them all
 SHOWN = 100  # calls on the page
 blueprint = Blueprint("statements")
 
@@ -120,16 +117,16 @@ async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTP
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.xlsx", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
-async def send_excel(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
+async def send_excel(request: Request[Any, Any], account: str, month: str) -> Answer:
     """A closed month with its calls."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()
 
-    def make() -> bytes:
-        calls = _calls(site, account, month, MOST_IN_WORKBOOK)
-        return statement_workbook(statement, calls, site.zone, said)
+    def write(job: Job) -> None:
+        with site.connect() as connection:
+            calls = billed_calls(connection, site.store, account, month)
+            write_statement(job.path, statement, counted(job, calls), site.zone, said)
 
-    data = await asyncio.to_thread(make)
-    return raw(data, 200, attachment(_name(statement, "xlsx")), EXCEL)
+    return await deliver(request, _name(statement, "xlsx"), in_thread(write))
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)

@@ -1,6 +1,5 @@
 """The statistics as files: every table of the page in full, as of one position of the log."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,11 +12,14 @@ from billing.projections.reading.statistics import Figures, Split
 from billing.web import statistics_view as views
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
-from billing.web.export_table import EXCEL, CsvTable, Sheet, attachment, workbook
+from billing.web.export_delivery import deliver
+from billing.web.export_jobs import Job, in_thread
+from billing.web.export_list import Answer
+from billing.web.export_table import CsvTable, Sheet, attachment, write_workbook
 from billing.web.export_xlsx import Column
 from billing.web.filters import read_listing
 from billing.web.formats import day
-from billing.web.i18n import gettext, language, set_language
+from billing.web.i18n import gettext
 from billing.web.reach import reach_of
 from billing.web.site import site_of
 from billing.web.statistics import Found, find
@@ -29,17 +31,16 @@ Row = list[Any]
 
 @blueprint.get("/statistics/export.xlsx")
 @admits(*EVERY_ROLE, limited=True)
-async def export_excel(request: Request[Any, Any]) -> HTTPResponse:
+async def export_excel(request: Request[Any, Any]) -> Answer:
     """Accounts, periods, destinations and hours, each on a sheet of its own."""
-    view, found, said = *await _read(request), language()
+    view, found = await _read(request)
     facts = await _facts(request, view, found)
 
-    def make() -> bytes:
-        set_language(said)
-        return workbook(list(_sheets(view, found).values()), facts, view.asked.zone)
+    def write(job: Job) -> None:
+        sheets = list(_sheets(view, found).values())
+        write_workbook(job.path, sheets, facts, view.asked.zone)
 
-    data = await asyncio.to_thread(make)
-    return raw(data, 200, attachment(_name(view, "xlsx")), EXCEL)
+    return await deliver(request, _name(view, found, "xlsx"), in_thread(write))
 
 
 @blueprint.get("/statistics/accounts.csv", name="accounts")
@@ -57,7 +58,7 @@ async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
     writer = CsvTable(sheet.columns, view.asked.zone)
     rows = [*sheet.rows, *([sheet.total] if sheet.total else [])]
     text = writer.head() + writer.rows(rows)
-    return raw(text.encode(), 200, attachment(_name(view, "csv")), "text/csv; charset=utf-8")
+    return raw(text.encode(), 200, attachment(_name(view, found, "csv")), "text/csv; charset=utf-8")
 
 
 async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:
@@ -68,9 +69,11 @@ async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:
         return view, await find(connection, view, top=EVERY_ACCOUNT)
 
 
-def _name(view: views.View, ending: str) -> str:
-    period = view.asked.period
-    return f"{gettext('statistics')}_{period.first}_{period.last}.{ending}"
+def _name(view: views.View, found: Found, ending: str) -> str:
+    """The period, and the position of the log that the figures are of."""
+    period, position = view.asked.period, gettext("position")
+    first, last = period.first, period.last
+    return f"{gettext('statistics')}_{first}_{last}_{position}_{found.position}.{ending}"
 
 
 async def _facts(
@@ -133,7 +136,7 @@ def _columns(classes: Sequence[tuple[str, str]], currencies: Sequence[str]) -> l
     columns = [
         Column(gettext("Calls"), "count", 12),
         Column(gettext("Answered calls"), "count", 12),
-        Column(gettext("Talk time"), "duration", 14),
+        Column(gettext("Talk time"), "talk", 14),
         Column(gettext("Billed time"), "duration", 14),
     ]
     columns += [Column(_amount(currency), "exact", 18) for currency in currencies]
@@ -150,7 +153,7 @@ def _amount(currency: str) -> str:
 
 def _row(split: Split, classes: Sequence[str], currencies: Sequence[str]) -> Row:
     total = split.total
-    row: Row = [total.calls, total.answered, total.talk_ms // 1000, total.billed_seconds]
+    row: Row = [total.calls, total.answered, total.talk_ms, total.billed_seconds]
     row += [total.amounts.get(currency, 0) for currency in currencies]
     for code in classes:
         figures = split.classes.get(code, Figures())

@@ -12,8 +12,8 @@ import pytest
 from openpyxl.reader.excel import load_workbook
 
 from billing.projections.reading.calls import CallRow
-from billing.web import export_table, export_xlsx
-from billing.web.export import CsvWriter, WorkbookWriter
+from billing.web import export_table
+from billing.web.export import CallWriter, CsvWriter
 from billing.web.export_table import unformula
 from billing.web.i18n import set_language
 from tests.web.serving import ZONE, SignIn
@@ -83,7 +83,8 @@ def test_excel_holds_exactly_the_filter_and_its_totals(
     said = {row[0].value: row[1].value for row in about.iter_rows() if row[0].value}
     assert said["Company"] == "Clínica Santa Águeda"
     assert said["Time zone"] == ZONE
-    assert said["Calls"] == 90
+    assert said["Rows"] == 90
+    assert int(said["Log position"]) > 180
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "select sum(amount_micros) from call_list"
@@ -96,7 +97,7 @@ def test_excel_holds_exactly_the_filter_and_its_totals(
 def test_a_large_export_is_waited_for(
     site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.web.exporting.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("billing.web.export_delivery.PATIENCE_SECONDS", 0.0)
     client = sign_in(site)
     started = client.get("/calls/export.xlsx")
     assert started.status_code == 302
@@ -115,7 +116,7 @@ def test_an_export_belongs_to_who_asked_for_it(
 ) -> None:
     from tests.web.serving import add_administrator  # noqa: PLC0415
 
-    monkeypatch.setattr("billing.web.exporting.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("billing.web.export_delivery.PATIENCE_SECONDS", 0.0)
     add_administrator(database_url, "otra")
     place = sign_in(site).get("/calls/export.xlsx").headers["location"]
     assert sign_in(site, "otra").get(place).status_code == 404
@@ -124,7 +125,7 @@ def test_an_export_belongs_to_who_asked_for_it(
 def test_one_spreadsheet_at_a_time_and_all_in_a_list(
     site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.web.exporting.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("billing.web.export_delivery.PATIENCE_SECONDS", 0.0)
     client = sign_in(site)
     assert "There are no exports yet" in client.get("/exports").text
     first = client.get("/calls/export.xlsx").headers["location"]
@@ -151,27 +152,31 @@ def test_csv_escapes_every_text() -> None:
     line = next(csv.reader([CsvWriter(ZoneInfo(ZONE)).rows([ROW])]))
     assert line[0] == "2026-07-02 00:30:00"
     assert [cell for cell in line if cell.startswith(export_table.FORMULA_STARTS)] == []
-    assert line[15] == "0.1234"
+    assert line[16:19] == ["90.5", "91", "0.1234"]
 
 
-def test_excel_keeps_formulas_as_text_and_goes_on_on_further_sheets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export_xlsx, "MOST_ROWS", 3)
+def test_excel_keeps_formulas_as_text_and_goes_on_on_further_sheets(tmp_path: Path) -> None:
     path = tmp_path / "calls.xlsx"
-    writer = WorkbookWriter(path, ZoneInfo(ZONE), "en")
+    writer = CallWriter(path, ZoneInfo(ZONE), "en", most_rows=3)
     suspended = msgspec.structs.replace(ROW, status="suspended", amount_micros=0)
     writer.add([ROW] * 4)
     writer.add([ROW, suspended, ROW])
-    writer.finish("en", [("From", "1 Jul 2026")])
+    writer.finish([("From", "1 Jul 2026")])
     book = load_workbook(path)  # type: ignore[no-untyped-call]
-    assert book.sheetnames == ["Calls", "Calls 2", "Calls 3", "Filter"]
+    assert book.sheetnames == ["Calls", "Calls 2", "Calls 3", "About"]
     assert [book[name].max_row for name in book.sheetnames[:3]] == [4, 4, 3]
     cells = list(book["Calls"][2])
     assert cells[0].value == datetime(2026, 7, 2, 0, 30)  # noqa: DTZ001 -- a cell knows no zone
     assert {cell.data_type for cell in cells} <= {"s", "n", "d"}, "no cell is a formula"
     assert cells[1].value == ROW.company
-    assert cells[13].value == timedelta(seconds=90)
-    said = {row[0].value: row[1].value for row in book["Filter"].iter_rows() if row[0].value}
-    assert said["Calls"] == 7
+    assert cells[16].value == timedelta(seconds=90, milliseconds=500)
+    sums = list(book["Calls 3"][3])
+    assert [cell.value for cell in sums[16:20]] == [
+        timedelta(seconds=6 * 90.5),
+        timedelta(seconds=6 * 91),
+        pytest.approx(6 * 0.1234),
+        "EUR",
+    ]
+    said = {row[0].value: row[1].value for row in book["About"].iter_rows() if row[0].value}
+    assert said["Rows"] == 7
     assert said["Amount in EUR"] == pytest.approx(6 * 0.1234)

@@ -61,4 +61,8 @@ def test_companies_and_devices_are_exported_as_filtered(site: str, sign_in: Sign
     assert [row["Company"] for row in csv.DictReader(io.StringIO(text))] == ["Gestoría Peñalver"]
     answer = client.get("/devices/export.xlsx?company=hoteles")
     book = load_workbook(io.BytesIO(answer.content))  # type: ignore[no-untyped-call]
-    assert [cell.value for cell in book.worksheets[0]["A"]] == ["Device", "Centralita Hoteles"]
+    assert [cell.value for cell in book.worksheets[0]["A"]] == [
+        "Device",
+        "Centralita Hoteles",
+        "Total",
+    ]

@@ -1,6 +1,6 @@
 """What the call list shows: pages and exports of one filter, and how many calls came in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 from typing import Any
 
@@ -87,7 +87,7 @@ async def list_calls(
 
 async def export_calls(
     connection: AsyncConnection[Any], wanted: CallFilter
-) -> AsyncIterator[list[CallRow]]:
+) -> AsyncGenerator[list[CallRow], None]:
     """Every call of the filter, newest first, a chunk at a time from a cursor in the server."""
     where, values = where_calls(wanted)
     async with (

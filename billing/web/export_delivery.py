@@ -1,0 +1,33 @@
+"""Hands over a spreadsheet: at once if that takes a moment, else by a page with its progress."""
+
+import asyncio
+from typing import Any
+
+from sanic import Request
+from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
+
+from billing.web.export_jobs import Job, Make
+from billing.web.export_table import EXCEL, attachment
+from billing.web.pages import page
+from billing.web.reach import owner_of
+from billing.web.site import site_of
+
+PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
+
+
+async def deliver(
+    request: Request[Any, Any], file_name: str, make: Make, expected: int = 0
+) -> BaseHTTPResponse | ResponseStream:
+    """Make a spreadsheet in the background, one at a time for each administrator."""
+    site, owner = site_of(request), owner_of(request)
+    running = site.exports.running(owner)
+    if running:
+        return page(request, "export.html", 409, page="exports", job=running, busy=True)
+    job = Job(owner, site.exports.new_path(), file_name, expected)
+    await asyncio.wait([site.exports.begin(job, make)], timeout=PATIENCE_SECONDS)
+    return await send_job(job) if job.state == "done" else redirect(f"/exports/{job.id}")
+
+
+async def send_job(job: Job) -> ResponseStream:
+    """The file of a job."""
+    return await file_stream(job.path, mime_type=EXCEL, headers=attachment(job.file_name))

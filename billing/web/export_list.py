@@ -68,3 +68,8 @@ async def _stream(request: Request[Any, Any], exported: Exported) -> None:
     async for rows in exported.pages:
         await response.send(writer.rows(rows))
     await response.eof()
+
+
+async def at_once(rows: Sequence[Row]) -> AsyncGenerator[list[Row], None]:
+    """The rows of a list that is read whole."""
+    yield list(rows)

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.paging import Page, Place, make_page
 from billing.projections.reading.reach import Reach
 
 LOG_LINES = 25
@@ -95,7 +96,8 @@ from cascade_rules r left join devices d on d.device_id = r.upper
 where r.lower = %(device_id)s and {within}"""
 SUBMISSIONS = """
 select id, at, account, address, status, bytes, accepted, duplicate, conflict, suspended, detail
-from submissions where device_id = %s order by id desc limit %s"""
+from submissions where device_id = %(device)s and id < %(before)s order by id desc limit %(most)s"""
+NEWEST = 2**63 - 1
 
 
 async def find_device(connection: AsyncConnection[Any], device_id: str, zone: str) -> Device | None:
@@ -114,9 +116,18 @@ async def accounts_of(connection: AsyncConnection[Any], device_id: str) -> list[
 
 async def submissions_of(connection: AsyncConnection[Any], device_id: str) -> list[Submission]:
     """What came in of late, newest first."""
+    return (await submissions_before(connection, device_id, None, LOG_LINES)).rows
+
+
+async def submissions_before(
+    connection: AsyncConnection[Any], device_id: str, place: Place | None, size: int
+) -> Page[Submission]:
+    """One page of what came in, newest first."""
+    before = place.key[0] if place else NEWEST
+    values = {"device": device_id, "before": before, "most": size + 1}
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
-        await cursor.execute(SUBMISSIONS, (device_id, LOG_LINES))
-        return await cursor.fetchall()
+        await cursor.execute(SUBMISSIONS, values)
+        return make_page(await cursor.fetchall(), size, place, lambda row: (row.id,))
 
 
 async def cascade_of(

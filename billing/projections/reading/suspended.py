@@ -74,10 +74,12 @@ async def waiting_by_reason(connection: AsyncConnection[Any], reach: Reach) -> l
         return await cursor.fetchall()
 
 
-async def waiting_by_device(connection: AsyncConnection[Any], reach: Reach) -> list[Waiting]:
-    """Each device that has some, with the reason, the most first."""
+async def waiting_by_device(
+    connection: AsyncConnection[Any], reach: Reach, most: int | None = MOST_DEVICES
+) -> list[Waiting]:
+    """Each device that has some, with the reason, the most first; None: all of them."""
     statement = BY_DEVICE.format(within=reach.condition("c.company_id"))
-    values = {"most": MOST_DEVICES, "companies": reach.within("")}
+    values = {"most": most, "companies": reach.within("")}
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(statement, values)
         return await cursor.fetchall()

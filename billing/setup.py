@@ -36,6 +36,12 @@ def add_commands(commands: Any) -> None:
     admin.add_argument("name", help="what they type to sign in")
     admin.add_argument("--role", default="administrator", help="or operator, or auditor")
     admin.add_argument("--language", default="es", choices=("es", "en"))
+    admin.add_argument(
+        "--company",
+        action="append",
+        default=[],
+        help="limited to this company, by id or name; again for each other one",
+    )
     group = _command(commands, "group", "add", run_group, "Add a rate group, with its prices.")
     group.add_argument("name")
     group.add_argument("--currency", default="EUR")
@@ -67,14 +73,15 @@ def _command(commands: Any, noun: str, verb: str, run: Any, text: str) -> argpar
 
 def run_admin(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
+    store = Store(config.database_url)
     command = administrators.AddAdministrator(
         administrator_id=new_id(),
         sign_in_name=arguments.name,
         role=arguments.role,
         language=arguments.language,
+        companies=tuple(find(store, "company", CompanyOpened, each) for each in arguments.company),
     )
     with Database(config.database_url).connect() as connection:
-        store = Store(config.database_url)
         made = administrators.add_administrator(store, connection, command, said_here())
         store.close()
     print(

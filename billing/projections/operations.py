@@ -15,6 +15,7 @@ NAME = "operations"
 TABLES = ("operations",)
 
 ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+NAMED = {"companies"}  # lists that are told as they are
 HIDDEN = {"digest", "sha256"}  # of secrets and files: they tell a reader nothing
 # Events that speak of the same thing: the one before tells what was changed.
 FAMILIES = {
@@ -70,7 +71,9 @@ def fields_of(event: Event) -> dict[str, Any]:
         value = getattr(event, field.name)
         if field.name in HIDDEN or isinstance(value, msgspec.Struct):
             continue
-        if isinstance(value, tuple | list | dict):
+        if field.name in NAMED:
+            value = list(value)
+        elif isinstance(value, tuple | list | dict):
             value = len(value)
         elif isinstance(value, datetime | date):
             value = value.isoformat()

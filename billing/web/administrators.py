@@ -15,6 +15,7 @@ from billing.values import Refused, new_id
 from billing.web import words
 from billing.web.access import admits, form_value
 from billing.web.acting import carry_out, go_on
+from billing.web.administrator_limits import limit_choices, read_limit
 from billing.web.filters import read_listing
 from billing.web.forms import Form
 from billing.web.i18n import LANGUAGES, gettext
@@ -46,7 +47,7 @@ async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
 @admits(WHO)
 async def ask_administrator(request: Request[Any, Any]) -> HTTPResponse:
     """The form for an administrator."""
-    return _new_page(request, Form({"role": "operator", "language": "es"}))
+    return await _new_page(request, Form({"role": "operator", "language": "es"}))
 
 
 @blueprint.post("/administrators/new", name="add_administrator")
@@ -60,6 +61,7 @@ async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
         name=form.text("name", longest=100),
         role=form.choice("role", words.ROLES),
         language=form.choice("language", LANGUAGES),
+        companies=await read_limit(request, form),
     )
     if not form.errors:
         try:
@@ -68,7 +70,7 @@ async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
             form.refuse(refusal)
         else:
             return _password_page(request, command.sign_in_name, password)
-    return _new_page(request, form, 422)
+    return await _new_page(request, form, 422, command.companies)
 
 
 @blueprint.get("/administrators/<own_id:str>", name="show_administrator")
@@ -77,7 +79,7 @@ async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPRes
     """Who it is, with what can be changed, and the open sessions."""
     found = await _find(request, own_id)
     form = Form({"name": found.name, "role": found.role, "language": found.language})
-    return await _own_page(request, found, form)
+    return await _own_page(request, found, form, found.companies)
 
 
 @blueprint.post("/administrators/<own_id:str>", name="change_administrator")
@@ -90,6 +92,7 @@ async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
         name=form.text("name", longest=100),
         role=form.choice("role", words.ROLES),
         language=form.choice("language", LANGUAGES),
+        companies=await read_limit(request, form),
     )
     if not form.errors:
         try:
@@ -98,7 +101,7 @@ async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
             form.refuse(refusal)
         else:
             return go_on("/administrators", gettext("The administrator was changed."), shown=shown)
-    return await _own_page(request, found, form, 422)
+    return await _own_page(request, found, form, command.companies, 422)
 
 
 @blueprint.post("/administrators/<own_id:str>/enabled", name="enable_administrator")
@@ -178,9 +181,13 @@ def _choices() -> dict[str, Any]:
     return {"roles": words.choices(words.ROLES), "tongues": list(LANGUAGES.items())}
 
 
-def _new_page(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
-    template = "administrator_new.html"
-    return page(request, template, status, page="administrators", form=form, **_choices())
+async def _new_page(
+    request: Request[Any, Any], form: Form, status: int = 200, companies: tuple[str, ...] = ()
+) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        limit = await limit_choices(connection, form, companies)
+    template, choices = "administrator_new.html", _choices() | limit
+    return page(request, template, status, page="administrators", form=form, **choices)
 
 
 def _password_page(request: Request[Any, Any], name: str, password: str) -> HTTPResponse:
@@ -189,10 +196,15 @@ def _password_page(request: Request[Any, Any], name: str, password: str) -> HTTP
 
 
 async def _own_page(
-    request: Request[Any, Any], found: reading.AdministratorRow, form: Form, status: int = 200
+    request: Request[Any, Any],
+    found: reading.AdministratorRow,
+    form: Form,
+    companies: tuple[str, ...],
+    status: int = 200,
 ) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
         sessions = await reading.sessions_of(connection, found.administrator_id)
+        limit = await limit_choices(connection, form, companies)
     return page(
         request,
         "administrator.html",
@@ -201,5 +213,5 @@ async def _own_page(
         who=found,
         form=form,
         sessions=sessions,
-        **_choices(),
+        **_choices() | limit,
     )

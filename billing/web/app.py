@@ -16,6 +16,7 @@ from billing.web import (
     account_imports,
     account_page,
     accounts,
+    administrator_limits,
     administrators,
     assets,
     backups,
@@ -118,6 +119,7 @@ MODULES = (
     keeping,
     backups,
     logs,
+    administrator_limits,
     administrators,
 )
 blueprint = Blueprint("start")

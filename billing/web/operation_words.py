@@ -15,6 +15,7 @@ FIELDS = {
     "area_code": N_("area code"),
     "balance_micros": N_("balance"),
     "closing_micros": N_("closing balance"),
+    "companies": N_("companies"),
     "company_id": N_("company"),
     "country": N_("country"),
     "credit_limit_micros": N_("credit limit"),
@@ -76,6 +77,8 @@ def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
 
 
 def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
+    if field == "companies":
+        return ", ".join(value or [gettext("all companies")])
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, int):

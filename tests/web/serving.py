@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,8 +95,9 @@ def add_administrator(
     role: str = "administrator",
     *,
     must_change: bool = False,
+    companies: Sequence[str] = (),
 ) -> None:
-    """Somebody who may sign in with PASSWORD."""
+    """Somebody who may sign in with PASSWORD, perhaps limited to companies."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "insert into administrator_credentials values (%s, %s, %s, %s)",
@@ -106,6 +107,9 @@ def add_administrator(
             "insert into administrators values (%s, %s, %s, %s, 'es', true) on conflict do nothing",
             (name, name, name.title() + " Ruiz", role),
         )
+        if companies:
+            limit = "update administrators set companies = %s where administrator_id = %s"
+            connection.execute(limit, (list(companies), name))
 
 
 def install(

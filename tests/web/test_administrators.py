@@ -25,6 +25,7 @@ def post(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 def add(client: httpx.Client) -> tuple[str, str]:
     """Add Nuria; her address and her password."""
     form = {"sign_in_name": "Nuria", "name": "Nuria Gil", "role": "operator", "language": "es"}
+    form["reach"] = "all"
     answer = post(client, "/administrators/new", **form)
     assert answer.status_code == 200, answer.text
     found = re.search(r'id="password">([^<]+)<', answer.text)
@@ -74,7 +75,7 @@ def test_a_disabled_administrator_may_not_sign_in_and_a_new_password_replaces_th
 
 def test_the_last_administrator_can_be_neither_demoted_nor_disabled(client: httpx.Client) -> None:
     own, _ = add(client)
-    form = {"name": "Nuria Gil", "language": "es"}
+    form = {"name": "Nuria Gil", "language": "es", "reach": "all"}
     assert post(client, own, role="administrator", **form).status_code == 303
     answer = post(client, own, role="auditor", **form)
     assert answer.status_code == 422

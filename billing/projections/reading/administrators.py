@@ -19,6 +19,7 @@ class AdministratorRow(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     language: str
     enabled: bool
+    companies: tuple[str, ...]  # that it is limited to; none: not limited
     sessions: int
     seen_at: datetime | None
 
@@ -32,12 +33,12 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LIST = """
-select a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled,
+select a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled, a.companies,
  count(s.token_hash) as sessions, max(s.seen_at) as seen_at
 from administrators a
  left join sessions s on s.administrator_id = a.administrator_id and s.expires_at > now()
 where {where}
-group by a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled
+group by a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled, a.companies
 order by a.sign_in_name {order} limit %(most)s"""
 SESSIONS = """
 select left(encode(token_hash, 'hex'), 32) as session_id, created_at, seen_at, address, browser

@@ -8,7 +8,9 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.accounts import account_names
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import EVERYTHING
 from billing.values import Period
 
 KEY_TYPE = tuple[int]
@@ -81,7 +83,19 @@ async def list_operations(
     async with connection.cursor(row_factory=class_row(OperationRow)) as cursor:
         await cursor.execute(f"{LIST} {where} order by o.position {order} limit {size + 1}", values)
         found = await cursor.fetchall()
+    await _name_companies(connection, found)
     return make_page(found, size, place, lambda row: (row.position,))
+
+
+async def _name_companies(connection: AsyncConnection[Any], rows: list[OperationRow]) -> None:
+    """Let limits tell the names of their companies instead of the ids."""
+    told = [said for row in rows for said in (row.fields, row.before) if said]
+    streams = {f"company:{each}" for said in told for each in said.get("companies", ())}
+    names = await account_names(connection, EVERYTHING, sorted(streams)) if streams else {}
+    for said in told:
+        if "companies" in said:
+            ids = said["companies"]
+            said["companies"] = [names.get(f"company:{each}", each) for each in ids]
 
 
 async def operation_choices(

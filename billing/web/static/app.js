@@ -52,6 +52,16 @@
     }
   });
 
+  // A list of fields has always an empty one at its end.
+  document.addEventListener("input", (event) => {
+    const list = event.target.closest("[data-grows]");
+    if (!list || list.lastElementChild !== event.target || !event.target.value) return;
+    const next = event.target.cloneNode();
+    next.value = "";
+    list.append(next);
+    htmx.process(next);
+  });
+
   // Leave empty filters out of the address.
   document.addEventListener("formdata", (event) => {
     // A view is of the filter in hand.

@@ -1,0 +1,73 @@
+"""Who may sign in, and what each reaches."""
+
+from typing import Any
+
+from billing.aggregates import administrator
+from billing.aggregates.administrator import (
+    MOST_COMPANIES,
+    AdministratorAdded,
+    AdministratorChanged,
+    AdministratorLimited,
+    add_administrator,
+    change_administrator,
+    disable_administrator,
+    limit_administrator,
+)
+from tests.given import given
+
+ADDED = AdministratorAdded(sign_in_name="ana", name="Ana", role="administrator", language="es")
+LIMITED = AdministratorLimited(companies=("clinica", "hoteles"))
+ANA: dict[str, Any] = {"sign_in_name": "ana", "name": "Ana", "language": "es"}
+
+
+def test_somebody_is_added_with_a_limit_at_once() -> None:
+    given(administrator).when(
+        add_administrator, **ANA, role="operator", companies=("hoteles", "clinica", "hoteles")
+    ).then(
+        AdministratorAdded(**ANA, role="operator"),
+        LIMITED,  # in order, and each once
+    )
+
+
+def test_without_companies_nobody_is_limited() -> None:
+    given(administrator).when(add_administrator, **ANA, role="administrator").then(ADDED)
+
+
+def test_a_limit_is_set_changed_and_lifted() -> None:
+    given(administrator, ADDED).when(
+        limit_administrator, companies=["hoteles", "clinica"], last=False
+    ).then(LIMITED)
+    given(administrator, ADDED, LIMITED).when(
+        limit_administrator, companies=["clinica"], last=False
+    ).then(AdministratorLimited(companies=("clinica",)))
+    given(administrator, ADDED, LIMITED).when(limit_administrator, companies=(), last=True).then(
+        AdministratorLimited(companies=())
+    )
+
+
+def test_the_same_limit_again_is_nothing_new() -> None:
+    given(administrator, ADDED, LIMITED).when(
+        limit_administrator, companies=("hoteles", "clinica"), last=True
+    ).then()
+
+
+def test_a_limit_has_an_end() -> None:
+    many = [str(number) for number in range(MOST_COMPANIES + 1)]
+    given(administrator, ADDED).when(limit_administrator, companies=many, last=False).then_refused(
+        "A limit names at most 200 companies"
+    )
+
+
+def test_the_last_who_governs_is_not_limited() -> None:
+    given(administrator, ADDED).when(
+        limit_administrator, companies=("clinica",), last=True
+    ).then_refused("The last administrator can't be limited")
+
+
+def test_who_is_limited_governs_nobody_so_is_not_the_last() -> None:
+    given(administrator, ADDED, LIMITED).when(disable_administrator, last=True).then(
+        administrator.AdministratorDisabled()
+    )
+    given(administrator, ADDED, LIMITED).when(
+        change_administrator, name="Ana", role="auditor", language="es", last=True
+    ).then(AdministratorChanged(name="Ana", role="auditor", language="es"))

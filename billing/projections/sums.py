@@ -1,21 +1,21 @@
-"""Sums by key, as a batch gathers them before they are written."""
+"""Sums of calls by key, as a batch gathers them before they are written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 Key = tuple[Any, ...]
+# Calls, talk milliseconds, billed seconds, micro-units, and how many of the calls were answered.
 Sums = dict[Key, list[int]]
 
 
-def add(sums: Sums, key: Key, figures: list[int]) -> None:
-    """Add figures to those of a key."""
+def add(sums: Sums, key: Key, figures: Sequence[int], answered: int = 0) -> None:
+    """Add the first four figures to those of a key; this is asked several times for each call."""
     found = sums.get(key)
     if found is None:
-        sums[key] = figures.copy()
+        sums[key] = [*figures[:4], answered]
     else:
-        for place, figure in enumerate(figures):
-            found[place] += figure
-
-
-def with_answered(figures: list[int], result: str) -> list[int]:
-    """Figures of calls of one result, the first their number, and how many were answered."""
-    return [*figures, figures[0] if result == "answered" else 0]
+        found[0] += figures[0]
+        found[1] += figures[1]
+        found[2] += figures[2]
+        found[3] += figures[3]
+        found[4] += answered

@@ -11,12 +11,13 @@ from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.aggregates.posting import posted_ratings
 from billing.binary_arrays import Int8Array, TextArray, register
 from billing.projections.days import local_hour
-from billing.projections.sums import Key, Sums, add, with_answered
+from billing.projections.sums import Key, Sums, add
 from billing.projections.usage_months import late_months, settle_before, settled_through
 from billing.store import Recorded
 
 NAME = "usage"
 ALL = "*"  # the account under which every call is added up
+SOMEBODY = "+"  # some user account, whichever
 
 KEYS = {
     "daily_usage": (
@@ -63,6 +64,7 @@ ADD = {table: _statement(table) for table in KEYS}
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     """Add up the calls of a batch, by local days of `zone`."""
+    daily: Sums = {}
     calls: Sums = {}
     areas: Sums = {}
     for recorded in batch:
@@ -70,58 +72,46 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
             # Nothing but an event of a call posts anything.
             event = cast("CallEvent", recorded.event)
             cdr = event.cdr
-            whose = (
-                rating.company_id,
-                rating.user_account,
-                rating.gateway_account,
-                event.device_id,
-            )
             when = local_hour(event.filed_at, zone)
-            result, currency = cdr.result, rating.currency
-            talk_ms, billed_seconds = sign * cdr.billed_ms, sign * rating.billed_seconds
-            amount = sign * rating.amount_micros
-            key: Key = (when, whose, rating.call_class, result, currency)
-            if total := calls.get(key):
-                total[0] += sign
-                total[1] += talk_ms
-                total[2] += billed_seconds
-                total[3] += amount
-            else:
-                calls[key] = [sign, talk_ms, billed_seconds, amount]
-            key = (when[0], whose, rating.area, result, currency)
-            if total := areas.get(key):
-                total[0] += sign
-                total[1] += talk_ms
-                total[2] += billed_seconds
-                total[3] += amount
-            else:
-                areas[key] = [sign, talk_ms, billed_seconds, amount]
-    if calls:
+            day, company, user = when[0], rating.company_id, rating.user_account
+            call_class, result, currency = rating.call_class, cdr.result, rating.currency
+            figures = (
+                sign,
+                sign * cdr.billed_ms,
+                sign * rating.billed_seconds,
+                sign * rating.amount_micros,
+            )
+            add(daily, (day, company, user, call_class, result, currency), figures)
+            # Beside their days, users are added up together: each for itself were as many as calls.
+            whose = (company, user and SOMEBODY, rating.gateway_account, event.device_id)
+            add(calls, (when, whose, call_class, result, currency), figures)
+            add(areas, (day, whose, rating.area, result, currency), figures)
+    if daily:
         register(cursor)
         through = settled_through(cursor)
-        for table, sums in _tables(calls, areas, through).items():
+        for table, sums in _tables(daily, calls, areas, through).items():
             if sums:
                 cursor.execute(ADD[table], _columns(table, sums))
-        settle_before(cursor, max(day for (day, _), *_ in calls), through)
+        settle_before(cursor, max(day for day, *_ in daily), through)
 
 
-def _tables(calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:
+def _tables(daily: Sums, calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:
     """What each table gains. Thousands of calls have few keys: this goes through those alone."""
-    tables: dict[str, Sums] = {table: {} for table in OF_DAYS}
-    daily, days, hours, by_area = tables.values()
+    days: Sums = {}
+    hours: Sums = {}
+    by_area: Sums = {}
     for ((day, hour), whose, call_class, result, currency), figures in calls.items():
-        company, user, *_ = whose
-        add(daily, (day, company, user, call_class, result, currency), figures)
-        answered = with_answered(figures, result)
+        answered = figures[0] if result == "answered" else 0
         for kind, account in accounts_of(*whose):
             add(days, (kind, day, account, call_class, result, currency), figures)
             if kind != "device":
-                add(hours, (account, day, hour, call_class, currency), answered)
+                add(hours, (account, day, hour, call_class, currency), figures, answered)
     for (day, whose, area, result, currency), figures in areas.items():
-        answered = with_answered(figures, result)
+        answered = figures[0] if result == "answered" else 0
         for kind, account in accounts_of(*whose):
             if kind != "device":
-                add(by_area, (account, day, area, currency), answered)
+                add(by_area, (account, day, area, currency), figures, answered)
+    tables = dict(zip(OF_DAYS, (daily, days, hours, by_area), strict=True))
     return tables | late_months(tables, through)
 
 
@@ -136,7 +126,7 @@ def _columns(table: str, sums: Sums) -> list[Any]:
             columns.append(Int8Array.of_numbers(values))
         else:
             columns.append(TextArray.of([value.encode() for value in values]))
-    figures = zip(*sums.values(), strict=True)
+    figures = list(zip(*sums.values(), strict=True))[: len(_sums_of(table))]
     return [*columns, *(Int8Array.of_numbers(column) for column in figures)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.projections.sums import Sums, add, with_answered
+from billing.projections.sums import Sums, add
 
 SETTLED = "select max(through) from usage_settled"
 REMEMBER_SETTLED = "insert into usage_settled values (%s)"
@@ -66,18 +66,18 @@ def late_months(tables: dict[str, Sums], through: date) -> dict[str, Sums]:
     for (day, company, user, call_class, result, currency), sums in tables["daily_usage"].items():
         if user and day < through:
             key = (day.replace(day=1), company, user, call_class, currency)
-            add(users, key, with_answered(sums, result))
+            add(users, key, sums, sums[0] if result == "answered" else 0)
     for (kind, day, account, call_class, result, currency), sums in tables["usage_days"].items():
         if kind in RANKED and day < through:
             key = (kind, day.replace(day=1), account, call_class, currency)
-            add(accounts, key, with_answered(sums, result))
+            add(accounts, key, sums, sums[0] if result == "answered" else 0)
     for (account, day, hour, call_class, currency), sums in tables["usage_hours"].items():
         if day < through:
             place = (account, day.replace(day=1), day.isoweekday(), hour)
-            add(hours, (*place, call_class, currency), sums)
+            add(hours, (*place, call_class, currency), sums, sums[4])
     for (account, day, area, currency), sums in tables["usage_areas"].items():
         if day < through:
-            add(areas, (account, day.replace(day=1), area, currency), sums)
+            add(areas, (account, day.replace(day=1), area, currency), sums, sums[4])
     return {
         "usage_months": users,
         "usage_account_months": accounts,

@@ -213,6 +213,7 @@ FLAGS = {
     "ambiguous_time": N_("Local time that occurs twice"),
     "encoding": N_("Not in UTF-8"),
     "repaired": N_("Repaired when read"),
+    "cut": N_("Too long: only its beginning is kept"),
 }
 
 EXPORT_STATES = {

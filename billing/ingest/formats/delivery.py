@@ -35,6 +35,8 @@ class Delivery:
     def decode(self, content: bytes) -> Line:
         """UTF-8, else the profile's encoding, flagged."""
         try:
+            if b"\0" in content:  # no text: as JSON each would take six bytes
+                return Line(content.decode(), base64.b64encode(content).decode(), "base64")
             text = content.decode()
         except UnicodeDecodeError:
             raw = base64.b64encode(content).decode()

@@ -69,8 +69,7 @@ def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
         except NOT_NATIVE:
             if not line.strip(BLANK):
                 continue
-            text = line.removesuffix("\r")
-            record = objects.read_line(Line(text, text), delivery)
+            record = objects.read_line(delivery.decode(line.removesuffix("\r").encode()), delivery)
         records.append(record)
     return records
 

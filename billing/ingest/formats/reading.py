@@ -7,6 +7,8 @@ from functools import partial
 from typing import BinaryIO
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from billing.ingest.formats import (
     ami,
     freeswitch_xml,
@@ -29,9 +31,13 @@ from billing.ingest.formats.unpack import (
     unpack,
     whole,
 )
-from billing.rating.cdr import CallRecord
+from billing.rating.cdr import CallRecord, Cdr
 
 BLOCK_BYTES = 1024 * 1024  # of a file, read at once
+LONGEST_RECORD = (
+    1024 * 1024
+)  # characters; the longest that a phone system was seen to send is 22 KB
+KEPT_OF_LONGER = 64 * 1024  # divisible by 4: base64 stays readable
 
 
 def read_body(
@@ -44,7 +50,18 @@ def read_body(
 ) -> list[CallRecord]:
     """The records of a request's body, in its order. Raises Unacceptable and nothing else."""
     body = unpack(body, content_encoding)
-    return list(_read_whole(body, Delivery(profile, received_at)))
+    records = list(_read_whole(body, Delivery(profile, received_at)))
+    if len(records) == 1 and len(records[0].raw) > LONGEST_RECORD:
+        raise Unacceptable(413, "A record may hold 1 MiB.")
+    return [_bounded(record) for record in records]
+
+
+def _bounded(record: CallRecord) -> CallRecord:
+    """The record, or of one that is absurdly long its beginning, so that those beside it go in."""
+    if len(record.raw) <= LONGEST_RECORD:
+        return record
+    cdr = Cdr(key=record.cdr.key, problem="unreadable", flags=(*record.cdr.flags, "cut"))
+    return msgspec.structs.replace(record, cdr=cdr, raw=record.raw[:KEPT_OF_LONGER])
 
 
 def read_file(
@@ -66,10 +83,11 @@ def read_file(
     head = first[:HEAD_BYTES].removeprefix(BYTE_ORDER_MARK)
     reader = _line_reader(kind_of(head), head, delivery)
     if reader is None:
-        yield from _read_whole(whole(chunks).removeprefix(BYTE_ORDER_MARK), delivery)
+        body = whole(chunks).removeprefix(BYTE_ORDER_MARK)
+        yield from map(_bounded, _read_whole(body, delivery))
         return
     for block in _whole_lines(chunks):
-        yield from reader(block)
+        yield from map(_bounded, reader(block))
 
 
 def _line_reader(

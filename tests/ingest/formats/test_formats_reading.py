@@ -49,6 +49,23 @@ def test_gzip_is_known_by_header_or_magic() -> None:
     assert record.raw == (LINE % 1).decode().rstrip()
 
 
+def test_an_absurdly_long_record_is_refused_or_cut_and_those_beside_it_go_in() -> None:
+    assert refusal(b"\0" * (2 << 20)) == 413
+    assert refusal(b'{"id":"' + b"x" * (1 << 20) + b'"}') == 413
+    long = LINE.replace(b'"src":"1"', b'"src":"%s"' % (b"1" * (1 << 20)))
+    for records in (read(LINE % 1 + long % 2 + LINE % 3), list(stream(LINES + long % 2))):
+        (cut,) = [record for record in records if record.cdr.flags]
+        assert (cut.cdr.key, cut.cdr.problem, cut.cdr.flags) == ("2", "unreadable", ("cut",))
+        assert len(cut.raw) == 64 * 1024
+        assert records[0].cdr.problem == ""
+
+
+def test_a_line_of_no_text_takes_little_more_than_it_came_with() -> None:
+    records = read(LINE % 1 + b"\0" * 9_000 + b"\n" + LINE % 2)
+    assert [record.cdr.problem for record in records] == ["", "unreadable", ""]
+    assert all(len(msgspec.json.encode(record)) < 13_000 for record in records)
+
+
 def test_bodies_that_are_refused() -> None:
     assert refusal(b"") == 400
     assert refusal(b" \r\n") == 400

@@ -1,6 +1,6 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -14,8 +14,9 @@ from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from billing.aggregates.event import Envelope
-from billing.aggregates.events import TOPIC_OF, decode_event
+from billing import log_queries as queries
+from billing.aggregates.event import Envelope, Event
+from billing.aggregates.events import TOPIC_OF, decode_event, topics_of
 from billing.binary_arrays import TextArray, register
 from billing.records import Conflict, Encoded, Past, Pending, Recorded, Row
 from billing.sealing import (
@@ -111,6 +112,9 @@ class EventRecorder(PostgresApplicationRecorder):
     select month, to_regclass('billing_events_' || replace(month, '-', '_')) is null,
      exists (select from archived_months as archived where archived.month = given.month)
     from unnest(%s::text[]) as given (month)"""
+    BEGINS = """
+    select exists (select from billing_events where originator_id = %s and topic = any(%s)
+      and position(%s in substr(state, 1, 200)) > 0)"""
     ARCHIVED = "select key, version from archived_calls where key = any(%s)"
 
     def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:
@@ -242,31 +246,6 @@ class Store:
     # Opens the files of archived months; whoever may need them says where they are.
     past: Callable[[], Past] | None = None
 
-    BY_STREAM = """
-    select originator_id, originator_version, notification_id, topic, state from billing_events
-    where originator_id = any(%s) order by originator_id, originator_version"""
-    AFTER = """
-    select originator_id, originator_version, notification_id, topic, state from billing_events
-    where notification_id > %s order by notification_id limit %s"""
-    # The two ranges leave out every partition of calls.
-    AFTER_WITHOUT_CALLS = """
-    select originator_id, originator_version, notification_id, topic, state from billing_events
-    where notification_id > %s and (originator_id < 'call:' or originator_id >= 'call;')
-    order by notification_id limit %s"""
-    ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
-
-    AT = """
-    select originator_id, originator_version, notification_id, topic, state from billing_events
-    where notification_id = any(%s) order by notification_id"""
-    # A call names who pays in its state; the accounts' own events are on their stream.
-    CONCERNING = """
-    select originator_id, originator_version, notification_id, topic, state from billing_events
-    where notification_id > %s and notification_id <= %s and (originator_id = %s
-      or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
-    order by notification_id"""
-
-    KEY = "select key from installation_keys where name = %s"
-
     def __init__(self, database_url: str) -> None:
         self.url = database_url
         self._application = _Billing(database_url)
@@ -286,20 +265,46 @@ class Store:
 
     def load_many(self, streams: Sequence[str]) -> dict[str, list[Recorded]]:
         """The events of several streams in one query; a stream without events is left out."""
-        found = self._select(self.BY_STREAM, (list(streams),))
+        found = self._select(queries.BY_STREAM, (list(streams),))
         return {stream: list(events) for stream, events in groupby(found, attrgetter("stream"))}
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Up to `limit` events after `position` of the whole log, in order."""
-        return list(self._select(self.AFTER, (position, limit)))
+        return list(self._select(queries.AFTER, (position, limit)))
 
-    def after_without_calls(self, position: int, limit: int) -> list[Recorded]:
+    def version(self, stream: str) -> int:
+        """The version of a stream's last event; 0 if there is none."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            ((version,),) = cursor.execute(queries.VERSION, (stream,)).fetchall()
+        return int(version)
+
+    def begins(self, stream: str, kind: type[Event], text: str) -> bool:
+        """Whether the first words of an event hold a text; however long it is, no more is read."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            values = (stream, topics_of([kind]), _encoder.encode(text))
+            ((found,),) = cursor.execute(queries.BEGINS, values).fetchall()
+        return bool(found)
+
+    def follow(self, stream: str, but: Collection[type[Event]] = ()) -> Iterator[Recorded]:
+        """The events of one stream, a few in memory at a time, `but` some kinds left out."""
+        without, version = topics_of(but), 0
+        while found := list(self._select(queries.FOLLOW, (stream, version, without))):
+            version = found[-1].version
+            found.reverse()
+            while found:
+                yield found.pop()
+
+    def after_without_calls(
+        self, position: int, limit: int, but: Collection[type[Event]] = ()
+    ) -> list[Recorded]:
         """The same without the events of calls: what changes accounts, devices and rates."""
-        return list(self._select(self.AFTER_WITHOUT_CALLS, (position, limit)))
+        return list(self._select(queries.AFTER_WITHOUT_CALLS, (position, topics_of(but), limit)))
 
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """The events at some positions, in order; those of archived months from their files."""
-        found = list(self._select(self.AT, (list(positions),)))
+        found = list(self._select(queries.AT, (list(positions),)))
         missing = set(positions) - {recorded.position for recorded in found}
         if missing and self.past:
             found += [self.recorded(row) for row in self.past().at(missing)]
@@ -314,7 +319,7 @@ class Store:
         Give the same `past` for each stretch: the files are read on from where they are.
         """
         payer = b'"payer":%b' % _encoder.encode(account)
-        found = self._select(self.CONCERNING, (after, until, account, payer))
+        found = self._select(queries.CONCERNING, (after, until, account, payer))
         if past is None:
             return found
         known = {recorded.position: recorded for recorded in found}
@@ -327,7 +332,7 @@ class Store:
         """A key of this installation; it stands in no event."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            row = cursor.execute(self.KEY, (name,)).fetchone()
+            row = cursor.execute(queries.KEY, (name,)).fetchone()
             return bytes(row[0])
 
     def append(self, events: Sequence[Pending]) -> int:
@@ -351,7 +356,7 @@ class Store:
         keys = {archived_key(stream): stream for stream in streams}
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            found = cursor.execute(self.ARCHIVED, (list(keys),)).fetchall()
+            found = cursor.execute(queries.ARCHIVED, (list(keys),)).fetchall()
         return {keys[key]: (version, digest) for key, version, digest in found}
 
     def recorded(self, row: Row) -> Recorded:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from billing import log_queries as queries
 from billing.aggregates.account import AccountFrozen, AccountUnfrozen
 from billing.aggregates.event import Envelope
 from billing.store import Conflict, Pending, Store
@@ -50,6 +51,29 @@ def test_append_new_leaves_out_what_is_there_and_says_so(store: Store) -> None:
     known, fresh, repeated = store.append_new(encoded)
     assert (known, repeated) == (0, 0)
     assert fresh == store.load("call:2026-11:d:2")[0].position
+
+
+def test_a_stream_is_followed_a_few_events_at_a_time_without_some_kinds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = ["a" * 40, "b" * 5_000, "c"]
+    store.append([freeze("company:a", n, reason) for n, reason in enumerate(reasons, 1)])
+    store.append([Pending("company:a", 4, AccountUnfrozen(reason="paid"), SAID)])
+    assert [each.version for each in store.follow("company:a")] == [1, 2, 3, 4]
+    assert [each.version for each in store.follow("company:a", [AccountUnfrozen])] == [1, 2, 3]
+    assert store.version("company:a") == 4
+    assert store.version("company:b") == 0
+    assert store.begins("company:a", AccountFrozen, "c")
+    assert not store.begins("company:a", AccountFrozen, "paid")
+    small = str(queries.MOST_BYTES)
+    for name in ("FOLLOW", "AFTER"):
+        monkeypatch.setattr(queries, name, getattr(queries, name).replace(small, "400"))
+    assert [each.version for each in store.follow("company:a")] == [1, 2, 3, 4]
+    found, position = [], 0
+    while batch := store.after(position, 10):
+        position = batch[-1].position
+        found.append([each.version for each in batch])
+    assert found == [[1, 2], [3, 4]]  # as many as fit, and the one that goes beyond
 
 
 def test_each_month_of_calls_has_its_partition(store: Store, database_url: str) -> None:

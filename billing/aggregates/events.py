@@ -1,6 +1,6 @@
 """Every event ever published, by its topic. A published topic is never edited and never removed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -137,6 +137,11 @@ TOPIC_OF: dict[type[Event], str] = {event: topic for topic, event in TOPICS.item
 _decode: dict[str, Callable[[bytes], Event]] = {
     topic: msgspec.json.Decoder(event).decode for topic, event in TOPICS.items()
 }
+
+
+def topics_of(kinds: Collection[type[Event]]) -> list[str]:
+    """By what the log knows some kinds of events, those of older versions too."""
+    return [topic for topic, kind in TOPICS.items() if issubclass(kind, tuple(kinds))]
 
 
 def decode_event(topic: str, state: bytes) -> Event:

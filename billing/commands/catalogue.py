@@ -4,7 +4,7 @@ Kept in memory by whoever rates calls, and brought up to date before each batch 
 that reads only the events that are not calls.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,9 @@ CHUNK = 5_000
 class Catalogue:
     """The rating context as of a log position. Not thread-safe: one owner refreshes and reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, but: Collection[type[Event]] = ()) -> None:
+        """All of it, or without what some kinds of events say."""
+        self._but = but
         self.position = 0
         self.pin_key = b""
         self.context = RatingContext()
@@ -97,7 +99,7 @@ class Catalogue:
     def refresh(self, store: Store) -> None:
         """Take in what changed since the last time."""
         self.pin_key = self.pin_key or store.key("pins")
-        while events := store.after_without_calls(self.position, CHUNK):
+        while events := store.after_without_calls(self.position, CHUNK, self._but):
             for recorded in events:
                 handle = self._handlers.get(type(recorded.event))
                 if handle:

@@ -1,18 +1,20 @@
 """Commands on rate groups and the number plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from functools import partial
+from itertools import takewhile
 
 import msgspec
 from babel.numbers import list_currencies
 
 from billing.aggregates import number_plan, rate_group
 from billing.aggregates.event import Envelope, Event
+from billing.aggregates.rate_group import PRICES
 from billing.commands.catalogue import Catalogue
-from billing.commands.deciding import decide, decide_new, existing, fold, there
+from billing.commands.deciding import ATTEMPTS, decide_new, fold, there
 from billing.rating.plan import PlanEntry
-from billing.rating.rates import Rate, RateKey, Tier
-from billing.store import Store
+from billing.rating.rates import Rate, RateKey, Target, Tier, key_of
+from billing.store import Conflict, Pending, Store
 from billing.values import Refused
 
 
@@ -114,7 +116,8 @@ def copy_rate_group(store: Store, command: CopyRateGroup, envelope: Envelope) ->
 
 def load_rate_group(store: Store, group_id: str) -> rate_group.RateGroup:
     """A group with all its prices as the log has them. Refused if there is none."""
-    return existing(store, f"rate-group:{group_id}", rate_group.evolve)
+    stream = f"rate-group:{group_id}"
+    return there(fold(rate_group.evolve, store.follow(stream)), stream)
 
 
 def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope) -> int:
@@ -124,12 +127,13 @@ def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope
         command.group_id,
         lambda group: rate_group.rename_rate_group(group, name=command.name),
         envelope,
+        but=PRICES,
     )
 
 
 def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope) -> int:
     """Delete a group that no company was ever bound to."""
-    catalogue = Catalogue()
+    catalogue = Catalogue(but=PRICES)
     catalogue.refresh(store)
     in_use = any(
         bound == command.group_id
@@ -141,55 +145,83 @@ def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope
         command.group_id,
         lambda group: rate_group.delete_rate_group(group, in_use=in_use),
         envelope,
+        but=PRICES,
+    )
+
+
+def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
+    """Set prices of a group: one event for all of them."""
+    return _decide(
+        store,
+        command.group_id,
+        lambda group: rate_group.change_rates(group, command.rates),
+        envelope,
+        but=PRICES,
     )
 
 
 def end_rate(store: Store, command: EndRate, envelope: Envelope) -> int:
     """Let a price end."""
     return _decide(
-        store, command.group_id, lambda group: rate_group.end_rate(group, command.key), envelope
+        store,
+        command.group_id,
+        lambda group: rate_group.end_rate(group, command.key),
+        envelope,
+        wanted={key_of(command.key)[:3]},
     )
 
 
 def remove_rate(store: Store, command: RemoveRate, envelope: Envelope) -> int:
     """Take a version of a price out."""
     return _decide(
-        store, command.group_id, lambda group: rate_group.remove_rate(group, command.key), envelope
+        store,
+        command.group_id,
+        lambda group: rate_group.remove_rate(group, command.key),
+        envelope,
+        wanted={key_of(command.key)[:3]},
     )
 
 
 def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
-    """Set the prices of a spreadsheet, in one event."""
-    return _decide(
-        store,
-        command.group_id,
-        lambda group: rate_group.import_deck(
+    """Set the prices of a spreadsheet, in one event. Carried out again, it does nothing."""
+    stream = f"rate-group:{command.group_id}"
+
+    def decision(group: rate_group.RateGroup) -> list[Event]:
+        if store.begins(stream, rate_group.DeckImported, command.import_id):
+            return []
+        return rate_group.import_deck(
             group,
             import_id=command.import_id,
             file_name=command.file_name,
             rates=command.rates,
             ended=command.ended,
-        ),
-        envelope,
-    )
+        )
+
+    return _decide(store, command.group_id, decision, envelope, but=PRICES)
 
 
 def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
     """Take an import back."""
-    events = store.load(f"rate-group:{command.group_id}")
-    for place, recorded in enumerate(events):
-        imported = recorded.event
-        if (
-            isinstance(imported, rate_group.DeckImported)
-            and imported.import_id == command.import_id
-        ):
-            before = there(fold(rate_group.evolve, events[:place]), recorded.stream)
-            return _decide(
-                store,
-                command.group_id,
-                partial(rate_group.undo_import, imported=imported, before=before),
-                envelope,
-            )
+    version, imported = _find_import(store, command)
+    wanted = {key_of(price)[:3] for price in rate_group.changes_of(imported)[0]}
+    stream = f"rate-group:{command.group_id}"
+    earlier = takewhile(lambda each: each.version < version, store.follow(stream))
+    before = there(fold(_evolve(wanted), earlier), stream)
+    return _decide(
+        store,
+        command.group_id,
+        partial(rate_group.undo_import, imported=imported, before=before),
+        envelope,
+        wanted=wanted,
+    )
+
+
+def _find_import(store: Store, command: UndoImport) -> tuple[int, rate_group.DeckImported]:
+    but = [kind for kind in PRICES if kind is not rate_group.DeckImported]
+    for recorded in store.follow(f"rate-group:{command.group_id}", but):
+        event = recorded.event
+        if isinstance(event, rate_group.DeckImported) and event.import_id == command.import_id:
+            return recorded.version, event
     raise Refused("There is no such import.")
 
 
@@ -198,8 +230,31 @@ def _decide(
     group_id: str,
     decision: Callable[[rate_group.RateGroup], list[Event]],
     envelope: Envelope,
+    *,
+    but: Sequence[type[Event]] = (),
+    wanted: Container[Target] | None = None,
 ) -> int:
-    return decide(store, f"rate-group:{group_id}", rate_group.evolve, decision, envelope)
+    """Decide by the events that the decision needs, a few in memory at a time.
+
+    A group may hold 200,000 prices in many versions; `but` and `wanted` say what is not read.
+    """
+    stream = f"rate-group:{group_id}"
+    for _ in range(ATTEMPTS):
+        version = store.version(stream)
+        group = there(fold(_evolve(wanted), store.follow(stream, but)), stream)
+        events = enumerate(decision(group), version + 1)
+        pending = [Pending(stream, number, event, envelope) for number, event in events]
+        try:
+            return store.append(pending) if pending else 0
+        except Conflict:
+            continue
+    raise Refused("Somebody else changed this at the same moment. Please try again.")
+
+
+def _evolve(
+    wanted: Container[Target] | None,
+) -> Callable[[rate_group.RateGroup | None, Event], rate_group.RateGroup | None]:
+    return partial(rate_group.evolve, wanted=wanted)
 
 
 def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelope) -> int:
@@ -211,16 +266,6 @@ def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelo
         lambda state: number_plan.change_number_plan(
             state, entries=command.entries, removed=command.removed
         ),
-        envelope,
-    )
-
-
-def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
-    """Set prices of a group: one event for all of them."""
-    return _decide(
-        store,
-        command.group_id,
-        lambda group: rate_group.change_rates(group, command.rates),
         envelope,
     )
 

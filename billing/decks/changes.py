@@ -1,16 +1,17 @@
 """What a deck changes in a group: new, dearer, cheaper, gone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
+from itertools import groupby
 
 import msgspec
 from msgspec.structs import replace
 
-from billing.aggregates.rate_group import RateGroup
-from billing.rating.rates import BEGINNING, Rate, RateKey, Target, key_of
+from billing.rating.rates import Rate, RateKey, target_of
 
 SHOWN = 100  # of each kind
+Version = Rate | RateKey  # a key ends what was before
 KINDS = ("new", "dearer", "cheaper", "other", "gone")
 
 
@@ -39,47 +40,65 @@ class Changes(msgspec.Struct, kw_only=True):
 
 
 def find_changes(
-    group: RateGroup, rates: Iterable[Rate], ends_at: datetime | None, now: datetime
+    standing: Iterable[Version],
+    rates: list[Rate],
+    ends_at: datetime | None,
+    now: datetime,
+    watch: Callable[[list[Version], list[Version]], None] = lambda *_: None,
 ) -> Changes:
     """Compare a deck with the prices in force when each of its own begins.
 
-    With `ends_at` the deck is complete: prices of prefixes or areas that are not in it end then.
+    `standing` holds every version of the group by `target_of`, the latest first: it is read
+    once and not kept. With `ends_at` the deck is complete: prices of prefixes or areas that
+    are not in it end then. `watch` is told the versions of each target before and after.
     """
-    standing = _by_target(group)
     changes = Changes(counts=dict.fromkeys(KINDS, 0), shown={kind: [] for kind in KINDS})
-    named = set[Target]()
-    for rate in rates:
-        target = key_of(rate)[:3]
-        named.add(target)
-        before = _in_force(standing.get(target, ()), rate.effective_from or now)
-        kind = _kind(before, rate)
-        if kind == "same":
-            changes.same += 1
-            continue
-        _note(changes, kind, Change(before, rate))
-        changes.rates.append(rate)
-    if ends_at and named:
-        by_area = not next(iter(named))[0]
-        for target, versions in standing.items():
-            before = _in_force(versions, ends_at)
-            if target in named or not before or not (target[2] if by_area else target[0]):
-                continue
-            _note(changes, "gone", Change(before, None))
-            changes.ended.append(RateKey(prefix=target[0], area=target[2], effective_from=ends_at))
+    rates.sort(key=target_of)
+    ending = ends_at if rates else None
+    own_kind = target_of(rates[0])[:2] if rates else ""
+    for target, versions, own in _side_by_side(standing, rates):
+        known = len(changes.rates), len(changes.ended)
+        for rate in own:
+            _compare(changes, in_force(versions, rate.effective_from or now), rate)
+        if ending and not own and target.startswith(own_kind):
+            _end(changes, in_force(versions, ending), ending)
+        watch(versions, [*changes.rates[known[0] :], *changes.ended[known[1] :]])
     return changes
 
 
-def _by_target(group: RateGroup) -> dict[Target, list[Rate | RateKey]]:
-    found: dict[Target, list[Rate | RateKey]] = {}
-    for key, price in group.prices.items():
-        found.setdefault(key[:3], []).append(price)
-    for versions in found.values():
-        if len(versions) > 1:
-            versions.sort(key=lambda each: each.effective_from or BEGINNING, reverse=True)
-    return found
+def _side_by_side(
+    standing: Iterable[Version], rates: list[Rate]
+) -> Iterator[tuple[str, list[Version], list[Rate]]]:
+    """Each target with its versions and with what the deck says; both come by target."""
+    old, new = groupby(standing, target_of), groupby(rates, target_of)
+    left, right = next(old, None), next(new, None)
+    while left or right:
+        target = min(each[0] for each in (left, right) if each)
+        versions, own = list[Version](), list[Rate]()
+        if left and left[0] == target:
+            versions, left = list(left[1]), next(old, None)
+        if right and right[0] == target:
+            own, right = list(right[1]), next(new, None)
+        yield target, versions, own
 
 
-def _in_force(versions: Iterable[Rate | RateKey], at: datetime) -> Rate | None:
+def _compare(changes: Changes, before: Rate | None, rate: Rate) -> None:
+    kind = _kind(before, rate)
+    if kind == "same":
+        changes.same += 1
+        return
+    _note(changes, kind, Change(before, rate))
+    changes.rates.append(rate)
+
+
+def _end(changes: Changes, before: Rate | None, at: datetime) -> None:
+    if before:
+        _note(changes, "gone", Change(before, None))
+        changes.ended.append(RateKey(prefix=before.prefix, area=before.area, effective_from=at))
+
+
+def in_force(versions: Iterable[Version], at: datetime) -> Rate | None:
+    """The price that counts at a moment, of versions with the latest first."""
     for version in versions:
         if version.effective_from is None or version.effective_from <= at:
             return version if isinstance(version, Rate) else None

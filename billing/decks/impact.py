@@ -1,70 +1,79 @@
-"""What a deck would have done to calls that were made: their amounts before and after, in money."""
+"""What a deck would have done to calls that were made: the prices they need, before and after."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
-from billing.rating.chain import charge_by
-from billing.rating.context import Draft, Suspend
-from billing.rating.rates import CompiledRate, RateGroup
+from billing.decks.changes import Version, in_force
+from billing.rating.rates import BEGINNING, Rate, RateGroup
 
 
-class PastCall(msgspec.Struct, frozen=True):
-    """What of a call its price depends on."""
+class PastCall(msgspec.Struct, gc=False, frozen=True):
+    """A call that was charged: what it cost, and by what its price is found."""
 
+    call_id: str
     digits: str  # of the number, without +
     area: str
-    call_class: str
-    started_at: datetime
-    talk_ms: int
+    amount_micros: int
 
 
 class Impact(msgspec.Struct, kw_only=True):
     calls: int = 0
-    changed: int = 0
+    changed: int = 0  # that would cost something else
     unpriced: int = 0  # that had a price and would have none
     before_micros: int = 0
     after_micros: int = 0
 
 
-def measure_impact(
-    calls: Iterable[PastCall], groups: tuple[RateGroup, RateGroup], at: datetime, zone: ZoneInfo
-) -> Impact:
-    """Charge calls by the prices in force at a moment in the one group and in the other.
+class NeededPrices:
+    """Of 200,000 prices those that some calls need, in force at a moment, before and after.
 
-    By wall time in one zone; premium and short numbers count by their prefix like others.
+    Groups of all of them would be as large as everything else together.
     """
-    impact = Impact()
-    for call in calls:
-        impact.calls += 1
-        before, after = (_rate_of(group, call, at) for group in groups)
-        old = _amount(before, call, zone)
-        new = old
-        if (before and before.rate) != (after and after.rate):
-            impact.changed += 1
-            impact.unpriced += before is not None and after is None
-            new = _amount(after, call, zone)
-        impact.before_micros += old
-        impact.after_micros += new
-    return impact
+
+    def __init__(self, calls: Iterable[PastCall], at: datetime) -> None:
+        calls = list(calls)
+        self._numbers = sorted({call.digits for call in calls})
+        self._areas = {call.area for call in calls}
+        self._at = at
+        self._prices: tuple[list[Rate], list[Rate]] = ([], [])
+
+    def watch(self, versions: Sequence[Version], changes: Sequence[Version]) -> None:
+        """Keep the prices of one target if any call may need them."""
+        if not self._may_need((versions or changes)[0]):
+            return
+        later = {each.effective_from: each for each in (*versions, *changes)}
+        for kept, known in zip(self._prices, (versions, later.values()), strict=True):
+            price = in_force(sorted(known, key=_since, reverse=True), self._at)
+            if price:
+                kept.append(replace(price, effective_from=None))
+
+    def _may_need(self, price: Version) -> bool:
+        if not price.prefix:
+            return price.area in self._areas or bool(price.call_class)
+        place = bisect_left(self._numbers, price.prefix)
+        return place < len(self._numbers) and self._numbers[place].startswith(price.prefix)
+
+    def groups(self, currency: str) -> tuple[RateGroup, RateGroup]:
+        """The groups before and after, in force at any time."""
+        before, after = self._prices
+        return RateGroup("before", "", currency, before), RateGroup("after", "", currency, after)
 
 
-def _rate_of(group: RateGroup, call: PastCall, at: datetime) -> CompiledRate | None:
-    return (
-        group.by_prefix(call.digits, at)
-        or (group.by_area(call.area, at) if call.area else None)
-        or group.by_class(call.call_class, at)
-    )
+def differ(groups: tuple[RateGroup, RateGroup], call: PastCall, at: datetime) -> bool:
+    """Whether a call may find another price in the second group than in the first."""
+    for found in (
+        [group.by_prefix(call.digits, at) for group in groups],
+        [group.by_area(call.area, at) for group in groups],
+    ):
+        before, after = (each and each.rate for each in found)
+        if before != after:
+            return True
+    return False
 
 
-def _amount(rate: CompiledRate | None, call: PastCall, zone: ZoneInfo) -> int:
-    if rate is None:
-        return 0
-    draft = Draft(company_id="", flags=())
-    try:
-        charge_by(rate, call.started_at, zone, call.talk_ms, draft)
-    except Suspend:
-        return 0
-    return draft.amount_micros
+def _since(price: Version) -> datetime:
+    return price.effective_from or BEGINNING

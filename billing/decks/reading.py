@@ -27,11 +27,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wrong(msgspec.Struct, frozen=True):
-    """A row that can't be taken: where, and why."""
+    """A row that can't be taken: where, and why: a msgid and what fills its placeholders."""
 
     row: int
     column: str
-    refusal: Refused
+    message: str
+    values: dict[str, str]
 
 
 class Deck(msgspec.Struct, kw_only=True):
@@ -76,7 +77,8 @@ def read_deck(rows: Iterable[Row], header: int, columns: dict[str, int], terms: 
         except _Bad as bad:
             deck.wrong_rows += 1
             if len(deck.wrong) < MOST_TOLD:
-                deck.wrong.append(Wrong(row.number, bad.column, bad.refusal))
+                values = {name: str(value) for name, value in bad.refusal.values.items()}
+                deck.wrong.append(Wrong(row.number, bad.column, bad.refusal.message, values))
     return deck
 
 

@@ -14,11 +14,12 @@ from billing.aggregates.rate_group import (
     RatesWithdrawn,
     changes_of,
 )
-from billing.rating.rates import Rate, RateKey
+from billing.rating.rates import Rate, RateKey, target_of
 from billing.store import Recorded
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")
+CHUNK = 10_000  # prices written at a time: a deck has 200,000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment: tables sort by it
 
 REPLACE = """
@@ -35,13 +36,6 @@ Key = tuple[str, str, datetime]
 Change = tuple[str, Rate | RateKey]  # set (or ended, by a key), removed
 
 
-def target_of(rate: Rate | RateKey) -> str:
-    """What a price is for, as one text."""
-    if rate.prefix:
-        return f"p:{rate.prefix}"
-    return f"c:{rate.call_class}" if rate.call_class else f"a:{rate.area}"
-
-
 def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
     """The key of a price from its text."""
     kind, _, value = target.partition(":")
@@ -55,23 +49,30 @@ def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Write the versions of a batch; of those for one moment the last stands."""
-    last: dict[Key, int] = {}
+    waiting: list[tuple[Key, Change, Recorded]] = []
     for recorded in batch:
-        last.update((key, recorded.position) for key, _ in _changes(recorded))
         _follow_import(cursor, recorded)
-    if not last:
-        return
+        once = dict(_changes(recorded))  # said twice in one event: the later one
+        for key, change in once.items():
+            waiting.append((key, change, recorded))
+            if len(waiting) == CHUNK:
+                _write(cursor, waiting)
+                waiting.clear()
+    if waiting:
+        _write(cursor, waiting)
+
+
+def _write(cursor: Cursor[Any], changes: Sequence[tuple[Key, Change, Recorded]]) -> None:
+    last = {key: recorded.position for key, _, recorded in changes}
     columns = zip(*last, strict=True)
     cursor.execute(REPLACE, [list(column) for column in columns])
     with cursor.copy(COPY) as copy:
-        for recorded in batch:
-            once = dict(_changes(recorded))  # said twice in one event: the later one
-            for key, change in once.items():
-                standing = last[key] == recorded.position
-                kind, *others = _cells(change)
-                by = (recorded.envelope.recorded_at, recorded.envelope.actor)
-                source = getattr(recorded.event, "file_name", "")
-                copy.write_row((*key, recorded.position, kind, standing, *others, *by, source))
+        for key, change, recorded in changes:
+            standing = last[key] == recorded.position
+            kind, *others = _cells(change)
+            by = (recorded.envelope.recorded_at, recorded.envelope.actor)
+            source = getattr(recorded.event, "file_name", "")
+            copy.write_row((*key, recorded.position, kind, standing, *others, *by, source))
 
 
 def _changes(recorded: Recorded) -> Iterator[tuple[Key, Change]]:

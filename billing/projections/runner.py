@@ -108,6 +108,8 @@ class Runner:
             return live
         known = {recorded.position for recorded in live}
         old = [each for each in past.after(position, BATCH) if each.position not in known]
+        if live:  # what lies behind it in the log was not read yet
+            old = [each for each in old if each.position < live[-1].position]
         return sorted([*live, *old], key=attrgetter("position"))[:BATCH]
 
     def _past_beyond(self, position: int) -> Past | None:

@@ -81,6 +81,13 @@ def key_of(rate: Rate | RateKey) -> Key:
     return (rate.prefix, rate.call_class, rate.area, rate.effective_from)
 
 
+def target_of(rate: Rate | RateKey) -> str:
+    """What a price is for, as one text."""
+    if rate.prefix:
+        return f"p:{rate.prefix}"
+    return f"c:{rate.call_class}" if rate.call_class else f"a:{rate.area}"
+
+
 def validate_rate(rate: Rate) -> None:
     """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:

@@ -46,8 +46,13 @@ async def carry_out(
     site = site_of(request)
     envelope = await envelope_of(request)
     position = await asyncio.to_thread(handler, site.store, command, envelope)
+    return await until_shown(request, position)
+
+
+async def until_shown(request: Request[Any, Any], position: int) -> bool:
+    """Wait until the read models show the log up to a position; False after two seconds."""
     end = time.monotonic() + PATIENCE_SECONDS
-    async with site.pool.connection() as connection:
+    async with site_of(request).pool.connection() as connection:
         while not await has_reached(connection, position):
             if time.monotonic() > end:
                 return False

@@ -7,23 +7,22 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import psycopg
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
 
-from billing.commands.rates import ImportDeck, UndoImport, import_deck, undo_import
+from billing.commands.rates import UndoImport
+from billing.deck_work.preview import month_before
+from billing.deck_work.tasks import Apply, Preview, Previewed, Undo, Wish
 from billing.decks import cells, columns, uploads
-from billing.decks.reading import Terms
-from billing.decks.uploads import Prepared, Upload
+from billing.decks.uploads import Upload
 from billing.projections.reading import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS
-from billing.web.acting import carry_out, envelope_of, go_on
-from billing.web.deck_preview import Preview, Wish, first_rows, month_before, preview
+from billing.web.acting import envelope_of, go_on, until_shown
 from billing.web.export_delivery import deliver
 from billing.web.export_facts import facts_of
 from billing.web.export_jobs import Job, counted, in_thread
@@ -33,8 +32,8 @@ from billing.web.export_xlsx import Column
 from billing.web.forms import Form
 from billing.web.i18n import N_, gettext, language
 from billing.web.pages import page
-from billing.web.rate_groups import act, find_group
-from billing.web.site import site_of
+from billing.web.rate_groups import find_group
+from billing.web.site import Site, site_of
 
 SAMPLE = 6  # rows shown to check the columns by
 COLUMN_NAMES = {
@@ -75,8 +74,7 @@ async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
         form.refuse(refusal, "file")
         return await _upload_page(request, group_id, form, 422)
     actor = (await envelope_of(request)).actor
-    async with site_of(request).pool.connection() as connection:
-        await uploads.keep(connection, upload, actor)
+    await asyncio.to_thread(_keep, site_of(request), upload, actor)
     return redirect(f"/rate-groups/{group_id}/import/{upload.upload_id}", status=303)
 
 
@@ -108,14 +106,13 @@ async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str
     wish = _read_wish(form, request)
     if form.errors:
         return await _deck_page(request, upload, rows, form, status=422)
+    asked = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
     try:
-        made = await asyncio.to_thread(preview, site, upload, wish, datetime.now(UTC))
+        answer = await site.deck_work.ask(asked)
     except Refused as refusal:
         form.refuse(refusal)
         return await _deck_page(request, upload, rows, form, status=422)
-    async with site.pool.connection() as connection:
-        await uploads.prepare(connection, upload_id, made.prepared)
-    return await _deck_page(request, upload, rows, form, made=made)
+    return await _deck_page(request, upload, rows, form, made=answer.previewed)
 
 
 def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
@@ -137,12 +134,10 @@ def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
     return Wish(
         header=form.whole("header", most=10_000),
         columns=places,
-        terms=Terms(
-            zone=zone,
-            effective_from=form.begin_of_day("effective_from", zone),
-            unit_s=int(form.choice("unit", UNITS) or 60),
-            increment=increment,
-        ),
+        zone=zone.key,
+        effective_from=form.begin_of_day("effective_from", zone),
+        unit_s=int(form.choice("unit", UNITS) or 60),
+        increment=increment,
         complete=form.checked("complete"),
     )
 
@@ -150,11 +145,21 @@ def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
 async def _opened(
     request: Request[Any, Any], group_id: str, upload_id: str
 ) -> tuple[Upload, list[Row]]:
-    async with site_of(request).pool.connection() as connection:
-        upload = await uploads.find(connection, group_id, upload_id)
+    return await asyncio.to_thread(_open, site_of(request), group_id, upload_id)
+
+
+def _open(site: Site, group_id: str, upload_id: str) -> tuple[Upload, list[Row]]:
+    """The file and the top of its sheet."""
+    with site.connect() as connection:
+        upload = uploads.find(connection, group_id, upload_id)
     if upload is None:
         raise NotFound
-    return upload, await asyncio.to_thread(first_rows, upload)
+    return upload, list(islice(read_sheet(upload.content, upload.file_name), columns.HEAD_ROWS))
+
+
+def _keep(site: Site, upload: Upload, actor: str) -> None:
+    with site.connect() as connection:
+        uploads.keep(connection, upload, actor)
 
 
 async def _deck_page(
@@ -163,7 +168,7 @@ async def _deck_page(
     rows: list[Row],
     form: Form,
     *,
-    made: Preview | None = None,
+    made: Previewed | None = None,
     status: int = 200,
 ) -> HTTPResponse:
     header = form.whole("header", most=10_000)
@@ -199,33 +204,29 @@ def _said(heads: list[str], place: int) -> str:
 @admits(*CHANGERS)
 async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
     """Import what was previewed."""
-    async with site_of(request).pool.connection() as connection:
-        found = await uploads.prepared_of(connection, group_id, upload_id)
-    path = f"/rate-groups/{group_id}"
-    if found is None:
-        return go_on(path, gettext("Make the preview first."))
-    prepared = await asyncio.to_thread(msgspec.json.decode, found[0], type=Prepared)
-    command = ImportDeck(
-        group_id=group_id,
-        import_id=upload_id,
-        file_name=found[1],
-        rates=prepared.rates,
-        ended=prepared.ended,
-    )
-    return await act(request, import_deck, command, path, gettext("The deck was imported."))
+    asked = Apply(group_id=group_id, upload_id=upload_id, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, asked, gettext("The deck was imported."))
 
 
 @blueprint.post("/rate-groups/<group_id:str>/imports/<import_id:str>/undo")
 @admits(*CHANGERS)
 async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTTPResponse:
     """Take an import back."""
+    command = UndoImport(group_id=group_id, import_id=import_id)
+    asked = Undo(command=command, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, asked, gettext("The import was undone."))
+
+
+async def _have_done(
+    request: Request[Any, Any], group_id: str, asked: Apply | Undo, done: str
+) -> HTTPResponse:
+    """Have it done, and show the group; what it is refused with is said there."""
     path = f"/rate-groups/{group_id}"
     try:
-        command = UndoImport(group_id=group_id, import_id=import_id)
-        shown = await carry_out(request, undo_import, command)
+        answer = await site_of(request).deck_work.ask(asked)
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
-    return go_on(path, gettext("The import was undone."), shown=shown)
+    return go_on(path, done, shown=await until_shown(request, answer.position))
 
 
 @blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")

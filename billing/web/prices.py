@@ -14,9 +14,9 @@ from billing.commands.rates import (
     end_rate,
     remove_rate,
 )
-from billing.projections.prices import BEGINNING, key_of_target, target_of
+from billing.projections.prices import BEGINNING, key_of_target
 from billing.projections.reading import devices, prices
-from billing.rating.rates import Rate, Tier
+from billing.rating.rates import Rate, Tier, target_of
 from billing.values import Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -13,17 +13,17 @@ from billing.commands.rates import (
     CreateRateGroup,
     DeleteRateGroup,
     RenameRateGroup,
-    copy_rate_group,
     create_rate_group,
     delete_rate_group,
     rename_rate_group,
 )
+from billing.deck_work.tasks import Copy
 from billing.projections.reading import prices, rate_groups
 from billing.projections.reading.suspended import all_groups
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS
-from billing.web.acting import carry_out, go_on
+from billing.web.acting import carry_out, envelope_of, go_on, until_shown
 from billing.web.filters import Listing, read_listing
 from billing.web.forms import Form
 from billing.web.i18n import gettext, locale
@@ -72,7 +72,9 @@ async def create_group(request: Request[Any, Any]) -> HTTPResponse:
         try:
             if original:
                 copy = CopyRateGroup(group_id=own_id, name=name, original_id=original)
-                shown = await carry_out(request, copy_rate_group, copy)
+                asked = Copy(command=copy, envelope=await envelope_of(request))
+                answer = await site_of(request).deck_work.ask(asked)
+                shown = await until_shown(request, answer.position)
             else:
                 create = CreateRateGroup(group_id=own_id, name=name, currency=currency)
                 shown = await carry_out(request, create_rate_group, create)

@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from sanic import Request
 
 from billing.config import Config
+from billing.deck_work.process import DeckWork
 from billing.store import Store
 from billing.web.assets import Asset, load_assets
 from billing.web.export_jobs import Exports
@@ -37,6 +38,7 @@ class Site:
         self.arrivals = Arrivals(pool)
         self.exports = Exports()
         self.plans = Plans()
+        self.deck_work = DeckWork(store.url)
         self.knowledge = Knowledge(store)
         self.replays = Replays(self.connect, store)
 

@@ -1,22 +1,26 @@
-"""A deck of 200,000 rows from its file to the read model, and looking a number up in it."""
+"""A deck of 200,000 rows from its file to the pages, and looking a number up in it.
 
+The pages leave decks to a process of its own; so does this, and tells the most memory it had.
+"""
+
+import asyncio
 import io
+import multiprocessing
 import random
 import resource
 import time
 from datetime import UTC, datetime
 from itertools import islice
-from zoneinfo import ZoneInfo
 
-import msgspec
+import psycopg
 import xlsxwriter
 
 from billing.commands.catalogue import Catalogue
-from billing.commands.rates import ImportDeck, import_deck, load_rate_group
-from billing.decks.changes import find_changes
+from billing.deck_work.process import DeckWork
+from billing.deck_work.tasks import Answer, Apply, Preview, Wish
+from billing.decks import uploads
 from billing.decks.columns import guess
-from billing.decks.reading import Terms, read_deck
-from billing.decks.uploads import Prepared
+from billing.interpreter import tune
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.sheets import read_sheet
@@ -27,11 +31,12 @@ ROWS = 200_000
 NUMBERS = 300_000
 HEAD = ("Destino", "Prefijo", "Precio", "Incrementos", "Vigente desde")
 BEGINS = datetime(2027, 1, 1, tzinfo=UTC)
+ZONE = "Europe/Madrid"
 
 
-def workbook() -> bytes:
+def workbook(seed: int = 5) -> bytes:
     """A deck of mobile and other destinations; every twentieth cell has two prefixes."""
-    made, dice = io.BytesIO(), random.Random(5)  # noqa: S311 -- the same deck each time
+    made, dice = io.BytesIO(), random.Random(seed)  # noqa: S311 -- the same deck each time
     book = xlsxwriter.Workbook(made, {"constant_memory": True})
     sheet = book.add_worksheet()
     sheet.write_row(0, 0, HEAD)
@@ -44,35 +49,55 @@ def workbook() -> bytes:
     return made.getvalue()
 
 
-def preview(url: str, content: bytes) -> tuple[float, bytes]:
-    """Read and compare; the seconds, and what an import would be given."""
-    begin, store = time.perf_counter(), Store(url)
-    header, columns = guess(list(islice(read_sheet(content, "deck.xlsx"), 25)))
-    terms = Terms(zone=ZoneInfo("Europe/Madrid"))
-    deck = read_deck(read_sheet(content, "deck.xlsx"), header, columns, terms)
-    changes = find_changes(load_rate_group(store, "deck"), deck.rates, BEGINS, datetime.now(UTC))
-    prepared = msgspec.json.encode(Prepared(tuple(changes.rates), tuple(changes.ended)))
-    store.close()
-    return time.perf_counter() - begin, prepared
-
-
-def apply(url: str, prepared: bytes) -> float:
-    """Import what was previewed, and wait until the pages show it; the seconds."""
-    begin, store = time.perf_counter(), Store(url)
-    given = msgspec.json.decode(prepared, type=Prepared)
-    command = ImportDeck(
-        group_id="deck",
-        import_id="bench",
-        file_name="deck.xlsx",
-        rates=given.rates,
-        ended=given.ended,
+def preview(url: str, content: bytes, name: str) -> float:
+    """Read a deck and compare it with a group; the seconds."""
+    header, columns = guess(list(islice(read_sheet(content, name), 25)))
+    with psycopg.connect(url, autocommit=True) as connection:
+        uploads.keep(connection, uploads.Upload(name, "deck", name, content), SAID.actor)
+    wish = Wish(
+        header=header,
+        columns=columns,
+        zone=ZONE,
+        effective_from=BEGINS,
+        unit_s=60,
+        increment="1",
+        complete=True,
     )
-    import_deck(store, command, SAID)
-    runner = Runner(url, store, projections("Europe/Madrid"))
+    begin = time.perf_counter()
+    asked = Preview(group_id="deck", upload_id=name, wish=wish, now=datetime.now(UTC))
+    answer = asyncio.run(_asked(url, asked))
+    if not answer.previewed or answer.previewed.wrong:
+        raise AssertionError(answer)
+    return time.perf_counter() - begin
+
+
+def apply(url: str, name: str) -> float:
+    """Import what was previewed, and wait until the pages show it; the seconds."""
+    begin = time.perf_counter()
+    asyncio.run(_asked(url, Apply(group_id="deck", upload_id=name, envelope=SAID)))
+    process = multiprocessing.get_context("spawn").Process(target=_project, args=(url,))
+    process.start()
+    process.join()
+    return time.perf_counter() - begin
+
+
+def _project(url: str) -> None:
+    """Keep the read models, as a process of their own does."""
+    tune()
+    store = Store(url)
+    runner = Runner(url, store, projections(ZONE))
     runner.catch_up()
     runner.close()
     store.close()
-    return time.perf_counter() - begin
+
+
+def most_megabytes() -> float:
+    """The most memory of any process a deck was left to: preview, import, read models."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+async def _asked(url: str, asked: Preview | Apply) -> Answer:
+    return await DeckWork(url).ask(asked)
 
 
 def look_up(url: str) -> float:
@@ -86,8 +111,3 @@ def look_up(url: str) -> float:
     for number in numbers:
         group.by_prefix(number, BEGINS)
     return time.perf_counter() - begin
-
-
-def peak_megabytes() -> float:
-    """The most memory this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

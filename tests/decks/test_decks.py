@@ -5,14 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing.aggregates.rate_group import RateGroup
 from billing.decks import cells
 from billing.decks.changes import find_changes
 from billing.decks.columns import guess
-from billing.decks.impact import PastCall, measure_impact
+from billing.decks.impact import NeededPrices, PastCall, differ
 from billing.decks.reading import Deck, Terms, read_deck
-from billing.rating import rates
-from billing.rating.rates import Rate, RateKey, Tier, key_of
+from billing.rating.rates import Rate, RateKey, Tier
 from billing.sheets import read_sheet
 
 ZONE = ZoneInfo("Europe/Madrid")
@@ -73,7 +71,7 @@ def test_each_wrong_row_is_named_with_its_column() -> None:
         (9, "prefix"),
     ]
     assert found.duplicates == 1
-    assert "stands in row 4" in str(found.wrong[2].refusal)
+    assert found.wrong[2].values == {"prefix": "35", "row": "4"}
 
 
 def test_a_deck_by_name_sets_prices_of_areas() -> None:
@@ -88,20 +86,49 @@ def rate(prefix: str, price: str, since: datetime | None = None) -> Rate:
 
 def test_the_changes_of_a_deck_are_sorted_and_what_is_gone_ends() -> None:
     old = [rate("34", "0.1"), rate("35", "0.1"), rate("36", "0.1"), rate("37", "0.1")]
-    group = RateGroup(currency="EUR", prices={key_of(each): each for each in old})
     at = NOON + timedelta(days=8)
     new = [rate("34", "0.2", at), rate("35", "0.05", at), rate("36", "0.1", at), rate("1", "1", at)]
-    changes = find_changes(group, new, at, NOON)
+    changes = find_changes(old, new, at, NOON)
     assert changes.counts == {"new": 1, "dearer": 1, "cheaper": 1, "other": 0, "gone": 1}
     assert changes.same == 1
     assert changes.ended == [RateKey(prefix="37", effective_from=at)]
-    assert find_changes(group, new, None, NOON).ended == []
+    assert find_changes(old, new, None, NOON).ended == []
 
 
-def test_the_impact_is_told_in_money() -> None:
-    before = rates.RateGroup("g", "g", "EUR", [rate("34", "0.06")])
-    after = before.with_changes([rate("34", "0.12", NOON)])
-    calls = [PastCall(digits, "", "local", NOON, 60_000) for digits in ("34600", "351")]
-    impact = measure_impact(calls, (before, after), NOON, ZONE)
-    assert (impact.calls, impact.changed) == (2, 1)
-    assert (impact.before_micros, impact.after_micros) == (60_000, 120_000)
+def test_a_price_is_compared_with_the_one_in_force_when_it_begins() -> None:
+    day = timedelta(days=1)
+    versions: list[Rate | RateKey] = [
+        rate("34", "0.3", NOON + 9 * day),
+        RateKey(prefix="34", effective_from=NOON + 5 * day),
+        rate("34", "0.1"),
+        rate("341", "0.1"),
+    ]
+    new = [rate("34", "0.2", NOON + days * day) for days in (1, 6, 9)]
+    changes = find_changes(versions, new, None, NOON)
+    assert changes.counts == {"new": 1, "dearer": 1, "cheaper": 1, "other": 0, "gone": 0}
+
+
+def test_of_all_prices_those_are_kept_that_a_call_may_need() -> None:
+    calls = [PastCall("1", "34600", "Madrid", 0), PastCall("2", "351", "", 0)]
+    later = NOON + timedelta(days=1)
+    old = [
+        Rate(name="a", area="Madrid", tiers=(Tier(price="1"),)),
+        Rate(name="b", area="Bilbao", tiers=(Tier(price="1"),)),
+        Rate(name="c", call_class="local", tiers=(Tier(price="1"),)),
+        rate("34", "0.1"),
+        rate("346", "0.1"),
+        rate("349", "0.1"),
+    ]
+    needed = NeededPrices(calls, later)
+    changes = find_changes(
+        old, [rate("34", "0.2", later), rate("7", "1")], later, NOON, needed.watch
+    )
+    assert changes.counts["gone"] == 2
+    before, after = needed.groups("EUR")
+    for number, prices in (("34600", ("0.1", "0.2")), ("34700", ("0.1", "0.2")), ("351", ("", ""))):
+        for group, price in zip((before, after), prices, strict=True):
+            found = group.by_prefix(number, NOON)
+            assert (found.rate.tiers[0].price if found else "") == price
+    assert before.by_area("Madrid", NOON)
+    assert not before.by_area("Bilbao", NOON)
+    assert [differ((before, after), each, NOON) for each in calls] == [True, False]

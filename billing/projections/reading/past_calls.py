@@ -9,14 +9,14 @@ import psycopg
 MOST = 50_000
 
 CALLS = """
-select ltrim(c.number, '+'), c.area, c.class, c.started_at, c.talk_ms
+select c.call_id, ltrim(c.number, '+'), c.area, c.amount_micros
 from call_list c
 where c.company_id in (select company_id from accounts where kind = 'company'
   and rate_group = %(group)s)
  and c.started_at >= %(begin)s and c.started_at < %(end)s and c.direction = 'outbound'
  and c.result in ('answered', '') and c.talk_ms > 0 and c.status in ('rated', 'rerated')
 order by c.started_at desc limit %(most)s"""
-Call = tuple[str, str, str, datetime, int]  # digits, area, class, start, talk time in ms
+Call = tuple[str, str, str, int]  # id, digits, area, what it cost
 
 
 def charged_calls(

@@ -10,9 +10,9 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.prices import BEGINNING
+from billing.projections.prices import BEGINNING, key_of_target
 from billing.projections.reading.paging import Page, Place, like, make_page
-from billing.rating.rates import Rate
+from billing.rating.rates import Rate, RateKey
 
 KEY_TYPE = tuple[str]
 
@@ -103,6 +103,10 @@ HISTORY = """
 select target, effective_from, position, kind, standing, name, price, unit_s, rate, recorded_at,
  actor, source from prices
 where group_id = %s and target = %s order by effective_from desc, position desc"""
+STANDING = """
+select target, effective_from, rate from prices
+where group_id = %(group)s and standing and kind <> 'removed'
+order by target, effective_from desc"""
 EXPORT = f"""
 select rate from ({IN_FORCE} order by target, effective_from desc) f
 where kind = 'set' order by target"""
@@ -204,3 +208,13 @@ def all_prices(connection: psycopg.Connection[Any], group_id: str, at: datetime)
         cursor.execute(EXPORT, {"group": group_id, "at": at})
         for (rate,) in cursor:
             yield decode(rate)
+
+
+def every_version(connection: psycopg.Connection[Any], group_id: str) -> Iterator[Rate | RateKey]:
+    """Every price that stands and every end, by target, the latest first, a few at a time."""
+    decode = msgspec.json.Decoder(Rate).decode
+    with connection.transaction(), connection.cursor("versions") as cursor:
+        cursor.itersize = 2_000
+        cursor.execute(STANDING, {"group": group_id})
+        for target, since, rate in cursor:
+            yield decode(rate) if rate else key_of_target(target, since)

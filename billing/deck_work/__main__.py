@@ -1,0 +1,60 @@
+"""The process: one task from standard input, its answer to standard output."""
+
+import sys
+
+import msgspec
+import psycopg
+
+from billing.commands.rates import ImportDeck, copy_rate_group, import_deck, undo_import
+from billing.deck_work.preview import preview
+from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Task, Undo
+from billing.decks import uploads
+from billing.interpreter import tune
+from billing.store import Store
+from billing.values import Refused
+
+
+def main() -> int:
+    """Do what is asked."""
+    tune()
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    try:
+        answer = carry_out(task)
+    except Refused as refusal:
+        values = {name: str(value) for name, value in refusal.values.items()}
+        answer = Answer(refused=(refusal.message, values))
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    return 0
+
+
+def carry_out(task: Task) -> Answer:
+    """What came of a task. Raises what it is refused with."""
+    match task.asked:
+        case Preview() as asked:
+            return Answer(previewed=preview(task.url, asked))
+        case Apply() as asked:
+            return Answer(position=_apply(task.url, asked))
+        case Undo(command=command, envelope=envelope):
+            return Answer(position=undo_import(Store(task.url), command, envelope))
+        case Copy(command=command, envelope=envelope):
+            return Answer(position=copy_rate_group(Store(task.url), command, envelope))
+
+
+def _apply(url: str, asked: Apply) -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = uploads.prepared_of(connection, asked.group_id, asked.upload_id)
+    if found is None:
+        raise Refused("Make the preview first.")
+    prepared, file_name = found
+    command = ImportDeck(
+        group_id=asked.group_id,
+        import_id=asked.upload_id,
+        file_name=file_name,
+        rates=prepared.rates,
+        ended=prepared.ended,
+    )
+    return import_deck(Store(url), command, asked.envelope)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The preview of a deck: read, compared, measured on last month's calls. Blocks."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from msgspec.structs import replace
+
+from billing.aggregates import call
+from billing.aggregates.rate_group import PRICES
+from billing.commands.catalogue import Catalogue
+from billing.commands.deciding import fold
+from billing.deck_work.tasks import Preview, Previewed
+from billing.decks import uploads
+from billing.decks.changes import Changes, find_changes
+from billing.decks.impact import Impact, NeededPrices, PastCall, differ
+from billing.decks.reading import Deck, Terms, read_deck
+from billing.decks.uploads import Prepared
+from billing.projections.reading.past_calls import MOST, charged_calls
+from billing.projections.reading.prices import every_version
+from billing.rating.chain import rate_cdr
+from billing.rating.context import RatingContext
+from billing.rating.rates import RateGroup
+from billing.sealing import CALLS
+from billing.sheets import read_sheet
+from billing.store import Store
+from billing.values import Refused
+
+AT_ONCE = 2_000  # calls read from the log
+PATIENCE_SECONDS = 5.0
+LOOK_SECONDS = 0.05
+LAST_POSITION = "select coalesce(max(last_position), 0) from seals"
+SHOWN = "select position >= %s from checkpoints where name = 'prices'"
+
+
+def preview(url: str, asked: Preview) -> Previewed:
+    """What an import would do, kept with the file to be applied; nothing else is written."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        upload = uploads.find(connection, asked.group_id, asked.upload_id)
+        if upload is None:
+            raise Refused("The file is no longer there. Send it again.")
+        wish, store = asked.wish, Store(url)
+        terms = Terms(
+            zone=ZoneInfo(wish.zone),
+            effective_from=wish.effective_from,
+            unit_s=wish.unit_s,
+            increment=wish.increment,
+        )
+        rows = read_sheet(upload.content, upload.file_name)
+        deck = read_deck(rows, wish.header, wish.columns, terms)
+        del upload
+        told = Previewed(
+            rows=deck.rows, duplicates=deck.duplicates, wrong=deck.wrong, wrong_rows=deck.wrong_rows
+        )
+        prepared: Prepared | None = None
+        if deck.rates and not deck.wrong:
+            _wait_for_prices(connection)
+            changes, impact = _compare(connection, store, asked, deck)
+            prepared = Prepared(tuple(changes.rates), tuple(changes.ended))
+            told = replace(
+                told,
+                counts=changes.counts,
+                shown=changes.shown,
+                same=changes.same,
+                changed=len(changes.rates) + len(changes.ended),
+                impact=impact,
+                cut=impact.calls >= MOST,
+            )
+        uploads.prepare(connection, asked.upload_id, prepared if told.changed else None)
+        store.close()
+    return told
+
+
+def _wait_for_prices(connection: psycopg.Connection[Any]) -> None:
+    """What was set before is to be among what the deck is compared with."""
+    ((position,),) = connection.execute(LAST_POSITION).fetchall()
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not all(shown for (shown,) in connection.execute(SHOWN, (position,)).fetchall()):
+        if time.monotonic() > end:
+            raise Refused("The prices are still being updated. Try again in a moment.")
+        time.sleep(LOOK_SECONDS)
+
+
+def _compare(
+    connection: psycopg.Connection[Any], store: Store, asked: Preview, deck: Deck
+) -> tuple[Changes, Impact]:
+    """What the deck changes, and what that had done to last month's calls."""
+    wish, now = asked.wish, asked.now
+    begins = wish.effective_from or now
+    latest = max(rate.effective_from or begins for rate in deck.rates)
+    at = max(latest, begins)
+    begin, end = month_before(now, ZoneInfo(wish.zone))
+    calls = [PastCall(*found) for found in charged_calls(connection, asked.group_id, begin, end)]
+    needed = NeededPrices(calls, at)
+    versions = every_version(connection, asked.group_id)
+    ends_at = begins if wish.complete else None
+    changes = find_changes(versions, deck.rates, ends_at, now, needed.watch)
+    return changes, _measure(store, calls, needed.groups(""), now)
+
+
+def _measure(
+    store: Store, calls: list[PastCall], groups: tuple[RateGroup, RateGroup], at: datetime
+) -> Impact:
+    """Rate again, by the one group and by the other, the calls that may find another price."""
+    impact, others = Impact(calls=len(calls)), list[str]()
+    for each in calls:
+        if differ(groups, each, at):
+            others.append(CALLS + each.call_id)
+        else:
+            impact.before_micros += each.amount_micros
+            impact.after_micros += each.amount_micros
+    if others:
+        catalogue = Catalogue(but=PRICES)
+        catalogue.refresh(store)
+        contexts = [_bound_to(group, catalogue.context) for group in groups]
+        for place in range(0, len(others), AT_ONCE):
+            found = store.load_many(others[place : place + AT_ONCE]).values()
+            states = (fold(call.evolve, recorded) for recorded in found)
+            _rate_twice(states, catalogue, contexts, impact)
+    return impact
+
+
+def _bound_to(group: RateGroup, context: RatingContext) -> RatingContext:
+    """What rating knows, with every company bound to one group."""
+    bound = ((None, group.group_id),)
+    companies = {
+        company_id: replace(company, rate_groups=bound)
+        for company_id, company in context.companies.items()
+    }
+    return replace(context, companies=companies, groups={group.group_id: group})
+
+
+def _rate_twice(
+    states: Iterable[call.Call | None],
+    catalogue: Catalogue,
+    contexts: list[RatingContext],
+    impact: Impact,
+) -> None:
+    for state in states:
+        if state is None:
+            continue
+        device = catalogue.device(state.device_id)
+        before, after = (rate_cdr(state.cdr, device, context) for context in contexts)
+        lost = after.status == "suspended" != before.status
+        impact.changed += lost or before.amount_micros != after.amount_micros
+        impact.unpriced += lost
+        impact.before_micros += before.amount_micros
+        impact.after_micros += after.amount_micros
+
+
+def month_before(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The UTC instants at which the calendar month before began and ended."""
+    first: Any = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    before = (first - timedelta(days=1)).replace(day=1)
+    return before.astimezone(UTC), first.astimezone(UTC)

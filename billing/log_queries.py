@@ -1,0 +1,45 @@
+"""The queries that read the log."""
+
+MOST_BYTES = 32_000_000  # of events in memory at a time: an imported deck alone has 40 MB
+EVENTS = """
+select originator_id, originator_version, notification_id, topic, state from billing_events"""
+
+
+def bounded(statement: str, order: str) -> str:
+    """The first events of a query, in an order: as many as MOST_BYTES hold, at least one."""
+    return f"""
+    select originator_id, originator_version, notification_id, topic, state from (
+      select *, sum(octet_length(state)) over (order by {order} rows unbounded preceding) as size
+      from ({statement}) as found
+    ) as measured where size - octet_length(state) < {MOST_BYTES} order by {order}"""
+
+
+BY_STREAM = f"""
+{EVENTS} where originator_id = any(%s) order by originator_id, originator_version"""
+AFTER = bounded(
+    f"{EVENTS} where notification_id > %s order by notification_id limit %s", "notification_id"
+)
+# The two ranges leave out every partition of calls.
+AFTER_WITHOUT_CALLS = bounded(
+    f"""{EVENTS} where notification_id > %s and topic <> all(%s)
+    and (originator_id < 'call:' or originator_id >= 'call;')
+    order by notification_id limit %s""",
+    "notification_id",
+)
+FOLLOW = bounded(
+    f"{EVENTS} where originator_id = %s and originator_version > %s and topic <> all(%s)",
+    "originator_version",
+)
+VERSION = """
+select coalesce(max(originator_version), 0) from billing_events where originator_id = %s"""
+BEGINS = """
+select exists (select from billing_events where originator_id = %s and topic = any(%s)
+  and position(%s in substr(state, 1, 200)) > 0)"""
+ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
+AT = f"{EVENTS} where notification_id = any(%s) order by notification_id"
+# A call names who pays in its state; the accounts' own events are on their stream.
+CONCERNING = f"""
+{EVENTS} where notification_id > %s and notification_id <= %s and (originator_id = %s
+  or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
+order by notification_id"""
+KEY = "select key from installation_keys where name = %s"

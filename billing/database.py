@@ -4,11 +4,13 @@ import hashlib
 import logging
 import os
 import subprocess
+import time
 import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import psycopg_pool
 
@@ -22,6 +24,7 @@ with warnings.catch_warnings():
 
 logger = logging.getLogger("billing.database")
 
+BURIAL_SECONDS = 60  # an init of a container looks after orphans once a second or so
 LOCK = 0x6D696772  # one migration run at a time
 
 
@@ -57,11 +60,27 @@ class EmbeddedServer:
 
 def _start(folder: Path) -> Any:
     """Start or find the server. After a kill -9 it first replays its log, however long it takes."""
+    _await_burial(folder / "postmaster.pid")
     while True:
         try:
             return get_server(folder)
         except subprocess.TimeoutExpired:
             logger.info("the database is recovering")
+
+
+def _await_burial(pid_file: Path) -> None:
+    """Wait while a killed server is a zombie: it passes for alive until its parent notices."""
+    if not pid_file.exists():
+        return
+    pid = int(pid_file.read_text().split()[0])
+    for _ in range(BURIAL_SECONDS * 10):
+        try:
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(0.1)
+    raise Refused("The database was killed, and the system does not let go of its process.")
 
 
 def _forget_the_dead(users: Any) -> None:

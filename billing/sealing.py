@@ -53,6 +53,11 @@ def partition_digests(rows: Iterable[tuple[int, str, int, str, bytes]]) -> dict[
     return {partition: digest.hexdigest() for partition, digest in sorted(hashes.items())}
 
 
+def digest_over(digests: Iterable[str]) -> str:
+    """One digest (hex) over those of one partition in several appends, in their order."""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
 def seal_of(previous: bytes, first: int, last: int, events: int, digests: dict[str, str]) -> bytes:
     """SHA-256 over the seal before, the positions, the count and the digests."""
     body = _encoder.encode([first, last, events, digests])

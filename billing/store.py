@@ -121,6 +121,7 @@ class EventRecorder(PostgresApplicationRecorder):
         """Append; returns positions, 0 for an event that was there (with `skip_existing`).
 
         Without `skip_existing` an event that was there raises Conflict and nothing is stored.
+        `beside` is done in the same transaction, under the lock.
         """
         streams = [row.originator_id for row in stored_events]
         with self.datastore.transaction(commit=True) as rows_as_dicts:
@@ -128,6 +129,8 @@ class EventRecorder(PostgresApplicationRecorder):
             cursor.row_factory = tuple_row
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             archived = self._ensure_partitions(cursor, streams)
+            if beside := kwargs.get("beside"):
+                beside(cursor)
             new = self._new(cursor, stored_events, archived)
             if len(new) < len(stored_events) and not kwargs.get("skip_existing"):
                 raise Conflict
@@ -335,12 +338,16 @@ class Store:
             row = cursor.execute(queries.KEY, (name,)).fetchone()
             return bytes(row[0])
 
-    def append(self, events: Sequence[Pending]) -> int:
+    def append(
+        self, events: Sequence[Pending], beside: Callable[[Cursor[Any]], None] | None = None
+    ) -> int:
         """Append all or none; the last position.
 
         Raises Conflict if a version is taken: load and decide again, never append the same again.
+        `beside` is done in the same transaction, while nobody else appends.
         """
-        return max(self._recorder.insert_events(self.encode(events).rows), default=0)
+        rows = self.encode(events).rows
+        return max(self._recorder.insert_events(rows, beside=beside), default=0)
 
     def encode(self, events: Sequence[Pending]) -> Encoded:
         """Events as `append_new` takes them: made ahead, while another batch is appended."""
@@ -362,6 +369,11 @@ class Store:
     def recorded(self, row: Row) -> Recorded:
         """The event of a row that was read from elsewhere: a file of an archived month."""
         return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # it is ours
+
+    def rewritten(self, row: Row, event: Event) -> bytes:
+        """The state of a row whose event lost something; who said it, and when, stays."""
+        said = _state.decode(row.state).envelope
+        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         with self._datastore.get_connection() as connection:

@@ -1,7 +1,8 @@
 """`billing verify`: walk the seals of the log and name the first place that doesn't fit.
 
 Months that were archived are read from their files; where a file is missing its digests are left
-out, and the chain around them still has to fit.
+out, and the chain around them still has to fit. Where numbers were shortened, the sealed word of
+that leads from what was sealed to what is there (keeping/stretches.py).
 """
 
 import heapq
@@ -16,6 +17,7 @@ import psycopg
 from billing.aggregates.keeping import MonthArchived
 from billing.keeping.container import EventRow, event_rows
 from billing.keeping.parts import archived_parts, split_missing
+from billing.keeping.stretches import Stretches, shortened_stretches
 from billing.sealing import GENESIS, partition_digests, partition_of, seal_of
 
 SEALS = """
@@ -47,7 +49,7 @@ def verify(
         with seals.cursor("seals", binary=True) as s, events.cursor("events", binary=True) as e:
             s.itersize = e.itersize = CHUNK
             rows = heapq.merge(iter(e.execute(EVENTS)), *files, key=itemgetter(0))
-            walk = _Walk(parts)
+            walk = _Walk(parts, Stretches(shortened_stretches(events)))
             walk.over(s.execute(SEALS), _once(rows), progress)
             return Verdict(walk.events, walk.seals, walk.fault, missing)
 
@@ -64,10 +66,11 @@ def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:
 class _Walk:
     """Where the walk is, and what it found."""
 
-    def __init__(self, parts: list[MonthArchived]) -> None:
+    def __init__(self, parts: list[MonthArchived], stretches: Stretches) -> None:
         self.events = self.seals = 0
         self.fault = ""
         self._parts = parts
+        self._stretches = stretches
 
     def over(self, seals: Any, events: Iterator[EventRow], progress: Callable[[int], None]) -> None:
         """Walk every seal, to the first that doesn't fit."""
@@ -106,10 +109,10 @@ class _Walk:
             there = f"{len(rows)} are there"
             return f"{sealed} events were sealed at positions {first} to {last}, {there}"
         for partition, digest in sorted(digests.items()):
-            if partition not in gone and found.get(partition) != digest:
-                return (
-                    f"an event of partition {partition} at positions {first} to {last} was altered"
-                )
+            here = None if partition in gone else found.get(partition, "")
+            fault = self._stretches.fault(partition, first, last, digest, here)
+            if fault:
+                return fault
         if stray := set(found) - set(digests):
             row = next(row for row in rows if partition_of(row[1]) in stray)
             return f"{row[1]} at position {row[0]} is under no seal"

@@ -12,6 +12,7 @@ import msgspec
 from billing.aggregates.event import Event
 from billing.rating.cdr import Cdr
 from billing.rating.context import NO_STEPS, Rating
+from billing.rating.shortening import SHORTENED, Cut
 from billing.values import Refused
 
 # What a call was flagged with because of the day it came on; rating it again leaves that alone.
@@ -90,6 +91,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: frozenset[str] = frozenset()  # digests of the records kept aside
     voided: bool = False
     linked: bool = False  # to the record of another device
+
+    @property
+    def settled(self) -> bool:
+        """Whether nobody needs its number any more: it is rated, or no call of its own."""
+        return self.voided or self.rating.status != "suspended"
+
+    @property
+    def shortened(self) -> bool:
+        """Whether its number lacks digits: it can't be rated again."""
+        return SHORTENED in self.cdr.flags
 
 
 def stream_of(device_id: str, filed_at: datetime, key: str) -> str:
@@ -274,3 +285,36 @@ def void(call: Call, reason: str) -> list[Event]:
             rating=call.rating,
         )
     ]
+
+
+def is_shortened(event: Event) -> bool:
+    """Whether an event lost the last digits of a number."""
+    cdr: Cdr | None = getattr(event, "cdr", None)
+    return cdr is not None and SHORTENED in cdr.flags
+
+
+def shorten(call: Call | None, event: Event) -> Event:
+    """An event of a settled call without the last digits of its other end; or itself.
+
+    `call` is the call after its last event, or None where its first ones lie in an archive.
+    The digest stays that of the record as it came: sent again, it is known.
+    """
+    match event:
+        case CallReceived() | CallVoided() | CallRerated() | ConflictKept():
+            own: Rating | None = getattr(event, "rating", None)
+        case _:
+            return event
+    last = call.rating if call else own or Rating(status="suspended")
+    numbers = [rating.number for rating in (own, getattr(event, "before", None)) if rating]
+    cut = Cut.of(event.cdr, last, numbers)
+    if cut is None or is_shortened(event):
+        return event
+    changed: dict[str, object] = {"cdr": cut.cdr(event.cdr)}
+    changed |= {
+        name: cut.rating(getattr(event, name))
+        for name in ("rating", "before")
+        if hasattr(event, name)
+    }
+    if isinstance(event, CallReceived | ConflictKept):
+        changed["raw"] = cut.raw(event.raw, event.raw_encoding)
+    return msgspec.structs.replace(event, **changed)

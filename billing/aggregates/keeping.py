@@ -19,6 +19,28 @@ class KeepingSet(Event, frozen=True, kw_only=True):
     backups_kept: int
 
 
+class ShorteningSet(Event, frozen=True, kw_only=True):
+    """Called numbers lose their last digits so many months after the month of the call."""
+
+    months: int  # 0: never
+
+
+class NumbersShortened(Event, frozen=True, kw_only=True):
+    """Numbers in the events of a stretch of one month of calls lost their last digits.
+
+    What was sealed there has other bytes now: `before` is the digest over what the seals say of
+    this month (or what the shortening before this one left), `after` that over what is there now.
+    """
+
+    month: str
+    first_position: int
+    last_position: int
+    events: int  # of the month in this stretch
+    calls: int  # whose numbers were shortened
+    before: str
+    after: str
+
+
 class MonthArchived(Event, frozen=True, kw_only=True):
     """Events of one month of calls lie in a file. A month has several parts if calls came late."""
 
@@ -62,6 +84,7 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     months: int = 6
     backup_days: int = 1
     backups_kept: int = 7
+    shorten_months: int = 0  # 0: called numbers are never shortened
     parts: tuple[MonthArchived, ...] = ()
     attached: frozenset[str] = frozenset()
 
@@ -81,6 +104,8 @@ def evolve(keeping: Keeping | None, event: Event) -> Keeping:
                 backup_days=event.backup_days,
                 backups_kept=event.backups_kept,
             )
+        case ShorteningSet(months=months):
+            return msgspec.structs.replace(state, shorten_months=months)
         case MonthArchived():
             return msgspec.structs.replace(state, parts=(*state.parts, event))
         case MonthAttached(month=month):
@@ -92,9 +117,14 @@ def evolve(keeping: Keeping | None, event: Event) -> Keeping:
 
 
 def set_keeping(
-    keeping: Keeping | None, *, months: int, backup_days: int, backups_kept: int
+    keeping: Keeping | None,
+    *,
+    months: int,
+    backup_days: int,
+    backups_kept: int,
+    shorten_months: int,
 ) -> list[Event]:
-    """Set how long calls are kept, and how often all of it is backed up."""
+    """Set how long calls and their numbers are kept, and how often all of it is backed up."""
     state = keeping or Keeping()
     if not 1 <= months <= MOST_MONTHS:
         raise Refused("Calls are kept for 1 to %(most)s months.", most=MOST_MONTHS)
@@ -102,13 +132,23 @@ def set_keeping(
         raise Refused("A backup is made every 0 to %(most)s days.", most=MOST_BACKUP_DAYS)
     if not 1 <= backups_kept <= MOST_BACKUPS:
         raise Refused("1 to %(most)s backups are kept.", most=MOST_BACKUPS)
-    if (months, backup_days, backups_kept) == (
+    if not 0 <= shorten_months <= months:
+        raise Refused(
+            "Numbers are shortened while their calls are kept: after at most %(months)s months.",
+            months=months,
+        )
+    decided = list[Event]()
+    if (months, backup_days, backups_kept) != (
         state.months,
         state.backup_days,
         state.backups_kept,
     ):
-        return []
-    return [KeepingSet(months=months, backup_days=backup_days, backups_kept=backups_kept)]
+        decided.append(
+            KeepingSet(months=months, backup_days=backup_days, backups_kept=backups_kept)
+        )
+    if shorten_months != state.shorten_months:
+        decided.append(ShorteningSet(months=shorten_months))
+    return decided
 
 
 def archive_month(keeping: Keeping | None, part: MonthArchived) -> list[Event]:

@@ -16,6 +16,7 @@ class SetKeeping(msgspec.Struct, frozen=True, kw_only=True):
     months: int
     backup_days: int
     backups_kept: int
+    shorten_months: int = 0  # 0: called numbers are never shortened
 
 
 def load_keeping(store: Store) -> keeping.Keeping:

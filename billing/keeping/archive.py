@@ -1,7 +1,7 @@
 """Archiving a month: its events and seals into a file, read back, and only then dropped."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from billing.aggregates.event import Envelope
-from billing.aggregates.keeping import MonthArchived
+from billing.aggregates.keeping import MonthArchived, NumbersShortened
 from billing.commands.keeping import archive_month, load_keeping
 from billing.keeping.container import (
     ROWS,
@@ -24,6 +24,8 @@ from billing.keeping.container import (
 )
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
+from billing.keeping.shortening import shorten
+from billing.keeping.stretches import Stretches, shortened_stretches
 from billing.sealing import archived_key, partition_digests, partition_name
 from billing.store import LOCK
 from billing.values import Money, Refused
@@ -106,7 +108,10 @@ def archive(
         if not partition_exists(connection, month):
             raise Refused("There are no calls of %(month)s in the database.", month=month)
         connection.rollback()
-        parts = load_keeping(keeper.store).parts_of(month)
+        state = load_keeping(keeper.store)
+        parts = state.parts_of(month)
+        if state.shorten_months:  # a file is never changed, so now or not at all
+            shorten(keeper, month, envelope, lambda share: progress(0.4 * share))
         part = _write_part(connection, keeper.archives, month, parts, progress)
         connection.rollback()
         if part:
@@ -208,15 +213,22 @@ def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived)
         for kept, sealed in zip(seal_rows(path), cursor, strict=True):
             if tuple(sealed) != kept:
                 raise Refused("The file %(file)s has other seals than the log.", file=path.name)
-    if (fault := fault_of(path, part)) is not None:
+    shortened = shortened_stretches(connection)
+    if (fault := fault_of(path, part, shortened)) is not None:
         raise Refused(
             "The file %(file)s does not fit its seals: %(fault)s.", file=path.name, fault=fault
         )
     connection.rollback()
 
 
-def fault_of(path: Path, part: MonthArchived) -> str | None:
-    """What of an archive does not fit its own seals; None if all does. Needs no database."""
+def fault_of(
+    path: Path, part: MonthArchived, shortened: Sequence[NumbersShortened] = ()
+) -> str | None:
+    """What of an archive does not fit its own seals; None if all does. Needs no database.
+
+    Where numbers were `shortened`, the log's word for that is needed.
+    """
+    stretches = Stretches(shortened)
     events = event_rows(path)
     event = next(events, None)
     count = 0
@@ -227,7 +239,9 @@ def fault_of(path: Path, part: MonthArchived) -> str | None:
             event = next(events, None)
         count += len(rows)
         sealed = msgspec.json.decode(digests, type=dict[str, str])
-        if partition_digests(rows) != {part.month: sealed[part.month]}:
+        found = partition_digests(rows)
+        digest = found.pop(part.month, "")
+        if found or stretches.fault(part.month, first, last, sealed[part.month], digest):
             return f"positions {first} to {last}"
     if event or count != part.events:
         return f"{count} of {part.events} events"

@@ -17,6 +17,7 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.container import UNFINISHED
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months
+from billing.keeping.shortening import is_unshortened, shorten
 from billing.keeping.tasks import Task
 from billing.values import Refused
 
@@ -86,6 +87,12 @@ class Worker:
             return
         store = self._keeper.store
         state = load_keeping(store)
+        if state.shorten_months:
+            for month in due_months(self._connection, state.shorten_months, now):
+                if is_unshortened(self._connection, store, month) and not self._was_refused(
+                    "shorten", month, now
+                ):
+                    self._ask("shorten", month, now)
         for month in due_months(self._connection, state.months, now):
             if month not in state.attached and not self._was_refused("archive", month, now):
                 self._ask("archive", month, now)
@@ -115,7 +122,7 @@ class Worker:
         tell = tasks.teller(self._connection, task)
         envelope = msgspec.structs.replace(task.envelope, recorded_at=now)
         match task.kind:
-            case "archive" | "attach" | "detach":
+            case "archive" | "attach" | "detach" | "shorten":
                 return self._do_month(task, envelope, tell)
             case backup.FULL | backup.SCHEDULED:
                 made = backup.back_up(keeper, envelope, task.kind, progress=tell)
@@ -137,6 +144,8 @@ class Worker:
         if task.kind == "archive":
             parts = archive(self._keeper, month, envelope, tell)
             return ", ".join(part.file for part in parts)
+        if task.kind == "shorten":
+            return str(shorten(self._keeper, month, envelope, tell))
         (attach if task.kind == "attach" else detach)(self._keeper, month, envelope, tell)
         return month
 

@@ -15,7 +15,9 @@ from billing.aggregates.call import (
     CallVoided,
     ConflictKept,
 )
+from billing.aggregates.keeping import NumbersShortened
 from billing.binary_arrays import TextArray, register
+from billing.rating.shortening import SHORTENED, shorten_ends
 from billing.sealing import CALLS
 from billing.store import Recorded
 
@@ -58,6 +60,23 @@ ADD_CONFLICTS = """
 update call_list as call set conflicts = call.conflicts + new.conflicts
 from unnest(%s::timestamptz[], %s::text[], %s::int4[]) as new (started_at, id, conflicts)
 where call.started_at = new.started_at and call.call_id = new.id"""
+# The calls of a stretch of the log whose numbers were shortened there. Those that wait for their
+# price kept theirs.
+STRETCH = """
+select distinct (convert_from(state, 'UTF8')::json #>> '{event,filed_at}')::timestamptz,
+ substr(originator_id, 6) from billing_events
+where originator_id >= %s and originator_id < %s and notification_id between %s and %s"""
+WHOLE = """
+select call.started_at, call.call_id, call.direction, call.caller, call.dialled, call.number
+from unnest(%s::timestamptz[], %s::text[]) as known (started_at, id)
+join call_list as call on call.started_at = known.started_at and call.call_id = known.id
+where call.status <> 'suspended' and not %s = any(call.flags)"""
+SHORTEN = """
+update call_list as call set caller = new.caller, dialled = new.dialled, number = new.number,
+ flags = call.flags || %s::text
+from unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[])
+ as new (started_at, id, caller, dialled, number)
+where call.started_at = new.started_at and call.call_id = new.id"""
 MISSING = """
 select month from unnest(%s::text[]) as month where to_regclass('call_list_' || month) is null"""
 CREATE_PARTITION = "create table {name} (like call_list including all)"
@@ -66,6 +85,31 @@ ATTACH_PARTITION = "alter table call_list attach partition {name} for values fro
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Write what a batch of events changed."""
+    begin = 0
+    for number, recorded in enumerate(batch):
+        if isinstance(recorded.event, NumbersShortened):  # of the calls as they are by then
+            _write_changes(cursor, batch[begin:number])
+            _shorten(cursor, recorded.event)
+            begin = number + 1
+    _write_changes(cursor, batch[begin:])
+
+
+def _shorten(cursor: Cursor[Any], event: NumbersShortened) -> None:
+    """Shorten the numbers of a stretch as its events were; made anew they are so already."""
+    month = CALLS + event.month
+    stretch = event.first_position, event.last_position
+    found = cursor.execute(STRETCH, (month, month + ";", *stretch)).fetchall()
+    times, ids = [row[0] for row in found], [row[1] for row in found]
+    changed = []
+    for at, call_id, direction, *ends in cursor.execute(WHOLE, (times, ids, SHORTENED)).fetchall():
+        if shortened := shorten_ends(direction, *ends):
+            changed.append((at, call_id, *shortened))
+    if changed:
+        columns = [list(column) for column in zip(*changed, strict=True)]
+        cursor.execute(SHORTEN, (SHORTENED, *columns))
+
+
+def _write_changes(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     rows: dict[str, list[Any]] = {}
     changed: dict[str, datetime] = {}
     conflicts: dict[str, tuple[datetime, int]] = {}

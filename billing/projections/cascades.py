@@ -7,6 +7,7 @@ from psycopg import Cursor
 
 from billing.aggregates.call import CallLinked, CallRated, CallVoided
 from billing.aggregates.device import CascadeSet
+from billing.aggregates.keeping import NumbersShortened
 from billing.sealing import CALLS
 from billing.store import Recorded
 
@@ -24,6 +25,10 @@ ADD = """
 insert into cascade_records (call_id, device_id, number, started_at, talk_ms, position)
 select * from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::int8[], %s::int8[])
 on conflict (call_id) do nothing"""
+# Shortened numbers find no pair; which calls they are, their place in the log tells.
+FORGET = """
+delete from cascade_records where position between %s and %s
+ and call_id >= %s and call_id < %s"""
 SETTLE = "delete from cascade_records where call_id = any(%s)"
 
 
@@ -32,6 +37,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     cascaded = {row[0] for row in cursor.execute(DEVICES).fetchall()}
     rows: dict[str, tuple[Any, ...]] = {}
     settled: list[str] = []
+    shortened: list[NumbersShortened] = []
     for recorded in batch:
         match recorded.event:
             case CascadeSet() as event:
@@ -43,12 +49,17 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                     call_id = recorded.stream[len(CALLS) :]
                     told = (rating.number, event.filed_at, cdr.billed_ms, recorded.position)
                     rows[call_id] = (call_id, event.device_id, *told)
+            case NumbersShortened() as event:
+                shortened.append(event)
             case CallLinked() | CallVoided() if cascaded:
                 settled.append(recorded.stream[len(CALLS) :])
     if rows:
         cursor.execute(ADD, [list(column) for column in zip(*rows.values(), strict=True)])
     if settled:
         cursor.execute(SETTLE, (settled,))
+    for stretch in shortened:
+        place = stretch.first_position, stretch.last_position
+        cursor.execute(FORGET, (*place, stretch.month, stretch.month + ";"))
 
 
 def _set(cursor: Cursor[Any], lower: str, event: CascadeSet) -> None:

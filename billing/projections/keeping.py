@@ -1,6 +1,7 @@
 """Keeping: how long calls are kept, which months are archived, which backups there are."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,22 +10,39 @@ from psycopg import Cursor
 from billing.aggregates.keeping import (
     BackupMade,
     BackupRemoved,
+    Keeping,
     KeepingSet,
     MonthArchived,
     MonthAttached,
     MonthDetached,
+    NumbersShortened,
+    ShorteningSet,
 )
 from billing.store import Recorded
 
 NAME = "keeping"
-TABLES = ("keeping", "archives", "backups")
+TABLES = ("keeping", "archives", "backups", "shortened_months")
 
-FORGET = "delete from keeping"
-SET = "insert into keeping (months, backup_days, backups_kept) values (%s, %s, %s)"
+# Its one row is there from the first event on, whichever that is.
+BEGIN = """
+insert into keeping (months, backup_days, backups_kept) select %s, %s, %s
+where not exists (select from keeping)"""
+SET = "update keeping set months = %s, backup_days = %s, backups_kept = %s"
+DEFAULTS = (Keeping().months, Keeping().backup_days, Keeping().backups_kept)
+SET_SHORTENING = "update keeping set shorten_months = %s"
+ADD_SHORTENED = """
+insert into shortened_months as known (month, last_position, calls, shortened_at)
+values (%s, %s, %s, %s)
+on conflict (month) do update set calls = known.calls + excluded.calls,
+ last_position = greatest(known.last_position, excluded.last_position),
+ shortened_at = excluded.shortened_at"""
 ADD_ARCHIVE = """
 insert into archives (month, part, file, sha256, bytes, events, first_position, last_position,
-  calls, amounts, archived_at, attached)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, false)"""
+  calls, amounts, archived_at, attached, shortened)
+select %(month)s, %(part)s, %(file)s, %(sha256)s, %(size_bytes)s, %(events)s, %(first_position)s,
+ %(last_position)s, %(calls)s, %(amounts)s::jsonb, %(archived_at)s, false,
+ exists (select from shortened_months
+  where month = %(month)s and last_position >= %(last_position)s)"""
 SET_ATTACHED = "update archives set attached = %s where month = %s"
 ADD_BACKUP = """
 insert into backups (file, kind, sha256, bytes, events, period, made_at, made_by, removed)
@@ -38,10 +56,16 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         envelope = recorded.envelope
         match recorded.event:
             case KeepingSet() as event:
-                cursor.execute(FORGET)
+                cursor.execute(BEGIN, DEFAULTS)
                 cursor.execute(SET, (event.months, event.backup_days, event.backups_kept))
+            case ShorteningSet(months=months):
+                cursor.execute(BEGIN, DEFAULTS)
+                cursor.execute(SET_SHORTENING, (months,))
+            case NumbersShortened() as event:
+                told = (event.month, event.last_position, event.calls)
+                cursor.execute(ADD_SHORTENED, (*told, envelope.recorded_at))
             case MonthArchived() as event:
-                cursor.execute(ADD_ARCHIVE, (*_archive(event), envelope.recorded_at))
+                cursor.execute(ADD_ARCHIVE, _archive(event, envelope.recorded_at))
             case MonthAttached(month=month):
                 cursor.execute(SET_ATTACHED, (True, month))
             case MonthDetached(month=month):
@@ -55,17 +79,9 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 cursor.execute(REMOVE_BACKUP, (file,))
 
 
-def _archive(event: MonthArchived) -> tuple[Any, ...]:
+def _archive(event: MonthArchived, archived_at: datetime) -> dict[str, Any]:
     amounts = {money.currency: money.micros for money in event.amounts}
-    return (
-        event.month,
-        event.part,
-        event.file,
-        event.sha256,
-        event.size_bytes,
-        event.events,
-        event.first_position,
-        event.last_position,
-        event.calls,
-        msgspec.json.encode(amounts).decode(),
-    )
+    return msgspec.structs.asdict(event) | {
+        "amounts": msgspec.json.encode(amounts).decode(),
+        "archived_at": archived_at,
+    }

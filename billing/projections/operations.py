@@ -10,13 +10,15 @@ from psycopg.types.json import Jsonb
 
 from billing.aggregates.event import Event
 from billing.store import Recorded
+from billing.values import Money
 
 NAME = "operations"
 TABLES = ("operations",)
 
 ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 NAMED = {"companies"}  # lists that are told as they are
-HIDDEN = {"digest", "sha256"}  # of secrets and files: they tell a reader nothing
+# Secrets, and the digests of files: they tell a reader nothing.
+HIDDEN = {"digest", "sha256", "before", "after"}
 # Events that speak of the same thing: the one before tells what was changed.
 FAMILIES = {
     "AdministratorAdded": "administrator",
@@ -65,7 +67,7 @@ def _family(topic: str, fields: dict[str, Any]) -> str:
 
 
 def fields_of(event: Event) -> dict[str, Any]:
-    """What an event says, for people: plain values, and of lists how many they hold."""
+    """What an event says, for people: plain values, sums by currency, of lists their lengths."""
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(type(event)):
         value = getattr(event, field.name)
@@ -73,6 +75,8 @@ def fields_of(event: Event) -> dict[str, Any]:
             continue
         if field.name in NAMED:
             value = list(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Money):
+            value = {money.currency: money.micros for money in value}
         elif isinstance(value, tuple | list | dict):
             value = len(value)
         elif isinstance(value, datetime | date):

@@ -8,6 +8,7 @@ import msgspec
 from psycopg import Connection
 from sanic import Blueprint, Request
 
+from billing.keeping.stretches import shortened_stretches
 from billing.projections.reading.history import moved_on
 from billing.store import Recorded, Store
 from billing.web import words
@@ -42,7 +43,11 @@ def events_of(connection: Connection[Any], store: Store, account: str) -> Iterat
 
 
 def evidence_lines(connection: Connection[Any], store: Store, account: str) -> Iterator[bytes]:
-    """NDJSON: each event with its place in the log, then the seals over that stretch. Blocks."""
+    """NDJSON: each event with its place in the log, then the seals over that stretch. Blocks.
+
+    Where numbers were shortened, what says so stands among them: the seals are of before.
+    """
+    shortened = shortened_stretches(connection)
     for events in events_of(connection, store, account):
         if not events:
             continue
@@ -63,6 +68,11 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
         names = ("first_position", "last_position", "events", "previous", "digests", "seal")
         span = (events[0].position, events[-1].position)
         positions = [each.position for each in events]
+        lines += [
+            _encode({"shortened": each})
+            for each in shortened
+            if any(each.first_position <= at <= each.last_position for at in positions)
+        ]
         lines += [
             _encode({"seal": dict(zip(names, row, strict=True))})
             for row in connection.execute(SEALS, span).fetchall()

@@ -24,7 +24,8 @@ from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
 CHANGERS = ("administrator", "operator")
-MONTH_TASKS = ("archive", "attach", "detach")
+MONTH_TASKS = ("archive", "attach", "detach", "shorten")
+ASKED = ("archive", "attach", "detach")  # what people ask for; the rest comes at night
 blueprint = Blueprint("keeping")
 
 
@@ -58,7 +59,7 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
 @admits(*CHANGERS)
 async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HTTPResponse:
     """Ask the keeping job to archive, attach or detach a month."""
-    if kind not in MONTH_TASKS:
+    if kind not in ASKED:
         raise NotFound
     await ask(request, kind, read_month(month))
     name = month_name(month)
@@ -101,6 +102,7 @@ async def show_settings(request: Request[Any, Any]) -> HTTPResponse:
         "months": str(settings.months),
         "backup_days": str(settings.backup_days),
         "backups_kept": str(settings.backups_kept),
+        "shorten_months": str(settings.shorten_months),
     }
     return page(request, "keeping_settings.html", page="keeping", form=Form(given))
 
@@ -114,12 +116,13 @@ async def change_settings(request: Request[Any, Any]) -> HTTPResponse:
         months=form.whole("months", least=1, most=MOST_MONTHS),
         backup_days=form.whole("backup_days", most=MOST_BACKUP_DAYS),
         backups_kept=form.whole("backups_kept", least=1, most=MOST_BACKUPS),
+        shorten_months=form.whole("shorten_months", most=MOST_MONTHS),
     )
     if not form.errors:
         try:
             shown = await carry_out(request, set_keeping, command)
         except Refused as refusal:
-            form.refuse(refusal)
+            form.refuse(refusal, "shorten_months" if "months" in refusal.values else "")
         else:
             return go_on("/keeping", gettext("The settings were saved."), shown=shown)
     return page(request, "keeping_settings.html", 422, page="keeping", form=form)

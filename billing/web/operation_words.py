@@ -5,13 +5,37 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.projections.reading.operations import OperationRow
+from billing.sealing import CALLS
+from billing.values import Money
 from billing.web import formats, words
 from billing.web.i18n import N_, gettext
 
 ACCOUNTS = ("company", "user", "gateway")
+PAGES_OF_THEIR_OWN = {
+    "administrator": "administrators",
+    "correction": "corrections",
+    "device": "devices",
+    "rate-group": "rate-groups",
+}
 FIELDS = {
     "account": N_("account"),
     "amount_micros": N_("amount"),
+    "backup_days": N_("days between backups"),
+    "backups_kept": N_("backups kept"),
+    "calls": N_("calls"),
+    "events": N_("events"),
+    "months": N_("months"),
+    "amounts": N_("amount"),
+    "amounts_after": N_("amount after it"),
+    "amounts_before": N_("amount before it"),
+    "begin": N_("from"),
+    "changed": N_("changed"),
+    "device_id": N_("device"),
+    "end": N_("to"),
+    "kind": N_("what"),
+    "outcome": N_("outcome"),
+    "size_bytes": N_("bytes"),
+    "stuck": N_("can't be rated"),
     "area_code": N_("area code"),
     "balance_micros": N_("balance"),
     "closing_micros": N_("closing balance"),
@@ -49,14 +73,43 @@ FIELDS = {
 }
 
 
+WORDS = {
+    "kind": words.CORRECTIONS | words.TASKS,
+    "outcome": words.CORRECTION_STATES,
+    "payment": words.PAYMENTS,
+    "role": words.ROLES,
+}
+
+
 def said(row: OperationRow) -> str:
     """What was done."""
     return words.word(words.EVENTS, row.topic)
 
 
+def name_of(row: OperationRow) -> str:
+    """What it was done to."""
+    if row.kind == "correction":
+        return _call_of(row) or words.word(words.CORRECTIONS, str(row.fields["kind"]))
+    return row.name
+
+
+def _call_of(row: OperationRow) -> str:
+    """The call, where it is the only one that was corrected."""
+    return row.stream.partition(f":{CALLS}")[2]
+
+
 def object_of(row: OperationRow) -> str:
     """The address of what it was done to; empty where it has no page."""
-    return f"/accounts/{formats.segment(row.stream)}" if row.kind in ACCOUNTS else ""
+    if row.kind in ACCOUNTS:
+        return f"/accounts/{formats.segment(row.stream)}"
+    own_id = formats.segment(row.stream.partition(":")[2])
+    if row.kind == "correction" and (call_id := _call_of(row)):
+        return f"/calls/{formats.segment(call_id)}"
+    if row.kind in PAGES_OF_THEIR_OWN:
+        return f"/{PAGES_OF_THEIR_OWN[row.kind]}/{own_id}"
+    if row.kind == "keeping":
+        return "/backups" if own_id == "backups" else "/keeping"
+    return "/number-plan" if row.kind == "number-plan" else ""
 
 
 def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
@@ -81,9 +134,11 @@ def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
         return ", ".join(value or [gettext("all companies")])
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
+    if isinstance(value, dict):
+        return ", ".join(formats.amount(Money(micros, each)) for each, micros in value.items())
     if isinstance(value, int):
         return formats.money(value, currency) if field.endswith("_micros") else str(value)
     text = str(value or gettext("nothing"))
-    if field in ("valid_from", "filed_at") and value:
+    if field in ("valid_from", "filed_at", "begin", "end") and value:
         return formats.moment(datetime.fromisoformat(text), "d MMM y HH:mm", zone)
-    return words.word({"payment": words.PAYMENTS, "role": words.ROLES}.get(field, {}), text)
+    return words.word(WORDS.get(field, {}), text)

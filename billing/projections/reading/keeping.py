@@ -14,6 +14,7 @@ class Settings(msgspec.Struct, frozen=True):
     months: int = 6
     backup_days: int = 1
     backups_kept: int = 7
+    shorten_months: int = 0  # 0: called numbers are never shortened
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     archived_at: datetime
     attached: bool
+    shortened: bool  # before it was archived
 
 
 class KeptMonth(msgspec.Struct, frozen=True):
@@ -44,6 +46,7 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
     month: str
     kept: KeptMonth | None
     parts: tuple[Part, ...]
+    shortened: int | None = None  # calls whose numbers were shortened; None: nobody looked yet
 
     @property
     def state(self) -> str:
@@ -95,7 +98,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, str]
 
 
-SETTINGS = "select months, backup_days, backups_kept from keeping"
+SETTINGS = "select months, backup_days, backups_kept, shorten_months from keeping"
 KEPT = """
 select replace(right(events.relname, 7), '_', '-') as month,
  coalesce(greatest(pg_stat_get_live_tuples(calls.oid), calls.reltuples::bigint), 0) as calls,
@@ -107,8 +110,9 @@ where inhparent = 'billing_events'::regclass
  and events.relname ~ '^billing_events_[0-9]{4}_[0-9]{2}$'
 order by 1"""
 PARTS = """
-select month, file, bytes, events, calls, amounts, sha256, archived_at, attached
+select month, file, bytes, events, calls, amounts, sha256, archived_at, attached, shortened
 from archives order by month, part"""
+SHORTENED = "select month, calls from shortened_months"
 BACKUPS = """
 select file, kind, sha256, bytes, events, period, made_at, made_by from backups
 where not removed order by made_at desc limit 500"""
@@ -141,12 +145,14 @@ async def all_months(connection: AsyncConnection[Any]) -> list[Month]:
     async with connection.cursor(row_factory=class_row(Part)) as cursor:
         await cursor.execute(PARTS)
         parts = await cursor.fetchall()
+    shortened: dict[str, int] = dict(await (await connection.execute(SHORTENED)).fetchall())
     months = sorted({*kept, *(part.month for part in parts)}, reverse=True)
     return [
         Month(
             month=month,
             kept=kept.get(month),
             parts=tuple(part for part in parts if part.month == month),
+            shortened=shortened.get(month),
         )
         for month in months
     ]

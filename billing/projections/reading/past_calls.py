@@ -15,6 +15,7 @@ where c.company_id in (select company_id from accounts where kind = 'company'
   and rate_group = %(group)s)
  and c.started_at >= %(begin)s and c.started_at < %(end)s and c.direction = 'outbound'
  and c.result in ('answered', '') and c.talk_ms > 0 and c.status in ('rated', 'rerated')
+ and not 'shortened' = any(c.flags)
 order by c.started_at desc limit %(most)s"""
 Call = tuple[str, str, str, int]  # id, digits, area, what it cost
 

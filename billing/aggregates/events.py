@@ -34,6 +34,7 @@ from billing.aggregates.call import (
     ConflictKept,
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
+from billing.aggregates.correction import CorrectionEnded
 from billing.aggregates.device import (
     CascadeSet,
     DeviceChanged,
@@ -56,6 +57,8 @@ from billing.aggregates.keeping import (
     MonthArchived,
     MonthAttached,
     MonthDetached,
+    NumbersShortened,
+    ShorteningSet,
 )
 from billing.aggregates.number_plan import NumberPlanChanged, NumberPlanReplaced
 from billing.aggregates.rate_group import (
@@ -96,6 +99,7 @@ TOPICS: dict[str, type[Event]] = {
     "CompanyChanged.1": CompanyChanged,
     "CompanyOpened.1": CompanyOpened,
     "ConflictKept.1": ConflictKept,
+    "CorrectionEnded.1": CorrectionEnded,
     "DeckImported.1": DeckImported,
     "DeckImportUndone.1": DeckImportUndone,
     "DeviceChanged.1": DeviceChanged,
@@ -115,6 +119,7 @@ TOPICS: dict[str, type[Event]] = {
     "MonthClosed.1": MonthClosed,
     "NumberPlanChanged.1": NumberPlanChanged,
     "MonthDetached.1": MonthDetached,
+    "NumbersShortened.1": NumbersShortened,
     "NumberPlanReplaced.1": NumberPlanReplaced,
     "PinGiven.1": PinGiven,
     "RateGroupBound.1": RateGroupBound,
@@ -125,6 +130,7 @@ TOPICS: dict[str, type[Event]] = {
     "RatesWithdrawn.1": RatesWithdrawn,
     "RechargeReversed.1": RechargeReversed,
     "RoutePrefixesSet.1": RoutePrefixesSet,
+    "ShorteningSet.1": ShorteningSet,
     "StatementClosed.1": StatementClosed,
     "SubAccountRenamed.1": SubAccountRenamed,
     "TenantNamed.1": TenantNamed,

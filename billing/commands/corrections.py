@@ -5,15 +5,19 @@ from typing import Literal
 
 import msgspec
 
-from billing.aggregates import call
+from billing.aggregates import call, correction
+from billing.aggregates.correction import CorrectionEnded
 from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
-from billing.commands.deciding import ATTEMPTS, existing, fold
+from billing.commands.deciding import ATTEMPTS, decide_new, existing, fold
 from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
 from billing.store import Conflict, Pending, Recorded, Store
-from billing.values import Refused
+from billing.values import Money, Refused
+
+# Where a call went whose number was shortened nobody can tell: its rating stands.
+UNKNOWN = Rating(status="suspended")
 
 
 class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,7 @@ class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
     streams: Sequence[str]
     envelope: Envelope
     write: bool = True  # without: a preview
+    noted: bool = False  # as a correction of its own: of the one call
 
 
 class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +82,8 @@ def correct_calls(store: Store, catalogue: Catalogue, command: CorrectCalls, lin
         ours = Lines.of()
         pending = _decide(store, catalogue, command, ours)
         try:
+            if pending and command.noted:
+                pending.append(_note(store, command, ours))
             position = store.append(pending) if pending and command.write else 0
         except Conflict:
             continue
@@ -88,17 +95,57 @@ def correct_calls(store: Store, catalogue: Catalogue, command: CorrectCalls, lin
 def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) -> int:
     """Rate one call again. Refused where that changes nothing."""
     state = existing(store, command.stream, call.evolve)
+    if state.shortened:
+        raise Refused("The number of this call was shortened: it can't be rated again.")
     catalogue = Catalogue()
     catalogue.refresh(store)
     correct = CorrectCalls(
         kind="recycle" if state.rating.status == "suspended" else "rerate",
         streams=(command.stream,),
         envelope=envelope,
+        noted=True,
     )
     position = correct_calls(store, catalogue, correct, Lines.of())
     if not position:
         raise Refused("The call was rated again, and nothing changed.")
     return position
+
+
+def end_correction(
+    store: Store, correction_id: str, event: CorrectionEnded, envelope: Envelope
+) -> int:
+    """Note of a correction as a whole what became of it."""
+    return decide_new(
+        store,
+        correction.stream_of(correction_id),
+        correction.evolve,
+        lambda before: correction.end(before, event),
+        envelope,
+    )
+
+
+def _note(store: Store, command: CorrectCalls, lines: Lines) -> Pending:
+    stream = correction.stream_of(command.streams[0])
+    event = ended(command.kind, "done", lines.sorted())
+    return Pending(stream, len(store.load(stream)) + 1, event, command.envelope)
+
+
+def ended(kind: str, outcome: str, lines: Sequence[Line]) -> CorrectionEnded:
+    """What became of a correction, over all companies."""
+    before, after = dict[str, int](), dict[str, int]()
+    for line in lines:
+        if line.currency:
+            before[line.currency] = before.get(line.currency, 0) + line.old_micros
+            after[line.currency] = after.get(line.currency, 0) + line.new_micros
+    return CorrectionEnded(
+        kind=kind,
+        outcome=outcome,
+        calls=sum(line.calls for line in lines),
+        changed=sum(line.changed for line in lines),
+        stuck=sum(line.stuck for line in lines),
+        amounts_before=tuple(Money(micros, each) for each, micros in sorted(before.items())),
+        amounts_after=tuple(Money(micros, each) for each, micros in sorted(after.items())),
+    )
 
 
 def _decide(
@@ -117,7 +164,9 @@ def _decide(
             continue
         if state.voided:
             continue
-        rating = rate_cdr(state.cdr, catalogue.device(state.device_id), catalogue.context)
+        rating = UNKNOWN
+        if not state.shortened:
+            rating = rate_cdr(state.cdr, catalogue.device(state.device_id), catalogue.context)
         events = decision(state, rating)
         for number, event in enumerate(events, len(recorded) + 1):
             pending.append(Pending(stream, number, event, command.envelope))

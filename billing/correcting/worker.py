@@ -10,9 +10,16 @@ from typing import Any
 import msgspec
 import psycopg
 
+from billing.aggregates.correction import CorrectionEnded
 from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import CorrectCalls, Lines, correct_calls
+from billing.commands.corrections import (
+    CorrectCalls,
+    Lines,
+    correct_calls,
+    end_correction,
+    ended,
+)
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
 from billing.sealing import CALLS
@@ -67,16 +74,21 @@ class Worker:
         correction = jobs.take_next(self._connection)
         if correction is None:
             return False
+        lines = Lines.of(correction.lines)
         try:
-            self._carry_out(correction)
+            self._carry_out(correction, lines)
         except Refused as refusal:
-            jobs.end(self._connection, correction.correction_id, "failed", str(refusal))
+            self._fail(correction, lines, str(refusal))
         except psycopg.Error:
             raise  # the process is started again, and goes on
         except Exception as error:
             logger.exception("The correction %s failed.", correction.correction_id)
-            jobs.end(self._connection, correction.correction_id, "failed", repr(error))
+            self._fail(correction, lines, repr(error))
         return True
+
+    def _fail(self, correction: Correction, lines: Lines, problem: str) -> None:
+        self._note(correction, lines, "failed")
+        jobs.end(self._connection, correction.correction_id, "failed", problem)
 
     def _has_lock(self) -> bool:
         if not self._is_ours:
@@ -84,7 +96,7 @@ class Worker:
             self._is_ours = bool(row and row[0])
         return self._is_ours
 
-    def _carry_out(self, correction: Correction) -> None:
+    def _carry_out(self, correction: Correction, lines: Lines) -> None:
         catalogue = Catalogue()
         catalogue.refresh(self._store)
         kind = "recycle" if correction.kind == "recycle" else "rerate"
@@ -98,26 +110,39 @@ class Worker:
         jobs.begin(self._connection, correction.correction_id, expected)
         if correction.filter.with_group:
             rate_with(catalogue, correction.filter.with_group)
-        if self._look_at_all(correction, catalogue, where, values):
+        if self._look_at_all(correction, catalogue, (where, values), lines):
+            self._note(correction, lines, "done")
             waits = correction.kind == "rerate" and not correction.applying
             jobs.end(self._connection, correction.correction_id, "ready" if waits else "done")
+        elif not self._stopping.is_set():
+            self._note(correction, lines, "cancelled")
+
+    def _note(self, correction: Correction, lines: Lines, outcome: str) -> None:
+        """Say of what was written, as a whole, who asked for what and what came of it."""
+        if not correction.applying or not lines.by_key:
+            return
+        asked = {
+            name: value
+            for name, value in msgspec.structs.asdict(correction.filter).items()
+            if name in CorrectionEnded.__struct_fields__
+        } | {"limited_to": correction.filter.companies}
+        event = msgspec.structs.replace(ended(correction.kind, outcome, lines.sorted()), **asked)
+        end_correction(self._store, correction.correction_id, event, _envelope(correction))
 
     def _look_at_all(
-        self, correction: Correction, catalogue: Catalogue, where: str, values: dict[str, Any]
+        self,
+        correction: Correction,
+        catalogue: Catalogue,
+        chosen: tuple[str, dict[str, Any]],
+        lines: Lines,
     ) -> bool:
         """Batch after batch from the place it was at; False if it was stopped."""
-        lines, looked_at = Lines.of(correction.lines), correction.looked_at
-        place = _place_of(correction)
-        while found := self._page(where, values, place):
+        looked_at, place = correction.looked_at, _place_of(correction)
+        while found := self._page(*chosen, place):
             command = CorrectCalls(
                 kind="recycle" if correction.kind == "recycle" else "rerate",
                 streams=[CALLS + call_id for _, call_id in found],
-                envelope=Envelope(
-                    recorded_at=datetime.now(UTC),
-                    actor=correction.actor,
-                    address=correction.address,
-                    request_id=correction.correction_id,
-                ),
+                envelope=_envelope(correction),
                 write=correction.applying,
             )
             correct_calls(self._store, catalogue, command, lines)
@@ -149,6 +174,15 @@ class Worker:
             if row is None or not row[0]:
                 return
             time.sleep(0.1)
+
+
+def _envelope(correction: Correction) -> Envelope:
+    return Envelope(
+        recorded_at=datetime.now(UTC),
+        actor=correction.actor,
+        address=correction.address,
+        request_id=correction.correction_id,
+    )
 
 
 def select_calls(kind: str, asked: Asked, catalogue: Catalogue) -> tuple[str, dict[str, Any]]:

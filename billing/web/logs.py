@@ -16,7 +16,7 @@ from billing.web.export_list import Answer, Exported, all_pages, send_list
 from billing.web.export_xlsx import Column
 from billing.web.filters import Listing, choice, presets, read_listing, read_period
 from billing.web.i18n import gettext
-from billing.web.operation_words import changes, object_of, said
+from billing.web.operation_words import changes, name_of, object_of, said
 from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
@@ -65,6 +65,7 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
         said=said,
         changes=changes,
         object_of=object_of,
+        name_of=name_of,
     )
 
 
@@ -89,7 +90,7 @@ async def export_operations(request: Request[Any, Any]) -> Answer:
             row.recorded_at,
             words.actor(row.actor),
             row.address,
-            f"{words.word(words.OBJECTS, row.kind)}: {row.name}",
+            f"{words.word(words.OBJECTS, row.kind)}: {name_of(row)}",
             said(row),
             "; ".join(changes(row, wanted.zone)),
             row.position,

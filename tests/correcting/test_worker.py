@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +13,19 @@ from hypothesis import strategies as st
 from psycopg import AsyncConnection
 
 from billing.aggregates.call import CallRerated
+from billing.aggregates.correction import CorrectionEnded, stream_of
 from billing.aggregates.event import Envelope
 from billing.commands import companies, rates
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import CorrectCalls, Line, Lines, correct_calls
+from billing.commands.corrections import (
+    CorrectCalls,
+    Line,
+    Lines,
+    RateCallAgain,
+    correct_calls,
+    rate_call_again,
+)
 from billing.correcting import jobs
 from billing.correcting import worker as working
 from billing.correcting.jobs import Asked, Correction
@@ -24,6 +33,7 @@ from billing.correcting.worker import Worker
 from billing.rating.rates import Rate, Tier
 from billing.setup import said_here
 from billing.store import Store
+from billing.values import Money, Refused
 from tests.commands.test_calls import record
 from tests.ingest.serving import install
 from tests.projections.sample import charges, rows, runner
@@ -148,6 +158,60 @@ def test_rating_again_shows_what_would_change_and_posts_the_difference_when_told
     assert (written.actor, written.request_id) == ("administrator:marta", correction)
     catch_up(database_url, installed)
     assert set(charges(database_url).values()) == {100_000}
+
+
+def noted(store: Store, about: str) -> list[CorrectionEnded]:
+    events = [recorded.event for recorded in store.load(stream_of(about))]
+    return [event for event in events if isinstance(event, CorrectionEnded)]
+
+
+def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
+    installed: Store, work: Work, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_price(installed, "34", "0.02")
+    correction = ask(database_url, "rerate", company_id="acme")
+    work()
+    assert noted(installed, correction) == []  # a preview changes nothing
+    apply(database_url, correction)
+    monkeypatch.setattr(working, "BATCH", 2)
+    stop = correct_calls
+
+    def stop_after_a_batch(*given: Any) -> int:
+        told(database_url, lambda own: jobs.cancel(own, correction))
+        return stop(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(working, "correct_calls", stop_after_a_batch)
+        work()
+    (stopped,) = noted(installed, correction)
+    assert (stopped.outcome, stopped.calls, stopped.changed) == ("cancelled", 2, 2)
+    told(database_url, lambda own: jobs.go_on(own, correction))
+    work()
+    (_, done) = noted(installed, correction)
+    assert (done.outcome, done.calls, done.changed, done.company_id) == ("done", 5, 5, "acme")
+    assert (done.amounts_before, done.amounts_after) == (
+        (Money(90_000, "EUR"),),
+        (Money(100_000, "EUR"),),
+    )
+    envelope = installed.load(stream_of(correction))[-1].envelope
+    assert (envelope.actor, envelope.address) == ("administrator:marta", "::1")
+
+
+def test_a_call_that_is_rated_again_by_a_person_is_noted_with_it(
+    installed: Store, database_url: str
+) -> None:
+    call = "call:2026-11:pbx:k0"
+    set_price(installed, "34", "0.02")
+    position = rate_call_again(installed, RateCallAgain(stream=call), SAID)
+    (done,) = noted(installed, call)
+    assert (done.kind, done.calls, done.changed) == ("rerate", 1, 1)
+    assert installed.load(stream_of(call))[-1].position == position
+    with pytest.raises(Refused, match="nothing changed"):
+        rate_call_again(installed, RateCallAgain(stream=call), SAID)
+    set_price(installed, "34", "0.03")
+    later = msgspec.structs.replace(SAID, request_id="another")
+    rate_call_again(installed, RateCallAgain(stream=call), later)
+    assert len(noted(installed, call)) == 2
 
 
 def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(

@@ -63,6 +63,7 @@ from billing.web.reach import PARTS
 from billing.web.site import Site
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
+MOST_HEADER_BYTES = 65_536  # an address of 10,000 characters is answered in words, not cut off
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -139,6 +140,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     app.config.AUTO_EXTEND = False
     app.config.TOUCHUP = False  # it rewrites Sanic's own methods: a second application fails
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
+    app.config.REQUEST_MAX_HEADER_SIZE = MOST_HEADER_BYTES
     app.config.FALLBACK_ERROR_FORMAT = "text"
     app.ctx.site = None
 

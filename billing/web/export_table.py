@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+from unicodedata import combining, normalize
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,8 +31,9 @@ class Sheet(msgspec.Struct, frozen=True):
 
 def attachment(name: str) -> dict[str, str]:
     """The header by which a browser saves an answer under a name."""
+    bare = "".join(each for each in normalize("NFKD", name) if not combining(each))
     safe = "".join(
-        each if each.isascii() and (each.isalnum() or each in "._") else "-" for each in name
+        each if each.isascii() and (each.isalnum() or each in "._") else "-" for each in bare
     )
     return {"content-disposition": f'attachment; filename="{safe}"'}
 

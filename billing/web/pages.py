@@ -14,6 +14,7 @@ from sanic.response import HTTPResponse
 from billing.web import formats, telling, words
 from billing.web.access import is_fragment
 from billing.web.assets import Asset, asset_address
+from billing.web.filters import PLACES
 from billing.web.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -99,12 +100,19 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
         "limited": bool(session and session.companies),
         "csrf": session.csrf_token if session else "",
         "here": here,
+        "past_end": _start_of_list(request),
         "now": datetime.now(UTC),
         "page": "",
         "notice": "",
     }
     environment: jinja2.Environment = request.app.ctx.site.templates
     return environment.get_template(template).render({**common, **values})
+
+
+def _start_of_list(request: Request[Any, Any]) -> str:
+    """Where the list of an address begins, if the address names a place further on."""
+    given = [(name, value) for name, value in request.query_args if name not in PLACES]
+    return request.path + formats.query(dict(given)) if len(given) < len(request.query_args) else ""
 
 
 def page(

@@ -95,7 +95,8 @@ def _calls(site: Site, account: str, month: str, most: int) -> list[BilledCall]:
 
 def _name(statement: Statement, ending: str) -> str:
     owner = "".join(each if each.isalnum() else "-" for each in statement.view.name.lower())
-    return f"{gettext('statement')}-{owner}-{statement.month}.{ending}"
+    name = gettext("statement")
+    return f"{name}-{owner}-{statement.month}.{ending}"
 
 
 async def _closed(request: Request[Any, Any], account: str, month: str) -> Statement:

@@ -71,9 +71,9 @@ async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:
 
 def _name(view: views.View, found: Found, ending: str) -> str:
     """The period, and the position of the log that the figures are of."""
-    period, position = view.asked.period, gettext("position")
-    first, last = period.first, period.last
-    return f"{gettext('statistics')}_{first}_{last}_{position}_{found.position}.{ending}"
+    first, last = view.asked.period.first, view.asked.period.last
+    name, position = gettext("statistics"), gettext("position")
+    return f"{name}_{first}_{last}_{position}_{found.position}.{ending}"
 
 
 async def _facts(

@@ -180,3 +180,8 @@ def test_excel_keeps_formulas_as_text_and_goes_on_on_further_sheets(tmp_path: Pa
     said = {row[0].value: row[1].value for row in book["About"].iter_rows() if row[0].value}
     assert said["Rows"] == 7
     assert said["Amount in EUR"] == pytest.approx(6 * 0.1234)
+
+
+def test_a_file_is_named_in_plain_letters() -> None:
+    named = export_table.attachment("estadísticas_Año 1/2.xlsx")
+    assert named["content-disposition"] == 'attachment; filename="estadisticas_Ano-1-2.xlsx"'

@@ -39,7 +39,10 @@ def decode_place(after: str, before: str, key_type: Any) -> Place | None:
         return None
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        return Place(msgspec.json.decode(text, type=key_type), backwards=not after)
+        key = msgspec.json.decode(text, type=key_type)
+        if "\x00" in "".join(part for part in key if isinstance(part, str)):
+            raise ValueError(token)  # noqa: TRY301 -- no text of the database has it
+        return Place(key, backwards=not after)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise Refused("This address names a page that does not exist.") from error
 

@@ -20,6 +20,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cdr_port: int = 8081
     time_zone: str = "Europe/Madrid"  # the days of statistics and of every page
     cookie_secure: bool = False  # on behind HTTPS
+    public_url: str = ""  # under which browsers reach the pages; its certificate is watched
     metrics_token: str = ""  # that Prometheus shows; "" admits this machine only
     smtp_url: str = ""  # smtp://user:password@host:587; "" sends no mail
     mail_from: str = "contarifa@localhost"
@@ -43,6 +44,7 @@ SETTINGS = {
     "cdr_port": "BILLING_CDR_PORT",
     "time_zone": "BILLING_TIME_ZONE",
     "cookie_secure": "BILLING_COOKIE_SECURE",
+    "public_url": "BILLING_PUBLIC_URL",
     "metrics_token": "BILLING_METRICS_TOKEN",
     "smtp_url": "BILLING_SMTP_URL",
     "mail_from": "BILLING_MAIL_FROM",
@@ -70,6 +72,13 @@ def _port(text: str) -> int:
     return port
 
 
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.port == 0:
+        raise ValueError(text)
+    return text
+
+
 def _smtp_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
@@ -87,5 +96,6 @@ _READ: dict[str, Callable[[str], object]] = {
     "cdr_port": _port,
     "time_zone": lambda text: ZoneInfo(text).key,
     "cookie_secure": _switch,
+    "public_url": _public_url,
     "smtp_url": _smtp_url,
 }

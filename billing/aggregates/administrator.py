@@ -43,6 +43,10 @@ class AdministratorPasswordReset(Event, frozen=True, kw_only=True):
     """Somebody made a new password, to be changed at the next sign-in."""
 
 
+class AdministratorPasswordChanged(Event, frozen=True, kw_only=True):
+    """Somebody chose a new password of their own."""
+
+
 class Administrator(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     name: str = ""
@@ -145,6 +149,13 @@ def reset_password(administrator: Administrator) -> list[Event]:
     if not administrator.enabled:
         raise Refused("This administrator is disabled.")
     return [AdministratorPasswordReset()]
+
+
+def change_password(administrator: Administrator) -> list[Event]:
+    """Note that somebody chose a new password."""
+    if not administrator.enabled:
+        raise Refused("This administrator is disabled.")
+    return [AdministratorPasswordChanged()]
 
 
 def _check(role: str, language: str) -> None:

@@ -23,8 +23,10 @@ from billing.aggregates.administrator import (
     AdministratorDisabled,
     AdministratorEnabled,
     AdministratorLimited,
+    AdministratorPasswordChanged,
     AdministratorPasswordReset,
 )
+from billing.aggregates.api_token import ApiTokenMade, ApiTokenRevoked
 from billing.aggregates.call import (
     CallLinked,
     CallRated,
@@ -70,6 +72,14 @@ from billing.aggregates.rate_group import (
     RatesChanged,
     RatesWithdrawn,
 )
+from billing.aggregates.second_factor import (
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    TwoFactorDemanded,
+    TwoFactorDisabled,
+    TwoFactorEnabled,
+    TwoFactorReset,
+)
 from billing.aggregates.statement import MonthClosed, StatementClosed
 from billing.aggregates.sub_account import SubAccountRenamed
 from billing.aggregates.user_account import UserAccountOpened
@@ -87,7 +97,10 @@ TOPICS: dict[str, type[Event]] = {
     "AdministratorDisabled.1": AdministratorDisabled,
     "AdministratorEnabled.1": AdministratorEnabled,
     "AdministratorLimited.1": AdministratorLimited,
+    "AdministratorPasswordChanged.1": AdministratorPasswordChanged,
     "AdministratorPasswordReset.1": AdministratorPasswordReset,
+    "ApiTokenMade.1": ApiTokenMade,
+    "ApiTokenRevoked.1": ApiTokenRevoked,
     "BackupMade.1": BackupMade,
     "BackupRemoved.1": BackupRemoved,
     "CallLinked.1": CallLinked,
@@ -129,12 +142,18 @@ TOPICS: dict[str, type[Event]] = {
     "RatesChanged.1": RatesChanged,
     "RatesWithdrawn.1": RatesWithdrawn,
     "RechargeReversed.1": RechargeReversed,
+    "RecoveryCodeUsed.1": RecoveryCodeUsed,
+    "RecoveryCodesMade.1": RecoveryCodesMade,
     "RoutePrefixesSet.1": RoutePrefixesSet,
     "ShorteningSet.1": ShorteningSet,
     "StatementClosed.1": StatementClosed,
     "SubAccountRenamed.1": SubAccountRenamed,
     "TenantNamed.1": TenantNamed,
     "TrunkAssigned.1": TrunkAssigned,
+    "TwoFactorDemanded.1": TwoFactorDemanded,
+    "TwoFactorDisabled.1": TwoFactorDisabled,
+    "TwoFactorEnabled.1": TwoFactorEnabled,
+    "TwoFactorReset.1": TwoFactorReset,
     "UserAccountOpened.1": UserAccountOpened,
 }
 

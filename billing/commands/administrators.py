@@ -5,14 +5,18 @@ import psycopg
 
 from billing.aggregates import administrator
 from billing.aggregates.event import Envelope, Event
+from billing.commands.api_tokens import revoke
 from billing.commands.deciding import decide, decide_new, fold
+from billing.commands.sessions import end_sessions
 from billing.passwords import generate_password, hash_password
 from billing.store import Store
 from billing.values import Refused
 
 LOCK = 0x61646D6E  # one change of who governs at a time, or two could remove each other
 IDS = "select administrator_id from administrator_credentials"
-END_SESSIONS = "delete from sessions where administrator_id = %s"
+CHANGE = """
+update administrator_credentials set password_hash = %s, must_change = false
+where administrator_id = %s"""
 RESET = """
 update administrator_credentials set password_hash = %s, must_change = true
 where administrator_id = %s"""
@@ -42,6 +46,14 @@ class EnableAdministrator(msgspec.Struct, frozen=True, kw_only=True):
 
 class ResetPassword(msgspec.Struct, frozen=True, kw_only=True):
     administrator_id: str
+
+
+class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
+    """One's own, proven by the one before."""
+
+    administrator_id: str
+    password_hash: str
+    kept_session: bytes  # the hash of the token of the session in which it is done
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -108,7 +120,7 @@ def change_administrator(
 def enable_administrator(
     store: Store, connection: psycopg.Connection, command: EnableAdministrator, envelope: Envelope
 ) -> int:
-    """Admit somebody again, or no more; then every session of theirs ends."""
+    """Admit somebody again, or no more; then every session and token of theirs ends."""
     own_id = command.administrator_id
 
     def decision(state: administrator.Administrator) -> list[Event]:
@@ -121,7 +133,9 @@ def enable_administrator(
         stream = f"administrator:{own_id}"
         position = decide(store, stream, administrator.evolve, decision, envelope)
         if not command.enabled:
-            connection.execute(END_SESSIONS, (own_id,))
+            now = envelope.recorded_at
+            end_sessions(connection, own_id, "disabled", envelope.actor, now)
+            revoke(connection, own_id, now)
     return position
 
 
@@ -132,7 +146,7 @@ def reset_password(
     password, own_id = generate_password(), command.administrator_id
     with connection.transaction():
         connection.execute(RESET, (hash_password(password), own_id))
-        connection.execute(END_SESSIONS, (own_id,))
+        end_sessions(connection, own_id, "new_password", envelope.actor, envelope.recorded_at)
         stream = f"administrator:{own_id}"
         position = decide(
             store, stream, administrator.evolve, administrator.reset_password, envelope
@@ -145,6 +159,19 @@ def _refuse_unknown(store: Store, companies: tuple[str, ...]) -> None:
     for each in companies:
         if f"company:{each}" not in known:
             raise Refused("There is no company %(name)s.", name=each)
+
+
+def change_password(
+    store: Store, connection: psycopg.Connection, command: ChangePassword, envelope: Envelope
+) -> int:
+    """Keep a new password. Every other session of this administrator ends."""
+    own_id, now = command.administrator_id, envelope.recorded_at
+    with connection.transaction():
+        connection.execute(CHANGE, (command.password_hash, own_id))
+        kept = command.kept_session
+        end_sessions(connection, own_id, "new_password", envelope.actor, now, kept=kept)
+        stream = f"administrator:{own_id}"
+        return decide(store, stream, administrator.evolve, administrator.change_password, envelope)
 
 
 def _is_last(store: Store, connection: psycopg.Connection, administrator_id: str) -> bool:

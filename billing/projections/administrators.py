@@ -12,6 +12,7 @@ from billing.aggregates.administrator import (
     AdministratorEnabled,
     AdministratorLimited,
 )
+from billing.aggregates.second_factor import TwoFactorDemanded
 from billing.store import Recorded
 
 NAME = "administrators"
@@ -21,6 +22,7 @@ ADD = """
 insert into administrators (administrator_id, sign_in_name, name, role, language, enabled)
 values (%s, %s, %s, %s, %s, true)"""
 CHANGE = "update administrators set name = %s, role = %s, language = %s where administrator_id = %s"
+DEMAND = "update administrators set must_use_two_factor = %s where administrator_id = %s"
 ENABLE = "update administrators set enabled = %s where administrator_id = %s"
 
 LIMIT = "update administrators set companies = %s where administrator_id = %s"
@@ -42,3 +44,5 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 cursor.execute(ENABLE, (False, own_id))
             case AdministratorEnabled():
                 cursor.execute(ENABLE, (True, own_id))
+            case TwoFactorDemanded(demanded=demanded):
+                cursor.execute(DEMAND, (demanded, own_id))

@@ -12,7 +12,8 @@ from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
 from billing.web.reach import refuse_beyond
-from billing.web.sessions import Session, find_by_token, find_session
+from billing.web.sessions import Session, find_by_token, find_session, hash_token
+from billing.web.sign_in_log import note_wrong_token
 
 ANYONE = "anyone"
 EVERY_ROLE = ("administrator", "operator", "auditor")
@@ -80,11 +81,12 @@ async def current_session(request: Request[Any, Any]) -> Session | None:
         request.ctx.session = None
         if token or cookie:
             async with site.pool.connection() as connection:
-                request.ctx.session = (
-                    await find_by_token(connection, token, request.ip, now)
-                    if token
-                    else await find_session(connection, cookie, now)
-                )
+                if not token:
+                    request.ctx.session = await find_session(connection, str(cookie), now)
+                elif found := await find_by_token(connection, token, request.ip, now):
+                    request.ctx.session = found
+                else:
+                    await note_wrong_token(connection, request, hash_token(token))
     session: Session | None = request.ctx.session
     return session
 

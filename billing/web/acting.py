@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+import psycopg
 from sanic import Request
 from sanic.response import HTTPResponse, redirect
 
@@ -18,6 +19,7 @@ from billing.web.i18n import gettext
 from billing.web.pages import NOTICE
 from billing.web.site import site_of
 
+T = TypeVar("T")
 NOTICE_SECONDS = 15
 PATIENCE_SECONDS = 2.0  # for the read models to show what was done
 LOOK_SECONDS = 0.02
@@ -33,6 +35,16 @@ async def envelope_of(request: Request[Any, Any]) -> Envelope:
         address=request.ip,
         request_id=str(request.id),
         token_id=session.token_id if session else "",
+    )
+
+
+def envelope_in_name_of(request: Request[Any, Any], administrator_id: str) -> Envelope:
+    """The same for somebody who is not signed in yet."""
+    return Envelope(
+        recorded_at=datetime.now(UTC),
+        actor=f"administrator:{administrator_id}",
+        address=request.ip,
+        request_id=str(request.id),
     )
 
 
@@ -58,6 +70,32 @@ async def until_shown(request: Request[Any, Any], position: int) -> bool:
                 return False
             await asyncio.sleep(LOOK_SECONDS)
     return True
+
+
+def connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], int]:
+    """A handler that changes secrets too, with a connection of its own."""
+
+    def handle(store: Store, command: Any, envelope: Envelope) -> int:
+        with psycopg.connect(store.url, autocommit=True) as connection:
+            return handler(store, connection, command, envelope)
+
+    return handle
+
+
+async def with_secrets(
+    request: Request[Any, Any],
+    handler: Callable[..., T],
+    command: Any,
+    envelope: Envelope | None = None,
+) -> T:
+    """Carry out what changes secrets; what it returns. Waits for no read model."""
+    site, said = site_of(request), envelope or await envelope_of(request)
+
+    def handle() -> T:
+        with site.connect() as connection:
+            return handler(site.store, connection, command, said)
+
+    return await asyncio.to_thread(handle)
 
 
 def go_on(path: str, done: str, *, shown: bool = True) -> HTTPResponse:

@@ -10,24 +10,21 @@ from sanic.response import HTTPResponse
 from billing.aggregates.event import Envelope
 from billing.commands import administrators as commands
 from billing.projections.reading import administrators as reading
+from billing.projections.reading.api_tokens import tokens_of
 from billing.store import Store
 from billing.values import Refused, new_id
 from billing.web import words
 from billing.web.access import admits, form_value
-from billing.web.acting import carry_out, go_on
+from billing.web.acting import carry_out, connected, go_on
 from billing.web.administrator_limits import limit_choices, read_limit
 from billing.web.filters import read_listing
 from billing.web.forms import Form
 from billing.web.i18n import LANGUAGES, gettext
 from billing.web.pages import is_partial, page
-from billing.web.sign_in_log import note
 from billing.web.site import site_of
 
 PAGE_SIZE = 50
 WHO = "administrator"
-END_ONE = """
-delete from sessions where administrator_id = %s and left(encode(token_hash, 'hex'), 32) = %s"""
-END_ALL = "delete from sessions where administrator_id = %s and %s = ''"
 blueprint = Blueprint("administrators")
 
 
@@ -77,7 +74,7 @@ async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
 @admits(WHO)
 async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
     """Who it is, with what can be changed, and the open sessions."""
-    found = await _find(request, own_id)
+    found = await find_or_404(request, own_id)
     form = Form({"name": found.name, "role": found.role, "language": found.language})
     return await _own_page(request, found, form, found.companies)
 
@@ -86,7 +83,7 @@ async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPRes
 @admits(WHO)
 async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
     """Change name, role and language."""
-    found, form = await _find(request, own_id), Form.of(request)
+    found, form = await find_or_404(request, own_id), Form.of(request)
     command = commands.ChangeAdministrator(
         administrator_id=own_id,
         name=form.text("name", longest=100),
@@ -96,7 +93,7 @@ async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
     )
     if not form.errors:
         try:
-            shown = await carry_out(request, _connected(commands.change_administrator), command)
+            shown = await carry_out(request, connected(commands.change_administrator), command)
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -108,10 +105,10 @@ async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
 @admits(WHO)
 async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
     """Admit somebody again, or no more."""
-    await _find(request, own_id)
+    await find_or_404(request, own_id)
     enabled = form_value(request, "enabled") == "yes"
     command = commands.EnableAdministrator(administrator_id=own_id, enabled=enabled)
-    shown = await carry_out(request, _connected(commands.enable_administrator), command)
+    shown = await carry_out(request, connected(commands.enable_administrator), command)
     done = (
         gettext("The administrator may sign in again.")
         if enabled
@@ -124,42 +121,19 @@ async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
 @admits(WHO)
 async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPResponse:
     """Make a new password, shown once."""
-    found = await _find(request, own_id)
+    found = await find_or_404(request, own_id)
     command = commands.ResetPassword(administrator_id=own_id)
     password = await _make(request, commands.reset_password, command)
     return _password_page(request, found.sign_in_name, password)
 
 
-@blueprint.post("/administrators/<own_id:str>/sessions", name="end_sessions")
-@admits(WHO)
-async def end_sessions(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """End one session, or all where none is named."""
-    found, session_id = await _find(request, own_id), form_value(request, "session")
-    async with site_of(request).pool.connection() as connection, connection.transaction():
-        one = await connection.execute(END_ONE, (own_id, session_id))
-        every = await connection.execute(END_ALL, (own_id, session_id))
-        if one.rowcount + every.rowcount:
-            name = found.sign_in_name
-            await note(connection, request, "signed_out", name, administrator_id=own_id)
-    return go_on(f"/administrators/{own_id}", gettext("The sessions were ended."))
-
-
-async def _find(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
+async def find_or_404(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
+    """The administrator an address names."""
     async with site_of(request).pool.connection() as connection:
         found = await reading.find_administrator(connection, own_id)
     if not found:
         raise NotFound
     return found
-
-
-def _connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], int]:
-    """A handler that changes credentials too, with a connection of its own."""
-
-    def handle(store: Store, command: Any, envelope: Envelope) -> int:
-        with commands.connect(store) as connection:
-            return handler(store, connection, command, envelope)
-
-    return handle
 
 
 async def _make(
@@ -205,6 +179,8 @@ async def _own_page(
     async with site_of(request).pool.connection() as connection:
         sessions = await reading.sessions_of(connection, found.administrator_id)
         limit = await limit_choices(connection, form, companies)
+        factor = await reading.second_factor_of(connection, found.administrator_id)
+        tokens = await tokens_of(connection, found.administrator_id)
     return page(
         request,
         "administrator.html",
@@ -213,5 +189,7 @@ async def _own_page(
         who=found,
         form=form,
         sessions=sessions,
+        factor=factor,
+        tokens=tokens,
         **_choices() | limit,
     )

@@ -17,7 +17,9 @@ from billing.web import (
     account_page,
     accounts,
     administrator_limits,
+    administrator_security,
     administrators,
+    api_tokens,
     assets,
     backups,
     call_columns,
@@ -36,10 +38,12 @@ from billing.web import (
     live,
     logs,
     movements,
+    my_account,
     number_plan,
     number_plan_import,
     opening,
     overview,
+    own_password,
     page_exports,
     preferences,
     price_exports,
@@ -55,6 +59,7 @@ from billing.web import (
     sub_accounts,
     system,
     tester,
+    two_factor,
 )
 from billing.web.access import ANYONE, admits
 from billing.web.errors import install_error_pages
@@ -80,6 +85,10 @@ HEADERS = {
 MODULES = (
     assets,
     signin,
+    own_password,
+    my_account,
+    two_factor,
+    api_tokens,
     preferences,
     overview,
     saved_views,
@@ -122,6 +131,7 @@ MODULES = (
     logs,
     administrator_limits,
     administrators,
+    administrator_security,
 )
 blueprint = Blueprint("start")
 

@@ -6,10 +6,16 @@ from typing import Any
 from psycopg import Error
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
-from sanic.response import HTTPResponse, text
+from sanic.response import HTTPResponse, json, text
 
 from billing.values import Refused
-from billing.web.access import BeyondReach, current_session, is_fragment
+from billing.web.access import (
+    BeyondReach,
+    OutOfScope,
+    current_session,
+    is_fragment,
+    is_program,
+)
 from billing.web.i18n import N_, gettext
 from billing.web.pages import page
 
@@ -51,6 +57,10 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
         logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
     elif request.app.ctx.site:
         await _know_who(request)
+    if is_program(request):
+        if status == 401:  # noqa: PLR2004 -- who it is was not said
+            explanation = gettext("Show a valid API token: Authorization: Bearer …")
+        return problem(status, gettext(TITLES[status]), explanation, str(request.id))
     fragment = is_fragment(request)
     try:
         return page(
@@ -67,11 +77,22 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
         return text(gettext(TITLES[500]), 500)
 
 
+def problem(status: int, title: str, detail: str, reference: str = "", **more: Any) -> HTTPResponse:
+    """An error for a program, as RFC 9457 writes it."""
+    told = {"title": title, "status": status, "detail": detail, **more}
+    if reference:
+        told["reference"] = reference
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+    return json(told, status, headers, "application/problem+json")
+
+
 def _meaning(error: Exception) -> tuple[int, str]:
     if isinstance(error, Refused):
         return 400, gettext(error.message, **error.values)
     if isinstance(error, BeyondReach):
         return 403, gettext(BEYOND_REACH)
+    if isinstance(error, OutOfScope):
+        return 403, gettext("This token is not for that. Make one with the scope that it needs.")
     status = error.status_code if isinstance(error, SanicException) else 500
     status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004
     return status, gettext(EXPLANATIONS[status])

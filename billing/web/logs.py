@@ -18,6 +18,7 @@ from billing.web.filters import Listing, choice, presets, read_listing, read_per
 from billing.web.i18n import gettext
 from billing.web.operation_words import changes, name_of, object_of, said
 from billing.web.pages import is_partial, page
+from billing.web.sign_in_log import note_expired
 from billing.web.site import site_of
 
 PAGE_SIZE, AT_ONCE = 50, 1_000  # rows of a page, and of an export read at a time
@@ -82,6 +83,7 @@ async def export_operations(request: Request[Any, Any]) -> Answer:
         Column(gettext("Object"), width=30),
         Column(gettext("What happened"), width=34),
         Column(gettext("Details"), width=80),
+        Column(gettext("API token"), width=20),
         Column(gettext("Position"), "count", 12),
     ]
 
@@ -93,6 +95,7 @@ async def export_operations(request: Request[Any, Any]) -> Answer:
             f"{words.word(words.OBJECTS, row.kind)}: {name_of(row)}",
             said(row),
             "; ".join(changes(row, wanted.zone)),
+            row.token,
             row.position,
         ]
 
@@ -109,12 +112,13 @@ async def export_operations(request: Request[Any, Any]) -> Answer:
 
 
 def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, Listing]:
-    listing = read_listing(request, ("from", "to", "q", "kind"), sign_ins.KEY_TYPE)
+    listing = read_listing(request, ("from", "to", "q", "kind", "reason"), sign_ins.KEY_TYPE)
     given, zone = listing.given, site_of(request).zone
     return sign_ins.SignInFilter(
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
         zone=zone,
         kind=choice(given, "kind", words.SIGN_INS),
+        reason=choice(given, "reason", words.SIGN_IN_REASONS),
         text=given.get("q", ""),
     ), listing
 
@@ -126,6 +130,7 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
     wanted, listing = _sign_in_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
+        await note_expired(connection)  # nobody may have signed in since they ran out
         found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
@@ -147,6 +152,8 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
 async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     """The sign-ins of the filter."""
     wanted, listing = _sign_in_filter(request)
+    async with site_of(request).pool.connection() as connection:
+        await note_expired(connection)
     columns = [
         Column(gettext("Date and time"), "time", 24),
         Column(gettext("What happened"), width=20),
@@ -154,16 +161,18 @@ async def export_sign_ins(request: Request[Any, Any]) -> Answer:
         Column(gettext("Name"), width=20),
         Column(gettext("Address"), width=16),
         Column(gettext("Browser"), width=60),
+        Column(gettext("Ended by"), width=20),
     ]
 
     def row_of(row: sign_ins.SignInRow) -> list[Any]:
         return [
             row.at,
             words.word(words.SIGN_INS, row.kind),
-            words.word(words.REFUSALS, row.reason),
+            words.word(words.SIGN_IN_REASONS, row.reason),
             row.sign_in_name,
             row.address,
             row.browser,
+            words.actor(row.ended_by) if row.ended_by else "",
         ]
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:

@@ -44,12 +44,15 @@ FIELDS = {
     "country": N_("country"),
     "credit_limit_micros": N_("credit limit"),
     "currency": N_("currency"),
+    "demanded": N_("required"),
+    "expires_at": N_("expires"),
     "extension": N_("extension"),
     "file": N_("file"),
     "format": N_("format"),
     "freeze_at_limit": N_("freezes at the limit"),
     "group_id": N_("rate group"),
     "language": N_("language"),
+    "left": N_("left"),
     "limit_micros": N_("limit"),
     "low_balance_micros": N_("warned below"),
     "model": N_("model"),
@@ -63,10 +66,12 @@ FIELDS = {
     "reference": N_("reference"),
     "role": N_("role"),
     "rules": N_("rules"),
+    "scope": N_("scope"),
     "sign_in_name": N_("sign-in name"),
     "tenant": N_("tenant"),
     "threshold_micros": N_("threshold"),
     "time_zone": N_("time zone"),
+    "token_id": N_("API token"),
     "trunk": N_("trunk"),
     "valid_from": N_("from"),
     "warn_email": N_("e-mail for warnings"),
@@ -139,6 +144,6 @@ def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
     if isinstance(value, int):
         return formats.money(value, currency) if field.endswith("_micros") else str(value)
     text = str(value or gettext("nothing"))
-    if field in ("valid_from", "filed_at", "begin", "end") and value:
+    if field in ("valid_from", "filed_at", "begin", "end", "expires_at") and value:
         return formats.moment(datetime.fromisoformat(text), "d MMM y HH:mm", zone)
     return words.word(WORDS.get(field, {}), text)

@@ -29,6 +29,7 @@ PARTS = {
     "month": "",
     "name": "",
     "token": "",
+    "token_id": "",
 }
 # The same of the fields of queries and forms.
 FIELDS = {

@@ -39,16 +39,23 @@ values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(ad
 REMOVE = "delete from sessions where token_hash = %s"
 
 FIND_CREDENTIALS = """
-select c.administrator_id, c.password_hash
+select c.administrator_id, c.password_hash, a.enabled,
+ f.confirmed_at is not null as second_factor
 from administrator_credentials c
  join administrators a on a.administrator_id = c.administrator_id
-where c.sign_in_name = %s and a.enabled"""
+ left join second_factors f on f.administrator_id = c.administrator_id
+where c.sign_in_name = %s"""
 HASH_OF = """
 select password_hash from administrator_credentials where administrator_id = %s"""
-SET_HASH = """
-update administrator_credentials set password_hash = %s, must_change = false
-where administrator_id = %s"""
-REMOVE_OTHERS = "delete from sessions where administrator_id = %s and token_hash <> %s"
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a name that somebody signs in under."""
+
+    administrator_id: str
+    password_hash: str
+    enabled: bool
+    second_factor: bool  # a code is asked for too
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +136,11 @@ async def end_session(connection: AsyncConnection[Any], session: Session) -> Non
 
 async def find_credentials(
     connection: AsyncConnection[Any], sign_in_name: str
-) -> tuple[str, str] | None:
-    """The administrator and password hash of a name that may sign in."""
-    cursor = await connection.execute(FIND_CREDENTIALS, (sign_in_name,))
-    row = await cursor.fetchone()
-    return (row[0], row[1]) if row else None
+) -> Credentials | None:
+    """What is known of a name."""
+    async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
+        await cursor.execute(FIND_CREDENTIALS, (sign_in_name,))
+        return await cursor.fetchone()
 
 
 async def password_of(connection: AsyncConnection[Any], administrator_id: str) -> str | None:
@@ -141,12 +148,3 @@ async def password_of(connection: AsyncConnection[Any], administrator_id: str) -
     cursor = await connection.execute(HASH_OF, (administrator_id,))
     row = await cursor.fetchone()
     return str(row[0]) if row else None
-
-
-async def change_password(
-    connection: AsyncConnection[Any], session: Session, password_hash: str
-) -> None:
-    """Keep the new hash and end every other session of this administrator."""
-    async with connection.transaction():
-        await connection.execute(SET_HASH, (password_hash, session.administrator_id))
-        await connection.execute(REMOVE_OTHERS, (session.administrator_id, session.token_hash))

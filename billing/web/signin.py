@@ -1,11 +1,13 @@
-"""Signing in and out, and the password's change."""
+"""Signing in and out: a name and a password, then a code where one is asked for."""
 
-import time
 from typing import Any
+from urllib.parse import quote
 
+from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, redirect
 
+from billing.commands import second_factors
 from billing.web import sessions
 from billing.web.access import (
     ANYONE,
@@ -16,12 +18,31 @@ from billing.web.access import (
     form_value,
     local_path,
 )
-from billing.web.i18n import gettext, ngettext
+from billing.web.acting import envelope_in_name_of, go_on, with_secrets
+from billing.web.half_sessions import (
+    HalfSession,
+    begin_half_session,
+    end_half_session,
+    find_half_session,
+    half_cookie,
+    set_cookie,
+)
+from billing.web.i18n import gettext
 from billing.web.pages import page
 from billing.web.sign_in_log import note, note_expired
 from billing.web.site import site_of
+from billing.web.throttle import (
+    BY_ACCOUNT,
+    BY_ADDRESS,
+    BY_CODE,
+    Throttle,
+    forget_old,
+    network_of,
+    too_many,
+)
 
-SHORTEST = 12
+LONGEST_NAME = 100
+LONGEST_CODE = 100
 blueprint = Blueprint("signin")
 
 
@@ -39,66 +60,144 @@ async def show_sign_in(request: Request[Any, Any]) -> HTTPResponse:
 @admits(ANYONE)
 async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
     """Open a session, or say why not: in the same words and time for every wrong pair."""
-    site, now = site_of(request), time.monotonic()
-    name = form_value(request, "name").strip().lower()[: sessions.LONGEST_BROWSER]
-    after = local_path(form_value(request, "next"))
-    wait = max(
-        site.by_address.wait_seconds(request.ip, now), site.by_account.wait_seconds(name, now)
-    )
-    if wait:
-        async with site.pool.connection() as connection:
-            await note(connection, request, "refused", name, reason="throttled")
-        response = page(request, "signin.html", 429, next=after, name=name, error=_too_many(wait))
-        response.headers["retry-after"] = str(wait)
-        return response
+    site, after = site_of(request), local_path(form_value(request, "next"))
+    name = form_value(request, "name").strip().lower()[:LONGEST_NAME]
+    name = name if name.isprintable() else ""
     async with site.pool.connection() as connection:
-        found = await sessions.find_credentials(connection, name)
-    fits = await site.passwords.verify(found and found[1], form_value(request, "password"))
-    if not (found and fits):
-        known, reason = (found[0], "password") if found else ("", "name")
+        wait = await _wait(connection, request, BY_ACCOUNT, name, name)
+        found = None if wait else await sessions.find_credentials(connection, name)
+    if wait:
+        error = too_many(wait)
+        answer = page(request, "signin.html", 429, next=after, name=name, error=error)
+        return _later(answer, wait)
+    fits = await site.passwords.verify(
+        found.password_hash if found else None, form_value(request, "password")
+    )
+    if not (found and fits and found.enabled):
+        reason = "name" if not found else "disabled_name" if not found.enabled else "password"
+        own_id = found.administrator_id if found else ""
         async with site.pool.connection() as connection:
-            await note(connection, request, "refused", name, administrator_id=known, reason=reason)
+            await note(connection, request, "refused", name, administrator_id=own_id, reason=reason)
         error = gettext("The name or the password is wrong.")
         return page(request, "signin.html", 422, next=after, name=name, error=error)
-    site.by_account.forget(name)
-    browser = request.headers.get("user-agent", "")
     async with site.pool.connection() as connection:
-        await note_expired(connection)
-        token = await sessions.begin_session(connection, found[0], request.ip, browser)
-        await note(connection, request, "signed_in", name, administrator_id=found[0])
-    response = redirect(after, status=303)
-    _set_session_cookie(request, response, token)
+        await BY_ACCOUNT.forget(connection, name)
+        await forget_old(connection)
+        if found.second_factor:
+            return await _ask_for_code(connection, request, found.administrator_id, name, after)
+        answer = redirect(after, status=303)
+        return await _open(connection, request, found.administrator_id, name, response=answer)
+
+
+async def _wait(
+    connection: AsyncConnection[Any],
+    request: Request[Any, Any],
+    throttle: Throttle,
+    key: str,
+    name: str,
+) -> int:
+    """How long this address and this account must wait; noted where it is not zero."""
+    wait = max(
+        await BY_ADDRESS.wait_seconds(connection, network_of(request.ip)),
+        await throttle.wait_seconds(connection, key),
+    )
+    if wait:
+        await note(connection, request, "refused", name, reason="throttled")
+    return wait
+
+
+def _later(response: HTTPResponse, wait: int) -> HTTPResponse:
+    response.headers["retry-after"] = str(wait)
     return response
 
 
-def _set_session_cookie(request: Request[Any, Any], response: HTTPResponse, token: str) -> None:
-    """Keep the token in the browser until it closes; an empty one takes it away."""
-    response.add_cookie(
-        cookie_name(request),
-        token,
-        httponly=True,
-        secure=site_of(request).config.cookie_secure,
-        samesite="Lax",
-        path="/",
-        max_age=None if token else 0,
+async def _ask_for_code(
+    connection: AsyncConnection[Any],
+    request: Request[Any, Any],
+    own_id: str,
+    name: str,
+    after: str,
+) -> HTTPResponse:
+    token = await begin_half_session(connection, own_id)
+    await note(connection, request, "half", name, administrator_id=own_id)
+    place = "/sign-in/code" + ("" if after == "/" else f"?next={quote(after, safe='')}")
+    response = redirect(place, status=303)
+    set_cookie(request, response, half_cookie(request), token)
+    return response
+
+
+async def _open(
+    connection: AsyncConnection[Any],
+    request: Request[Any, Any],
+    own_id: str,
+    name: str,
+    *,
+    response: HTTPResponse,
+    reason: str = "",
+) -> HTTPResponse:
+    """Open a session; `response` goes where it leads."""
+    await note_expired(connection)
+    browser = str(request.headers.get("user-agent", ""))
+    token = await sessions.begin_session(connection, own_id, request.ip, browser)
+    await note(connection, request, "signed_in", name, administrator_id=own_id, reason=reason)
+    set_cookie(request, response, cookie_name(request), token)
+    return response
+
+
+@blueprint.get("/sign-in/code", name="show_code")
+@admits(ANYONE)
+async def show_code(request: Request[Any, Any]) -> HTTPResponse:
+    """The form for the code; only after the password."""
+    async with site_of(request).pool.connection() as connection:
+        half = await find_half_session(connection, request)
+    if not half:
+        return redirect("/sign-in", status=303)
+    return _code_page(request, half, str(request.args.get("next", "")))
+
+
+@blueprint.post("/sign-in/code", name="do_code")
+@admits(ANYONE)
+async def take_code(request: Request[Any, Any]) -> HTTPResponse:
+    """Open the session that the password began, or say why the code is not taken."""
+    site, after = site_of(request), local_path(form_value(request, "next"))
+    async with site.pool.connection() as connection:
+        half = await find_half_session(connection, request)
+        if not half:
+            return redirect("/sign-in", status=303)
+        own_id, name = half.administrator_id, half.sign_in_name
+        wait = await _wait(connection, request, BY_CODE, own_id, name)
+    if wait:
+        return _later(_code_page(request, half, after, 429, too_many(wait)), wait)
+    command = second_factors.Proven(
+        administrator_id=own_id, code=form_value(request, "code")[:LONGEST_CODE]
     )
-
-
-def _too_many(wait_seconds: int) -> str:
-    if wait_seconds < 60:  # noqa: PLR2004 -- a minute
-        text = ngettext(
-            "Too many attempts. Try again in %(n)s second.",
-            "Too many attempts. Try again in %(n)s seconds.",
-            wait_seconds,
+    try:
+        envelope = envelope_in_name_of(request, own_id)
+        kind = await with_secrets(request, second_factors.prove, command, envelope)
+    except second_factors.WrongCode as wrong:
+        async with site.pool.connection() as connection:
+            await note(
+                connection, request, "refused", name, administrator_id=own_id, reason=wrong.reason
+            )
+        return _code_page(request, half, after, 422, gettext(wrong.message))
+    response = redirect(after, status=303)
+    if kind == "recovery_code":
+        response = go_on(after, gettext("A recovery code was used: it is good for nothing more."))
+    async with site.pool.connection() as connection:
+        await BY_CODE.forget(connection, own_id)
+        await end_half_session(connection, half)
+        set_cookie(request, response, half_cookie(request), "")
+        return await _open(
+            connection, request, own_id, name, response=response, reason=f"by_{kind}"
         )
-        return text % {"n": wait_seconds}
-    minutes = -(-wait_seconds // 60)
-    text = ngettext(
-        "Too many attempts. Try again in %(n)s minute.",
-        "Too many attempts. Try again in %(n)s minutes.",
-        minutes,
-    )
-    return text % {"n": minutes}
+
+
+def _code_page(
+    request: Request[Any, Any], half: HalfSession, after: str, status: int = 200, error: str = ""
+) -> HTTPResponse:
+    recovery = bool(request.args.get("recovery") or form_value(request, "recovery"))
+    values = {"next": local_path(after), "name": half.sign_in_name, "recovery": recovery}
+    return page(request, "signin_code.html", status, error=error, **values)
 
 
 @blueprint.post("/sign-out")
@@ -112,50 +211,5 @@ async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
             name, own_id = session.sign_in_name, session.administrator_id
             await note(connection, request, "signed_out", name, administrator_id=own_id)
     response = redirect("/sign-in", status=303)
-    _set_session_cookie(request, response, "")
+    set_cookie(request, response, cookie_name(request), "")
     return response
-
-
-@blueprint.get("/password", name="show_password")
-@admits(*EVERY_ROLE, limited=True, before_change=True)
-async def show_password(request: Request[Any, Any]) -> HTTPResponse:
-    """The form to change one's own password; at the first sign-in nothing else is shown."""
-    return page(request, "password.html", errors={})
-
-
-@blueprint.post("/password", name="change_password")
-@admits(*EVERY_ROLE, limited=True, before_change=True)
-async def change_password(request: Request[Any, Any]) -> HTTPResponse:
-    """Change it. Every other session of this administrator ends."""
-    site, session = site_of(request), await current_session(request)
-    if session is None:
-        return redirect("/sign-in", status=303)
-    # Guessing the current one is as good as guessing at the door: the same bucket counts it.
-    wait = site.by_account.wait_seconds(session.administrator_id, time.monotonic())
-    if wait:
-        return page(request, "password.html", 429, errors={"current": _too_many(wait)})
-    current, new = form_value(request, "current"), form_value(request, "new")
-    async with site.pool.connection() as connection:
-        password_hash = await sessions.password_of(connection, session.administrator_id)
-    errors = {}
-    if not await site.passwords.verify(password_hash, current):
-        errors["current"] = gettext("This is not your current password.")
-    if problem := _problem(current, new):
-        errors["new"] = problem
-    elif new != form_value(request, "again"):
-        errors["again"] = gettext("The two new passwords differ.")
-    if errors:
-        return page(request, "password.html", 422, errors=errors)
-    new_hash = await site.passwords.hash(new)
-    async with site.pool.connection() as connection:
-        await sessions.change_password(connection, session, new_hash)
-    site.by_account.forget(session.administrator_id)
-    return redirect("/", status=303)
-
-
-def _problem(current: str, new: str) -> str:
-    if len(new) < SHORTEST:
-        return gettext("Use at least %(n)s characters.", n=SHORTEST)
-    if new == current:
-        return gettext("The new password is the old one.")
-    return ""

@@ -20,7 +20,6 @@ from billing.web.live import Arrivals
 from billing.web.pages import make_environment
 from billing.web.passwords import Passwords
 from billing.web.replay_jobs import Replays
-from billing.web.throttle import Throttle
 
 
 class Site:
@@ -34,8 +33,6 @@ class Site:
         self.assets: dict[str, Asset] = load_assets()
         self.templates = make_environment(self.assets, self.zone)
         self.passwords = Passwords()
-        self.by_account = Throttle(burst=5, every_seconds=60)
-        self.by_address = Throttle(burst=20, every_seconds=15)
         self.arrivals = Arrivals(pool)
         self.certificate = CertificateWatch(config.public_url)
         self.exports = Exports()

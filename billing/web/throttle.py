@@ -1,28 +1,93 @@
-"""Slows down guessing: a bucket of attempts for each account and each address."""
+"""Slows down guessing: a leaking bucket for each account and each address, in the database.
 
+A restart forgives nobody, and several processes count together.
+"""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from math import ceil
+from typing import Any
 
-MOST_BUCKETS = 20_000  # a bound on memory; the oldest are forgotten first
+import msgspec
+from psycopg import AsyncConnection
+
+from billing.web.i18n import ngettext
+
+MINUTE = 60
+HOME_BITS = 64  # of an IPv6 address: what one customer has
+KEPT = timedelta(days=1)  # longer than any bucket takes to leak
+LEVEL = "greatest(0, a.level - extract(epoch from %(now)s - a.at)::float8 / %(every)s)"
+TAKE = f"""
+insert into attempts as a (bucket, level, at) values (%(bucket)s, 1, %(now)s)
+on conflict (bucket) do update set level = {LEVEL} + 1, at = greatest(a.at, %(now)s)
+where {LEVEL} + 1 <= %(burst)s + 1e-6"""
+OVER = f"select ({LEVEL} + 1 - %(burst)s) * %(every)s from attempts a where bucket = %(bucket)s"
+FORGET = "delete from attempts where bucket = %s"
+FORGET_OLD = "delete from attempts where at < %s"
 
 
-class Throttle:
-    """Token buckets in memory: `burst` attempts at once, then one every `every_seconds`."""
+class Throttle(msgspec.Struct, frozen=True):
+    """`burst` attempts at once, then one every `every_seconds`."""
 
-    def __init__(self, burst: int, every_seconds: float) -> None:
-        self._burst = burst
-        self._every = every_seconds
-        self._buckets: dict[str, tuple[float, float]] = {}  # key -> attempts left, as of when
+    name: str
+    burst: int
+    every_seconds: float
 
-    def wait_seconds(self, key: str, now: float) -> int:
+    async def wait_seconds(
+        self, connection: AsyncConnection[Any], key: str, now: datetime | None = None
+    ) -> int:
         """0 when an attempt is admitted (and counted), else how long to wait."""
-        left, since = self._buckets.pop(key, (float(self._burst), now))
-        left = min(self._burst, left + (now - since) / self._every)
-        admitted = left >= 1
-        self._buckets[key] = (left - 1 if admitted else left, now)
-        if len(self._buckets) > MOST_BUCKETS:
-            del self._buckets[next(iter(self._buckets))]
-        return 0 if admitted else ceil((1 - left) * self._every)
+        values = {
+            "bucket": f"{self.name}:{key}",
+            "now": now or datetime.now(UTC),
+            "burst": self.burst,
+            "every": self.every_seconds,
+        }
+        if (await connection.execute(TAKE, values)).rowcount:
+            return 0
+        row = await (await connection.execute(OVER, values)).fetchone()
+        return max(1, ceil(round(row[0], 3))) if row else 1  # no matter how floats add up
 
-    def forget(self, key: str) -> None:
+    async def forget(self, connection: AsyncConnection[Any], key: str) -> None:
         """Start afresh, after a success."""
-        self._buckets.pop(key, None)
+        await connection.execute(FORGET, (f"{self.name}:{key}",))
+
+
+BY_ACCOUNT = Throttle("account", burst=5, every_seconds=60)
+BY_ADDRESS = Throttle("address", burst=20, every_seconds=15)
+BY_CODE = Throttle("code", burst=5, every_seconds=60)  # of the second step
+BY_TOKEN = Throttle("token", burst=1, every_seconds=60)  # lines of the log about wrong API tokens
+
+
+async def forget_old(connection: AsyncConnection[Any]) -> None:
+    """Remove buckets that leaked empty long ago."""
+    await connection.execute(FORGET_OLD, (datetime.now(UTC) - KEPT,))
+
+
+def network_of(address: str) -> str:
+    """What is throttled as one: an IPv4 address, or all the IPv6 addresses of a customer."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:  # noqa: PLR2004 -- IPv4
+        return address
+    return str(ip_network((found, HOME_BITS), strict=False))
+
+
+def too_many(wait_seconds: int) -> str:
+    """What is told to whom must wait."""
+    if wait_seconds < MINUTE:
+        text = ngettext(
+            "Too many attempts. Try again in %(n)s second.",
+            "Too many attempts. Try again in %(n)s seconds.",
+            wait_seconds,
+        )
+        return text % {"n": wait_seconds}
+    minutes = -(-wait_seconds // MINUTE)
+    text = ngettext(
+        "Too many attempts. Try again in %(n)s minute.",
+        "Too many attempts. Try again in %(n)s minutes.",
+        minutes,
+    )
+    return text % {"n": minutes}

@@ -110,14 +110,39 @@ OBJECTS = {
 }
 SIGN_INS = {
     "signed_in": N_("Signed in"),
+    "half": N_("Password right, code asked"),
     "refused": N_("Refused"),
     "signed_out": N_("Signed out"),
+    "ended": N_("Session ended by somebody"),
     "expired": N_("Session expired"),
 }
-REFUSALS = {
+# Why, or how.
+SIGN_IN_REASONS = {
     "name": N_("Nobody has this name"),
+    "disabled_name": N_("This administrator is disabled"),
     "password": N_("Wrong password"),
+    "code": N_("Wrong code"),
+    "used_code": N_("Code used before"),
+    "recovery_code": N_("Wrong recovery code"),
+    "token": N_("API token unknown, expired or revoked"),
     "throttled": N_("Too many attempts"),
+    "by_code": N_("With a code"),
+    "by_recovery_code": N_("With a recovery code"),
+    "by_hand": N_("Ended on a page"),
+    "new_password": N_("A new password"),
+    "disabled": N_("The administrator was disabled"),
+    "reset": N_("Two-factor was taken away"),
+}
+SCOPES = {
+    "calls": N_("Read calls and statistics"),
+    "accounts": N_("Read accounts, balances and recharges"),
+    "recharge": N_("Recharge accounts"),
+    "metrics": N_("Read the metrics"),
+}
+TOKEN_STATES = {
+    "open": N_("Valid"),
+    "expired": N_("Expired"),
+    "revoked": N_("Revoked"),
 }
 HISTORY_KINDS = {
     "money": N_("Money"),
@@ -154,7 +179,10 @@ EVENTS = {
     "AdministratorDisabled": N_("Administrator disabled"),
     "AdministratorEnabled": N_("Administrator enabled"),
     "AdministratorLimited": N_("Limited to companies"),
+    "AdministratorPasswordChanged": N_("Own password changed"),
     "AdministratorPasswordReset": N_("Password made anew"),
+    "ApiTokenMade": N_("API token made"),
+    "ApiTokenRevoked": N_("API token revoked"),
     "BackupMade": N_("A backup was made"),
     "BackupRemoved": N_("A backup was removed"),
     "CallLinked": N_("Another device told the same call"),
@@ -190,12 +218,18 @@ EVENTS = {
     "RatesChanged": N_("Rates changed"),
     "RatesWithdrawn": N_("Rates withdrawn"),
     "RechargeReversed": N_("Recharge reversed"),
+    "RecoveryCodeUsed": N_("Recovery code used"),
+    "RecoveryCodesMade": N_("Recovery codes made anew"),
     "RoutePrefixesSet": N_("Route prefixes set"),
     "ShorteningSet": N_("The shortening of called numbers was set"),
     "StatementClosed": N_("Statement closed"),
     "SubAccountRenamed": N_("Account renamed"),
     "TenantNamed": N_("Tenant named"),
     "TrunkAssigned": N_("Trunk assigned"),
+    "TwoFactorDemanded": N_("Two-factor required, or no more"),
+    "TwoFactorDisabled": N_("Two-factor switched off"),
+    "TwoFactorEnabled": N_("Two-factor switched on"),
+    "TwoFactorReset": N_("Two-factor taken away"),
     "UserAccountOpened": N_("User account opened"),
 }
 AREA_TYPES = {

@@ -1,12 +1,15 @@
 """Signing in and out, and the password's change."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import psycopg
+import pytest
 
-from billing.web.throttle import MOST_BUCKETS, Throttle
-from tests.web.serving import PASSWORD, SignIn, add_administrator
+from billing.web.throttle import Throttle, network_of
+from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
 from tests.web.test_access import csrf_of
 
 NEW = "another horse battery"
@@ -83,6 +86,7 @@ def test_who_must_change_the_password_gets_nowhere_else_before(
     database_url: str, empty_site: str, sign_in: SignIn
 ) -> None:
     add_administrator(database_url, "nuria", must_change=True)
+    add_to_log(database_url, "nuria")
     client, other = sign_in(empty_site, "nuria"), sign_in(empty_site, "nuria")
     for path in ("/", "/calls", "/devices", "/calls/export.csv"):
         assert client.get(path).headers["location"] == "/password"
@@ -108,18 +112,78 @@ def test_who_must_change_the_password_gets_nowhere_else_before(
     assert attempt(empty_site, "nuria", NEW).status_code == 303
 
 
-def test_a_bucket_fills_up_again() -> None:
-    throttle = Throttle(burst=2, every_seconds=10)
-    assert [throttle.wait_seconds("a", now=0) for _ in range(3)] == [0, 0, 10]
-    assert throttle.wait_seconds("b", now=0) == 0
-    assert throttle.wait_seconds("a", now=4) == 6
-    assert throttle.wait_seconds("a", now=10) == 0
-    throttle.forget("a")
-    assert throttle.wait_seconds("a", now=10) == 0
+def test_a_weak_password_is_refused_with_what_to_do(
+    database_url: str, empty_site: str, sign_in: SignIn
+) -> None:
+    add_administrator(database_url, "nuria", must_change=True)
+    client = sign_in(empty_site, "nuria")
+    csrf = client.get("/password").text.split('name="csrf" value="')[1].split('"')[0]
+    for new, problem in (
+        ("aaaaaaaaaaaaaa", "Repeated characters are easy to guess."),
+        ("NuriaRuiz2026", "Your name and the product&#39;s are easy to guess."),
+        ("contraseña1234", "This is among the first that are tried."),
+    ):
+        form = {"csrf": csrf, "current": PASSWORD, "new": new, "again": new}
+        answer = client.post("/password", data=form)
+        assert answer.status_code == 422
+        assert problem in answer.text
+        assert "Use four words that are unrelated." in answer.text
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("delete from attempts")
 
 
-def test_buckets_do_not_grow_without_bound() -> None:
-    throttle = Throttle(burst=1, every_seconds=1000)
-    for number in range(MOST_BUCKETS + 10):
-        throttle.wait_seconds(str(number), now=0)
-    assert len(throttle._buckets) == MOST_BUCKETS  # noqa: SLF001 -- what memory it takes
+def test_a_restart_forgives_nobody(database_url: str, tmp_path: Path) -> None:
+    add_administrator(database_url)
+    with served(database_url, tmp_path) as address:
+        for _ in range(5):
+            assert attempt(address, "marta", "guess").status_code == 422
+    with served(database_url, tmp_path) as address:
+        assert attempt(address, "marta", PASSWORD).status_code == 429
+        assert attempt(address, "nuria", PASSWORD).status_code == 422, "another account"
+
+
+def test_an_address_that_tries_many_names_is_slowed_down(empty_site: str) -> None:
+    answers = [attempt(empty_site, f"name{number}", "x").status_code for number in range(21)]
+    assert answers == [422] * 20 + [429]
+
+
+def test_a_disabled_administrator_is_told_no_more_than_others(
+    database_url: str, empty_site: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update administrators set enabled = false")
+        assert attempt(empty_site, "marta", PASSWORD).status_code == 422
+        reason = connection.execute("select reason from sign_ins").fetchone()
+    assert reason == ("disabled_name",)
+
+
+def test_a_bucket_leaks(database_url: str) -> None:
+    throttle = Throttle("test", burst=2, every_seconds=10)
+    start = datetime(2026, 11, 25, tzinfo=UTC)
+
+    async def waits(*asked: tuple[str, int]) -> list[int]:
+        async with await psycopg.AsyncConnection.connect(
+            database_url, autocommit=True
+        ) as connection:
+            found = [
+                await throttle.wait_seconds(connection, key, start + timedelta(seconds=at))
+                for key, at in asked
+            ]
+            await throttle.forget(connection, "a")
+            return found
+
+    asked = (("a", 0), ("a", 0), ("a", 0), ("b", 0), ("a", 4), ("a", 10), ("a", 10))
+    assert asyncio.run(waits(*asked)) == [0, 0, 10, 0, 6, 0, 10]
+    assert asyncio.run(waits(("a", 10))) == [0]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_a_customer_with_many_addresses_counts_once(address: str, network: str) -> None:
+    assert network_of(address) == network

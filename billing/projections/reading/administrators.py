@@ -21,6 +21,7 @@ class AdministratorRow(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     companies: tuple[str, ...]  # that it is limited to; none: not limited
     sessions: int
+    two_factor: bool
     seen_at: datetime | None
 
 
@@ -32,14 +33,30 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     browser: str
 
 
+class SecondFactorRow(msgspec.Struct, frozen=True, kw_only=True):
+    demanded: bool
+    confirmed_at: datetime | None  # since when it is on
+    codes_left: int
+
+
 LIST = """
 select a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled, a.companies,
- count(s.token_hash) as sessions, max(s.seen_at) as seen_at
+ count(s.token_hash) as sessions, max(s.seen_at) as seen_at,
+ exists (select from second_factors f where f.administrator_id = a.administrator_id
+  and f.confirmed_at is not null) as two_factor
 from administrators a
  left join sessions s on s.administrator_id = a.administrator_id and s.expires_at > now()
 where {where}
 group by a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled, a.companies
 order by a.sign_in_name {order} limit %(most)s"""
+SECOND_FACTOR = """
+select a.must_use_two_factor as demanded, f.confirmed_at,
+ (select count(*) from recovery_codes r
+  where r.administrator_id = a.administrator_id and r.used_at is null) as codes_left
+from administrators a left join second_factors f on f.administrator_id = a.administrator_id
+where a.administrator_id = %s"""
+PENDING = """
+select secret from second_factors where administrator_id = %s and confirmed_at is null"""
 SESSIONS = """
 select left(encode(token_hash, 'hex'), 32) as session_id, created_at, seen_at, address, browser
 from sessions where administrator_id = %s and expires_at > now()
@@ -79,3 +96,19 @@ async def sessions_of(connection: AsyncConnection[Any], administrator_id: str) -
     async with connection.cursor(row_factory=class_row(SessionRow)) as cursor:
         await cursor.execute(SESSIONS, (administrator_id,))
         return await cursor.fetchall()
+
+
+async def second_factor_of(
+    connection: AsyncConnection[Any], administrator_id: str
+) -> SecondFactorRow:
+    """Whether somebody signs in with a code, and must."""
+    async with connection.cursor(row_factory=class_row(SecondFactorRow)) as cursor:
+        await cursor.execute(SECOND_FACTOR, (administrator_id,))
+        found = await cursor.fetchone()
+    return found or SecondFactorRow(demanded=False, confirmed_at=None, codes_left=0)
+
+
+async def pending_secret(connection: AsyncConnection[Any], administrator_id: str) -> str:
+    """The secret that somebody is about to confirm; empty where there is none."""
+    row = await (await connection.execute(PENDING, (administrator_id,))).fetchone()
+    return str(row[0]) if row else ""

@@ -38,6 +38,7 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     before: dict[str, Any] | None  # what was said of the same thing before
     name: str  # of the object, or its id
     currency: str  # of its amounts
+    token: str  # the name of the API token it was done by, '' where a person did it
 
 
 LIST = """
@@ -45,11 +46,12 @@ select o.position, o.recorded_at, o.actor, o.address, o.stream, o.kind, o.topic,
  (select p.fields from operations p where o.family <> '' and p.stream = o.stream
    and p.family = o.family and p.position < o.position order by p.position desc limit 1) as before,
  coalesce(a.name, d.name, g.name, split_part(o.stream, ':', 2)) as name,
- coalesce(a.currency, g.currency, '') as currency
+ coalesce(a.currency, g.currency, '') as currency, coalesce(t.name, o.token_id) as token
 from operations o
  left join accounts a on a.account = o.stream
  left join devices d on o.kind = 'device' and d.device_id = split_part(o.stream, ':', 2)
- left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)"""
+ left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)
+ left join api_tokens t on t.token_id = o.token_id"""
 ACTORS = "select distinct actor from operations order by actor limit 500"
 KINDS = "select distinct kind from operations order by kind"
 

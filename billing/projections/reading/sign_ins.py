@@ -20,6 +20,7 @@ class SignInFilter(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     zone: ZoneInfo
     kind: str = ""
+    reason: str = ""
     text: str = ""  # part of the name or the address
 
 
@@ -32,10 +33,13 @@ class SignInRow(msgspec.Struct, frozen=True, kw_only=True):
     administrator_id: str
     address: str
     browser: str
+    ended_by: str  # the name of who ended somebody's session, or the actor; '' where nobody did
 
 
 LIST = """
-select id, at, kind, reason, sign_in_name, administrator_id, address, browser from sign_ins"""
+select s.id, s.at, s.kind, s.reason, s.sign_in_name, s.administrator_id, s.address, s.browser,
+ coalesce(b.sign_in_name, s.ended_by) as ended_by
+from sign_ins s left join administrators b on s.ended_by = 'administrator:' || b.administrator_id"""
 
 
 async def list_sign_ins(
@@ -44,17 +48,18 @@ async def list_sign_ins(
     """One page of the log, newest first."""
     begin, end = wanted.period.bounds(wanted.zone)
     values: dict[str, Any] = {"begin": begin, "end": end, "part": like(wanted.text)}
-    where, order = "where at >= %(begin)s and at < %(end)s", "desc"
-    if wanted.kind:
-        where += " and kind = %(kind)s"
-        values["kind"] = wanted.kind
+    where, order = "where s.at >= %(begin)s and s.at < %(end)s", "desc"
+    for field in ("kind", "reason"):
+        if value := getattr(wanted, field):
+            where += f" and s.{field} = %({field})s"
+            values[field] = value
     if wanted.text:
-        where += " and (lower(sign_in_name) like lower(%(part)s) or address like %(part)s)"
+        where += " and (lower(s.sign_in_name) like lower(%(part)s) or s.address like %(part)s)"
     if place:
         sign, order = (">", "asc") if place.backwards else ("<", "desc")
-        where += f" and id {sign} %(key)s"
+        where += f" and s.id {sign} %(key)s"
         values["key"] = place.key[0]
     async with connection.cursor(row_factory=class_row(SignInRow)) as cursor:
-        await cursor.execute(f"{LIST} {where} order by id {order} limit {size + 1}", values)
+        await cursor.execute(f"{LIST} {where} order by s.id {order} limit {size + 1}", values)
         found = await cursor.fetchall()
     return make_page(found, size, place, lambda row: (row.id,))

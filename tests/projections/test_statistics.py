@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,14 @@ import msgspec
 import psycopg
 import pytest
 
-from billing.aggregates.call import CallRated, CallVoided
+from billing.aggregates.call import (
+    CallLinked,
+    CallRated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    stream_of,
+)
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
@@ -24,9 +31,10 @@ from billing.projections.reading.call_filter import ANY, CallFilter
 from billing.projections.reading.call_totals import total_calls
 from billing.projections.reading.reach import EVERYTHING, Reach
 from billing.projections.reading.statistics import Asked, Figures, Split
+from billing.rating.context import Rating
 from billing.store import Store
 from billing.values import Period
-from tests.projections.sample import ZONE, append, received, runner, stream, voided
+from tests.projections.sample import START, ZONE, append, received, runner, stream, voided
 
 PLACE = ZoneInfo(ZONE)
 PERIODS = (
@@ -34,7 +42,11 @@ PERIODS = (
     Period(date(2026, 10, 24), date(2026, 11, 30)),
     Period(date(2026, 10, 25), date(2026, 10, 25)),  # the day with 25 hours
     Period(date(2026, 11, 3), date(2026, 11, 9)),
+    Period(date(2026, 3, 28), date(2026, 3, 30)),
+    Period(date(2026, 3, 29), date(2026, 3, 29)),  # the day with 23 hours
 )
+SPRING = (datetime(2026, 3, 28, 20, 30, tzinfo=UTC) - START) // timedelta(hours=1)
+Charged = CallRated | CallRerated
 REACHES = (EVERYTHING, Reach(("lima",)), Reach(("acme", "lima")), Reach(("nobody",)))
 CURRENCIES = {"acme": "EUR", "lima": "PEN"}
 ACCOUNTS: dict[str, tuple[str, ...]] = {
@@ -45,7 +57,7 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
 
 
 def install(store: Store) -> None:
-    """Two companies, three users each, a gateway each, 400 calls of five weeks."""
+    """Two companies, three users each, a gateway each, 460 calls, and what became of them."""
     chance = random.Random(5)  # noqa: S311 -- repeatable, not secret
     events: list[tuple[str, Event]] = []
     for company, currency in CURRENCIES.items():
@@ -57,17 +69,47 @@ def install(store: Store) -> None:
             for number in range(3)
         ]
         events.append((f"gateway:{company}", GatewayAccountOpened(name="g", **named)))
-    for number in chance.sample(range(400), 400):  # many come after their month was added up
-        event = call(chance, number * 2)
-        events.append((stream(event), event))
-        if number % 17 == 0:
-            events.append((stream(event), voided(event)))
+    hours = [number * 2 for number in range(400)] + [SPRING + number for number in range(60)]
+    for number in chance.sample(range(460), 460):  # many come after their month was added up
+        event = call(chance, hours[number])
+        events += [(stream(event), each) for each in (event, *fate(chance, number, event))]
     append(store, events)
+
+
+def fate(chance: random.Random, number: int, event: Event) -> list[Event]:
+    """What happens to a record after it came."""
+    assert isinstance(event, CallRated | CallSuspended)
+    told: dict[str, Any] = {
+        "device_id": event.device_id,
+        "filed_at": event.filed_at,
+        "cdr": event.cdr,
+    }
+    if isinstance(event, CallSuspended):  # priced once what was missing is there
+        rating = rated(chance, received(0, chance.randrange(10**6)))
+        keys: dict[str, Any] = {
+            "source": "native",
+            "digest": event.digest,
+            "raw": "",
+            "rating": rating,
+        }
+        return [CallRated(**told, **keys)] if number % 2 else []
+    other = rated(chance, received(0, chance.randrange(10**6)))
+    again = CallRerated(**told, before=event.rating, rating=other)
+    voids = CallVoided(**told, reason="cascaded", rating=event.rating)
+    partner = stream_of("upper", event.filed_at, event.cdr.key)
+    linked = CallLinked(filed_at=event.filed_at, partner=partner, charged=number % 2 == 0)
+    fates: dict[int, list[Event]] = {
+        0: [voided(event)],
+        1: [again],
+        2: [again, voided(again)],
+        3: [linked, voids],
+        4: [linked],
+    }
+    return fates.get(number % 17, [])
 
 
 def call(chance: random.Random, hours: int) -> Event:
     """One call of anybody."""
-    company = chance.choice(tuple(CURRENCIES))
     event = received(hours, chance.randrange(10**6), suspended=chance.random() < 0.05)
     assert isinstance(event, msgspec.Struct)
     cdr = msgspec.structs.replace(
@@ -76,33 +118,40 @@ def call(chance: random.Random, hours: int) -> Event:
         billed_ms=chance.randrange(10**6),
     )
     rating = event.rating  # type: ignore[attr-defined]
-    if rating.status == "rated":
-        rating = msgspec.structs.replace(
-            rating,
-            company_id=company,
-            user_account=chance.choice(("", f"user:{company}-{chance.randrange(3)}")),
-            gateway_account=chance.choice(("", f"gateway:{company}")),
-            call_class=chance.choice(("local", "national", "international", "internal", "")),
-            area=chance.choice(("Madrid", "Lima", "")),
-            billed_seconds=chance.randrange(900),
-            currency=CURRENCIES[company],
-        )
+    rating = rated(chance, event) if rating.status == "rated" else rating
     return msgspec.structs.replace(event, cdr=cdr, rating=rating)
+
+
+def rated(chance: random.Random, event: Event) -> Rating:
+    """A rating of anybody, with the amount of an event."""
+    company = chance.choice(tuple(CURRENCIES))
+    assert isinstance(event, CallRated)
+    return msgspec.structs.replace(
+        event.rating,
+        company_id=company,
+        user_account=chance.choice(("", f"user:{company}-{chance.randrange(3)}")),
+        gateway_account=chance.choice(("", f"gateway:{company}")),
+        call_class=chance.choice(("local", "national", "international", "internal", "")),
+        area=chance.choice(("Madrid", "Lima", "")),
+        billed_seconds=chance.randrange(900),
+        currency=CURRENCIES[company],
+    )
 
 
 class Raw:
     """The charged calls of the log, as the events say."""
 
     def __init__(self, store: Store) -> None:
-        charged: dict[str, CallRated] = {}
+        charged: dict[str, Charged] = {}
         for recorded in store.after(0, 10_000):
-            if isinstance(recorded.event, CallRated):
-                charged[recorded.stream] = recorded.event
-            elif isinstance(recorded.event, CallVoided):
-                charged.pop(recorded.stream, None)
+            match recorded.event:
+                case CallRated() | CallRerated():
+                    charged[recorded.stream] = recorded.event
+                case CallVoided():
+                    charged.pop(recorded.stream, None)
         self.calls = list(charged.values())
 
-    def splits(self, asked: Asked, key: Callable[[CallRated], Any]) -> dict[Any, Split]:
+    def splits(self, asked: Asked, key: Callable[[Charged], Any]) -> dict[Any, Split]:
         found: dict[Any, Split] = defaultdict(Split)
         for event in self.calls:
             if _admits(asked, event):
@@ -118,7 +167,7 @@ class Raw:
         return dict(found)
 
 
-def _admits(asked: Asked, event: CallRated) -> bool:
+def _admits(asked: Asked, event: Charged) -> bool:
     rating, day = event.rating, event.filed_at.astimezone(PLACE).date()
     own = {"user": rating.user_account, "gateway": rating.gateway_account}.get(asked.kind, "x")
     return (
@@ -129,12 +178,12 @@ def _admits(asked: Asked, event: CallRated) -> bool:
     )
 
 
-def local(event: CallRated) -> tuple[date, int]:
+def local(event: Charged) -> tuple[date, int]:
     at = event.filed_at.astimezone(PLACE)
     return at.date(), at.hour
 
 
-KEYS: dict[str, Callable[[CallRated], Any]] = {
+KEYS: dict[str, Callable[[Charged], Any]] = {
     "hour": local,
     "day": lambda event: (local(event)[0], 0),
     "week": lambda event: (local(event)[0] - timedelta(days=local(event)[0].weekday()), 0),
@@ -185,7 +234,7 @@ async def compare(url: str, raw: Raw) -> int:
 
 
 async def compare_ranking(connection: Any, asked: Asked, raw: Raw) -> None:
-    def whose(event: CallRated) -> str:
+    def whose(event: Charged) -> str:
         kinds = {
             "company": f"company:{event.rating.company_id}",
             "user": event.rating.user_account,
@@ -239,4 +288,5 @@ def test_every_statistic_agrees_with_the_raw_events(
     own.close()
     raw = Raw(store)
     assert len(raw.calls) > 300
+    assert {type(each) for each in raw.calls} == {CallRated, CallRerated}
     assert asyncio.run(compare(database_url, raw)) > 1_000

@@ -129,13 +129,22 @@ def migrations() -> dict[str, str]:
 
 
 def pending(url: str) -> list[str]:
-    """The migrations that a database which is in use still lacks; none of an empty one."""
+    """The migrations that a database which is in use still lacks; none of an empty one.
+
+    Refused when the database was made by a newer program.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute("select to_regclass('migrations')").fetchone()
         if not row or not row[0]:
             return []
         done = {name for (name,) in connection.execute("select name from migrations")}
+    _refuse_newer(done)
     return sorted(set(migrations()) - done)
+
+
+def _refuse_newer(done: Collection[str]) -> None:
+    if unknown := sorted(set(done) - set(migrations())):
+        raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
 
 
 def half_restored(connection: psycopg.Connection) -> str:
@@ -168,8 +177,7 @@ def migrate(url: str, only: Collection[str] | None = None) -> list[str]:
         done: dict[str, str] = dict(
             connection.execute("select name, sha256 from migrations").fetchall()
         )
-        if unknown := sorted(set(done) - set(files)):
-            raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
+        _refuse_newer(done)
         for name, sql in files.items():
             digest = hashlib.sha256(sql.encode()).hexdigest()
             if name in done:

@@ -41,6 +41,7 @@ def add_commands(commands: Any) -> None:
 @contextmanager
 def keeping(config: Config) -> Iterator[Keeper]:
     """The keeper of the migrated database."""
+    offer_backup(config, wanted=False)
     migrate(config.database_url)
     store = Store(config.database_url)
     try:
@@ -67,7 +68,7 @@ def run_restore(arguments: argparse.Namespace, config: Config) -> int:
     file: Path = arguments.file
     if check(file, (backup.FULL, backup.CALLS)).kind == backup.CALLS:
         with keeping(config) as keeper:
-            read, missing = restore.restore_calls(keeper.store, file)
+            read, missing = restore.restore_calls(keeper.store, file, said_here())
         print(f"{read} events were read, {missing} were missing and are there again.")
         return 0
     proof = restore.restore(

@@ -55,6 +55,7 @@ from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.keeping import (
     BackupMade,
     BackupRemoved,
+    CallsRestored,
     KeepingSet,
     MonthArchived,
     MonthAttached,
@@ -106,6 +107,7 @@ TOPICS: dict[str, type[Event]] = {
     "CallLinked.1": CallLinked,
     "CallRated.1": CallRated,
     "CallRerated.1": CallRerated,
+    "CallsRestored.1": CallsRestored,
     "CallSuspended.1": CallSuspended,
     "CallVoided.1": CallVoided,
     "CascadeSet.1": CascadeSet,

@@ -80,6 +80,14 @@ class BackupRemoved(Event, frozen=True, kw_only=True):
     file: str
 
 
+class CallsRestored(Event, frozen=True, kw_only=True):
+    """The calls of a backup that the log lacked are in it again."""
+
+    file: str
+    events: int  # that were read
+    missing: int  # of them
+
+
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     months: int = 6
     backup_days: int = 1

@@ -64,8 +64,10 @@ def detach_month(store: Store, month: str, envelope: Envelope) -> int:
 
 
 def note_backup(
-    store: Store, event: keeping.BackupMade | keeping.BackupRemoved, envelope: Envelope
+    store: Store,
+    event: keeping.BackupMade | keeping.BackupRemoved | keeping.CallsRestored,
+    envelope: Envelope,
 ) -> int:
-    """Note that a backup was made, or removed by the rotation."""
+    """Note that a backup was made, removed, or calls were restored from it."""
     facts: list[Event] = [event]
     return decide_new(store, BACKUPS, keeping.evolve, lambda _: facts, envelope)

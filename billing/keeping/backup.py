@@ -262,11 +262,17 @@ def last_scheduled(store: Store) -> datetime | None:
 
 def remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
     """Remove a backup that a person no longer wants."""
-    if file not in {made.file for _, made in backups_made(keeper.store)}:
-        raise Refused("There is no file %(file)s.", file=file)
+    known_file(keeper, file)
     for name in (file, f"{file}.sha256"):
         (keeper.backups / name).unlink(missing_ok=True)
     note_backup(keeper.store, BackupRemoved(file=file), envelope)
+
+
+def known_file(keeper: Keeper, file: str) -> Path:
+    """Where a backup lies that was made here and not removed since."""
+    if file not in {made.file for _, made in backups_made(keeper.store)}:
+        raise Refused("There is no file %(file)s.", file=file)
+    return keeper.backups / file
 
 
 def parse_period(text: str) -> Period:

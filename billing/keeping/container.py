@@ -134,14 +134,19 @@ def writing(path: Path, header: Header) -> Iterator[Writer]:
         unfinished.rename(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise Refused(
-            "The file %(file)s could not be written: %(why)s.",
-            file=path.name,
-            why=error.strerror or str(error),
-        ) from error
+        raise unwritten(path.name, error) from error
     finally:
         with suppress(OSError):
             unfinished.unlink()
+
+
+def unwritten(name: str, error: OSError) -> Refused:
+    """That a file could not be written, and why: the disk is full, as a rule."""
+    return Refused(
+        "The file %(file)s could not be written: %(why)s.",
+        file=name,
+        why=error.strerror or str(error),
+    )
 
 
 def _flush_folder(folder: Path) -> None:

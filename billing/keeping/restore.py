@@ -7,6 +7,7 @@ on it.
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import msgspec
 import psycopg
 
+from billing.aggregates.event import Envelope
+from billing.aggregates.keeping import CallsRestored
+from billing.commands.keeping import note_backup
 from billing.database import half_restored, migrate, migrations
 from billing.keeping import container
 from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
@@ -150,12 +154,18 @@ def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int
 def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
     if Path(name).name != name:
         raise Refused("There is no file %(file)s.", file=name)
-    folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / (name + container.UNFINISHED)
-    with unfinished.open("wb") as out:
-        for block in blocks:
-            out.write(block)
-    unfinished.rename(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as out:
+            for block in blocks:
+                out.write(block)
+        unfinished.rename(folder / name)
+    except OSError as error:
+        raise container.unwritten(name, error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) -> Proof:
@@ -191,7 +201,9 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
     )
 
 
-def restore_calls(store: Store, file: Path, tell: Tell = lambda _: None) -> tuple[int, int]:
+def restore_calls(
+    store: Store, file: Path, envelope: Envelope, tell: Tell = lambda _: None
+) -> tuple[int, int]:
     """The events of a backup of calls that the log lacks; how many were read, and were missing.
 
     A call that is there, or lies in an archive, stays as it is: it is charged once.
@@ -207,4 +219,6 @@ def restore_calls(store: Store, file: Path, tell: Tell = lambda _: None) -> tupl
         missing += sum(1 for at in store.append_new(store.encode(pending)) if at)
         read += len(chunk)
         tell(f"{read} events, {missing} were missing.")
+    event = CallsRestored(file=file.name, events=read, missing=missing)
+    note_backup(store, event, envelope)
     return read, missing

@@ -11,8 +11,6 @@ from psycopg.rows import class_row
 from billing.aggregates.event import Envelope
 from billing.values import Refused
 
-KINDS = ("archive", "attach", "detach", "shorten", "full", "scheduled", "calls", "remove")
-
 ASK = """
 insert into tasks (kind, argument, envelope, requested_at)
 select %(kind)s, %(argument)s, %(envelope)s::jsonb, %(now)s

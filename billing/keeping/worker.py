@@ -17,6 +17,7 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.container import UNFINISHED
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months
+from billing.keeping.restore import restore_calls
 from billing.keeping.shortening import is_unshortened, shorten
 from billing.keeping.tasks import Task
 from billing.values import Refused
@@ -134,6 +135,10 @@ class Worker:
                 return backup.back_up_calls(
                     keeper, period, self._zone, envelope, progress=tell
                 ).file
+            case "restore":
+                file = backup.known_file(keeper, task.argument)
+                read, missing = restore_calls(keeper.store, file, envelope)
+                return f"{missing}/{read}"
             case "remove":
                 backup.remove(keeper, task.argument, envelope)
                 return task.argument

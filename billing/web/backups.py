@@ -7,6 +7,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, ResponseStream, file_stream
 
+from billing.keeping.backup import CALLS
 from billing.projections.reading import keeping as reading
 from billing.projections.reading.devices import actor_names
 from billing.web.access import EVERY_ROLE, admits
@@ -19,7 +20,7 @@ from billing.web.pages import is_partial, page
 from billing.web.site import site_of
 
 CHANGERS = ("administrator", "operator")
-TASKS = ("full", "scheduled", "calls", "remove")
+TASKS = ("full", "scheduled", "calls", "restore", "remove")
 blueprint = Blueprint("backups")
 
 
@@ -93,6 +94,23 @@ async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
     return go_on("/backups", gettext("%(file)s is being removed.", file=name))
 
 
+@blueprint.get("/backups/<name:str>/restore")
+@admits("administrator")
+async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """What restoring the calls of a backup does."""
+    await _known(request, name, CALLS)
+    return page(request, "backup_restore.html", page="backups", name=name, form=Form({}))
+
+
+@blueprint.post("/backups/<name:str>/restore")
+@admits("administrator")
+async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """Ask for the calls of a backup that are missing."""
+    await _known(request, name, CALLS)
+    await ask(request, "restore", name)
+    return go_on("/backups", gettext("The calls of %(file)s are being restored.", file=name))
+
+
 @blueprint.get("/backups/<name:str>")
 @admits("administrator")
 async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
@@ -104,7 +122,8 @@ async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
     return await file_stream(path, mime_type="application/octet-stream", headers=attachment(name))
 
 
-async def _known(request: Request[Any, Any], name: str) -> None:
+async def _known(request: Request[Any, Any], name: str, kind: str = "") -> None:
     async with site_of(request).pool.connection() as connection:
-        if name not in {backup.file for backup in await reading.list_backups(connection)}:
-            raise NotFound
+        backups = await reading.list_backups(connection)
+    if not any(each.file == name and kind in ("", each.kind) for each in backups):
+        raise NotFound

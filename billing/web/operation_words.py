@@ -24,6 +24,7 @@ FIELDS = {
     "backups_kept": N_("backups kept"),
     "calls": N_("calls"),
     "events": N_("events"),
+    "missing": N_("missing"),
     "months": N_("months"),
     "amounts": N_("amount"),
     "amounts_after": N_("amount after it"),

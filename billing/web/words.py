@@ -188,6 +188,7 @@ EVENTS = {
     "CallLinked": N_("Another device told the same call"),
     "CallRated": N_("The call was rated"),
     "CallRerated": N_("The call was rated again"),
+    "CallsRestored": N_("Calls were restored from a backup"),
     "CallSuspended": N_("The call was suspended"),
     "CallVoided": N_("The call was voided"),
     "CompanyChanged": N_("Company changed"),
@@ -288,6 +289,7 @@ TASKS = {
     "full": N_("Everything"),
     "scheduled": N_("Everything, scheduled"),
     "calls": N_("Calls of a period"),
+    "restore": N_("Restore the calls"),
     "remove": N_("Remove the backup"),
 }
 KEEPING = {"archived": N_("Archived"), "attached": N_("Attached")}

@@ -12,10 +12,11 @@ import msgspec
 import psycopg
 import pytest
 
+from billing.aggregates.event import Event
 from billing.commands import devices
 from billing.commands.keeping import SetKeeping, set_keeping
 from billing.database import migrate
-from billing.keeping import backup
+from billing.keeping import backup, container
 from billing.keeping.archive import archive
 from billing.keeping.container import check, writing
 from billing.keeping.keeper import Keeper
@@ -35,7 +36,7 @@ from tests.keeping.sample import (
     rows,
     sums,
 )
-from tests.projections.sample import ZONE
+from tests.projections.sample import ZONE, append, received, stream
 
 LOG = "select notification_id, originator_id, originator_version, topic, state from billing_events"
 SEALS = "select last_position, seal from seals"
@@ -118,6 +119,75 @@ def test_a_full_disk_leaves_no_half_backup_and_no_note_of_one(keeper: Keeper) ->
     assert backup.backups_made(keeper.store) == []
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for hardly anything."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 -- of the system
+        pytest.skip("no file system may be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607 -- of the system
+
+
+def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
+    keeper: Keeper, full: Path, other_url: str, small_disk: Path, tmp_path: Path
+) -> None:
+    (small_disk / "filling").write_bytes(bytes(16 << 10))
+    crowded = Keeper(keeper.url, keeper.store, small_disk / "archives", small_disk / "backups")
+    for work in (
+        lambda: backup.back_up(crowded, LATER),
+        lambda: archive(crowded, "2026-11", LATER),
+        lambda: restore(other_url, full, small_disk / "archives", ZONE),
+    ):
+        with pytest.raises(Refused, match="could not be written: No space left on device"):
+            work()
+    left = [path.name for path in small_disk.rglob("*") if path.is_file()]
+    assert left == ["filling"]
+    assert len(backup.backups_made(keeper.store)) == 1
+    verdict = verify(keeper.url, folder=keeper.archives)
+    assert (verdict.fault, verdict.missing) == ("", ())
+    with pytest.raises(Refused, match="half restored"):
+        migrate(other_url)
+    restore(other_url, full, tmp_path / "elsewhere", ZONE)  # with room it is ended
+    assert sums(other_url) == sums(keeper.url)
+
+
+KILLED_BACKUP = """
+import os, signal, sys
+from pathlib import Path
+from billing.keeping import backup
+from billing.keeping.keeper import Keeper
+from billing.store import Store
+from tests.keeping.sample import LATER
+
+folder = Path(sys.argv[2])
+keeper = Keeper(sys.argv[1], Store(sys.argv[1]), folder / "archives", folder / "backups")
+backup.back_up(keeper, LATER, progress=lambda _: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_backup_that_was_killed_is_no_backup_and_the_next_one_is(
+    keeper: Keeper, other_url: str, tmp_path: Path
+) -> None:
+    append(keeper.store, [(stream(each), each) for each in map(many, range(container.ROWS))])
+    catch_up(keeper)
+    command = [sys.executable, "-c", KILLED_BACKUP, keeper.url, str(tmp_path)]
+    ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
+    assert ended.returncode == -signal.SIGKILL
+    (half,) = keeper.backups.iterdir()
+    assert half.name.endswith(container.UNFINISHED)
+    assert backup.backups_made(keeper.store) == []
+    made = backup.back_up(keeper, LATER)
+    restore(other_url, keeper.backups / made.file, tmp_path / "elsewhere", ZONE)
+    assert sums(other_url) == sums(keeper.url)
+
+
+def many(number: int) -> Event:
+    return received(number, 1_000 + number)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -160,12 +230,12 @@ def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missin
     made = backup.back_up_calls(keeper, period, ZoneInfo(ZONE), LATER)
     file = keeper.backups / made.file
     assert made.events >= expected
-    assert restore_calls(keeper.store, file) == (made.events, 0)
+    assert restore_calls(keeper.store, file, LATER) == (made.events, 0)
     other = Store(other_url)
     elsewhere = keeper_of(other_url, other, tmp_path / "elsewhere")
     install(elsewhere, calls=0)
-    assert restore_calls(other, file) == (made.events, made.events)
-    assert restore_calls(other, file) == (made.events, 0)
+    assert restore_calls(other, file, LATER) == (made.events, made.events)
+    assert restore_calls(other, file, LATER) == (made.events, 0)
     catch_up(elsewhere)
     assert len(listed(other_url)) == expected
     other.close()

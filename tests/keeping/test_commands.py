@@ -1,12 +1,14 @@
 """The commands of keeping in processes of their own, and processes that are killed."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from billing.commands.keeping import load_keeping
@@ -91,6 +93,59 @@ def test_a_backup_is_made_and_restored_by_commands(
     assert sums(empty_url) == sums(keeper.url)
     again = billing(empty_url, tmp_path / "new", "restore", str(file), code=1)
     assert "The database is not empty; nothing was changed." in again
+
+
+def test_processes_that_upgrade_at_once_apply_each_migration_once(
+    empty_url: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "DATABASE_URL": empty_url, "BILLING_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "billing", "migrate"]
+    both = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 -- ourselves
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(line for text in said for line in text.splitlines() if "applied" in line) == [
+        f"applied {name}" for name in sorted(migrations())
+    ]
+
+
+def test_an_older_program_leaves_a_newer_database_alone(empty_url: str, tmp_path: Path) -> None:
+    migrate(empty_url)
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("insert into migrations (name, sha256) values ('9999_later', '00')")
+    for words in (("migrate",), ("serve",), ("verify",), ("backup",)):
+        said = billing(empty_url, tmp_path, *words, code=1)
+        assert "The database is newer than this program (9999_later)." in said, words
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("delete from migrations where name = '9999_later'")
+        connection.execute("update migrations set sha256 = '00' where name like '0001%'")
+    said = billing(empty_url, tmp_path, "migrate", code=1)
+    assert "was edited after its use" in said
+
+
+@pytest.mark.parametrize(("answer", "made"), [("", 1), ("n", 0)])
+def test_a_person_who_upgrades_is_offered_a_backup(
+    empty_url: str, tmp_path: Path, answer: str, made: int
+) -> None:
+    migrate(empty_url, only=sorted(migrations())[:-1])
+    environment = {**os.environ, "DATABASE_URL": empty_url, "BILLING_DATA_DIR": str(tmp_path)}
+    theirs, ours = pty.openpty()
+    os.write(theirs, f"{answer}\n".encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "billing", "migrate"],
+        env=environment,
+        stdin=ours,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert "Back it up first?" in done.stdout
+    assert len(list((tmp_path / "backups").glob("before-upgrade-*.backup"))) == made
 
 
 def test_an_upgrade_backs_up_before_if_it_is_asked_to(empty_url: str, tmp_path: Path) -> None:

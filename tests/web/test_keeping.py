@@ -122,3 +122,42 @@ def test_metrics_and_readiness_are_told_to_whom_they_concern(
         assert httpx.get(f"{address}/metrics").status_code == 403
         shown = httpx.get(f"{address}/metrics", headers={"authorization": "Bearer t0ken"})
         assert shown.status_code == 200
+
+
+def test_the_calls_of_a_backup_are_restored_from_its_page(
+    site: str, sign_in: SignIn, work: Work, database_url: str
+) -> None:
+    client = sign_in(site)
+    today = datetime.now(UTC).date()
+    period = {"from": f"{today.year - 1}-01-01", "to": today.isoformat()}
+    client.post("/backups", data={**csrf(client), **period})
+    client.post("/backups", data={**csrf(client), "kind": "full"})
+    work()
+    text = client.get("/backups").text
+    file = "calls-" + text.split('href="/backups/calls-')[1].split('"')[0].removesuffix("/restore")
+    assert text.count("/restore") == 1  # everything is not restored into what is there
+    assert "stays as it is" in client.get(f"/backups/{file}/restore").text
+    said = client.post(f"/backups/{file}/restore", data=csrf(client), follow_redirects=True)
+    assert "are being restored" in said.text
+    work()
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute(
+            "select fields ->> 'missing', actor from operations where topic = 'CallsRestored'"
+        ).fetchall() == [("0", "administrator:marta")]
+    full = "full-" + text.split('href="/backups/full-')[1].split('"')[0]
+    assert client.get(f"/backups/{full}/restore").status_code == 404
+    assert "Calls were restored from a backup" in client.get("/operations").text
+
+
+def test_the_shortening_of_numbers_is_set_told_and_bounded(
+    site: str, sign_in: SignIn, work: Work
+) -> None:
+    client = sign_in(site)
+    values = {"months": "6", "backup_days": "1", "backups_kept": "7", "shorten_months": "7"}
+    wrong = client.post("/keeping/settings", data={**csrf(client), **values})
+    assert (wrong.status_code, "after at most 6 months" in wrong.text) == (422, True)
+    client.post("/keeping/settings", data={**csrf(client), **values, "shorten_months": "3"})
+    work()
+    assert "lose their last digits after 3 months" in client.get("/keeping").text
+    assert 'name="shorten_months"' in client.get("/keeping/settings").text
+    assert "The shortening of called numbers was set" in client.get("/operations").text

@@ -1,0 +1,83 @@
+"""The log of operations is made from the log itself, so nothing that is done can be left out."""
+
+import ast
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from billing.aggregates.call import (
+    CallLinked,
+    CallRated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    ConflictKept,
+)
+from billing.aggregates.event import Envelope
+from billing.aggregates.events import TOPICS, decode_event
+from billing.projections import operations, projections
+from billing.projections.runner import Runner
+from billing.store import Pending, Store
+from tests.projections.sample import ZONE, append, received, stream
+
+ROOT = Path(__file__).parent.parent.parent
+FOSSILS = ROOT / "tests" / "fossils"
+# What happens to a call; what people do to calls is told as a whole (aggregates/correction.py).
+OF_CALLS = (CallLinked, CallRated, CallRerated, CallSuspended, CallVoided, ConflictKept)
+SOMEBODY = Envelope(
+    recorded_at=datetime(2026, 11, 25, 8, tzinfo=UTC),
+    actor="administrator:marta",
+    address="192.0.2.9",
+    request_id="r1",
+)
+
+
+class Fossil(msgspec.Struct):
+    event: msgspec.Raw
+
+
+def test_every_event_there_is_but_those_of_calls_has_its_line_with_who_when_and_from_where(
+    store: Store, database_url: str
+) -> None:
+    told = sorted(topic for topic, kind in TOPICS.items() if kind not in OF_CALLS)
+    pending = []
+    for version, topic in enumerate(told, 1):
+        fossil = msgspec.json.decode((FOSSILS / f"{topic}.json").read_bytes(), type=Fossil)
+        event = decode_event(topic, bytes(fossil.event))
+        pending.append(Pending("thing:one", version, event, SOMEBODY))
+    store.append(pending)
+    call = received(0, 1_000)
+    append(store, [(stream(call), call)])
+    (projection,) = [each for each in projections(ZONE) if each.name == operations.NAME]
+    runner = Runner(database_url, store, [projection])
+    runner.catch_up()
+    runner.close()
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "select topic, actor, address, request_id, recorded_at from operations"
+            " order by position"
+        ).fetchall()
+    assert [row[0] for row in rows] == [topic.partition(".")[0] for topic in told]
+    assert {row[1:] for row in rows} == {
+        ("administrator:marta", "192.0.2.9", "r1", SOMEBODY.recorded_at)
+    }
+
+
+def test_nothing_is_appended_but_by_the_store_which_asks_who() -> None:
+    required = {field.name for field in msgspec.structs.fields(Envelope) if field.required}
+    assert required == {"recorded_at", "actor"}
+    writers = set()
+    for path in (ROOT / "billing").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                said = " ".join(node.value.split()).lower()
+                for table in ("billing_events", "operations"):
+                    if f"insert into {table}" in said or f"copy {table} (" in said:
+                        writers.add((path.name, table))
+    assert writers == {
+        ("store.py", "billing_events"),
+        ("restore.py", "billing_events"),  # a backup of the log, as it was sealed
+        ("operations.py", "operations"),
+    }

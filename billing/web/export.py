@@ -106,6 +106,10 @@ class CallWriter(ListWriter):
         super().__init__(path, zone, said, gettext("Calls"), call_columns(), most_rows)
         self._cells = CallCells()
 
+    def sum_title(self) -> str:
+        """Suspended and voided calls are listed and not added up."""
+        return gettext("Total of charged calls")
+
     def add(self, rows: Sequence[CallRow]) -> None:
         """Write some calls; only charged ones are added up."""
         cells = list(map(self._cells.of, rows))

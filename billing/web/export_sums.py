@@ -13,7 +13,8 @@ AMOUNTS = ("amount", "exact")
 class Sums:
     """Adds up the columns whose total says something; amounts are never added over currencies."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], title: str) -> None:
+        self._title = title
         self._columns = columns
         self._summed = [place for place, column in enumerate(columns) if column.sum]
         kinds = [column.kind for column in columns]
@@ -45,9 +46,9 @@ class Sums:
                 if self._currency is not None:
                     cells[self._currency] = currency
         if cells[0] is None and self._columns[0].kind == "text":
-            cells[0] = gettext("Total")
+            cells[0] = self._title
         elif cells[1] is None and self._columns[1].kind == "text":
-            cells[1] = gettext("Total")
+            cells[1] = self._title
         return cells
 
     def facts(self) -> list[tuple[str, Kind, int]]:

@@ -29,8 +29,12 @@ class ListWriter:
         self._said = said
         self._book = Book(path, zone, most_rows)
         self._book.sheet(title, columns)
-        self._sums = Sums(columns)
+        self._sums = Sums(columns, self.sum_title())
         self.rows_written = 0
+
+    def sum_title(self) -> str:
+        """What the row of totals is called."""
+        return gettext("Total")
 
     def add(self, rows: Sequence[Any]) -> None:
         """Write some rows."""

@@ -10,8 +10,8 @@ from billing.aggregates import account, company, gateway_account, user_account
 from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import StatementClosed
-from billing.commands.deciding import Step, decide, decide_many, there
-from billing.store import Store
+from billing.commands.deciding import Overtaken, Step, decide, decide_many, there
+from billing.store import Recorded, Store
 from billing.values import Money, Refused
 
 # What happens to a wallet while somebody changes its settings takes nothing from either.
@@ -30,6 +30,14 @@ class RechargeAccount(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     reason: str
     reference: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Which recharge has a reference."""
+
+    version: int  # in the account's stream: a reversal names it
+    position: int
+    made: bool  # just now; else it was there already
 
 
 class RechargeAccounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +113,38 @@ def _decide(
 def recharge(store: Store, command: RechargeAccount, envelope: Envelope) -> int:
     """Put money on an account."""
     return _decide(store, command.account, lambda state: _recharged(state, command), envelope)
+
+
+def recharge_once(store: Store, command: RechargeAccount, envelope: Envelope) -> Receipt:
+    """Put money on an account, however often it is asked for: `reference` says what is one.
+
+    Overtaken where the reference is that of another amount.
+    """
+    if not command.reference:
+        raise Refused("A recharge by a program needs a reference.")
+    try:
+        recharge(store, command, envelope)
+    except Refused:
+        made, found = False, _with_reference(store, command)
+        if not found:
+            raise
+    else:
+        made, found = True, _with_reference(store, command)
+    recorded, event = found[0]
+    if Money(event.amount_micros, event.currency) != command.amount:
+        raise Overtaken([recorded])
+    return Receipt(version=recorded.version, position=recorded.position, made=made)
+
+
+def _with_reference(
+    store: Store, command: RechargeAccount
+) -> list[tuple[Recorded, account.AccountRecharged]]:
+    return [
+        (recorded, recorded.event)
+        for recorded in store.load(command.account)
+        if isinstance(recorded.event, account.AccountRecharged)
+        and recorded.event.reference == command.reference
+    ]
 
 
 def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -> int:

@@ -87,7 +87,7 @@ def _sub_account_row(row: sub_accounts.SubAccountRow) -> Row:
 
 @blueprint.get("/movements/export.csv", name="movements_csv")
 @blueprint.get("/movements/export.xlsx", name="movements_excel")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_movements(request: Request[Any, Any]) -> Answer:
     """The recharge record of the filter."""
     wanted, listing = read_movement_filter(request)
@@ -108,7 +108,7 @@ async def export_movements(request: Request[Any, Any]) -> Answer:
 @blueprint.get("/user-accounts/export.xlsx", name="user_accounts_excel")
 @blueprint.get("/gateway-accounts/export.csv", name="gateway_accounts_csv")
 @blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_sub_accounts(request: Request[Any, Any]) -> Answer:
     """The accounts of the filter."""
     wanted, listing = read_sub_account_filter(request)

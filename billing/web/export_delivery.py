@@ -4,10 +4,14 @@ import asyncio
 from typing import Any
 
 from sanic import Request
+from sanic.exceptions import ServerError
 from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
 
+from billing.web.access import is_program
+from billing.web.errors import problem
 from billing.web.export_jobs import Job, Make
 from billing.web.export_table import EXCEL, attachment
+from billing.web.i18n import gettext
 from billing.web.pages import page
 from billing.web.reach import owner_of
 from billing.web.site import site_of
@@ -21,11 +25,18 @@ async def deliver(
     """Make a spreadsheet in the background, one at a time for each administrator."""
     site, owner = site_of(request), owner_of(request)
     running = site.exports.running(owner)
+    if running and is_program(request):
+        return problem(409, gettext("A file is being made already"), gettext("Ask again later."))
     if running:
         return page(request, "export.html", 409, page="exports", job=running, busy=True)
     job = Job(owner, site.exports.new_path(), file_name, expected)
-    await asyncio.wait([site.exports.begin(job, make)], timeout=PATIENCE_SECONDS)
-    return await send_job(job) if job.state == "done" else redirect(f"/exports/{job.id}")
+    patience = None if is_program(request) else PATIENCE_SECONDS  # no page is shown to a program
+    await asyncio.wait([site.exports.begin(job, make)], timeout=patience)
+    if job.state == "done":
+        return await send_job(job)
+    if patience is None:
+        raise ServerError
+    return redirect(f"/exports/{job.id}")
 
 
 async def send_job(job: Job) -> ResponseStream:

@@ -33,7 +33,7 @@ def _file_name(wanted: CallFilter, ending: str) -> str:
 
 
 @blueprint.get("/calls/export.csv")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> None:
     """Every call of the filter as CSV, streamed while it is read."""
     site = site_of(request)
@@ -50,7 +50,7 @@ async def export_csv(request: Request[Any, Any]) -> None:
 
 
 @blueprint.get("/calls/export.xlsx")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
     """Every call of the filter as an Excel file; a large one is fetched from its own page."""
     site, said = site_of(request), language()

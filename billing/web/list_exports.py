@@ -89,7 +89,7 @@ def _device_row(row: devices.DeviceRow) -> list[Any]:
 
 @blueprint.get("/companies/export.csv", name="companies_csv")
 @blueprint.get("/companies/export.xlsx", name="companies_excel")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_companies(request: Request[Any, Any]) -> Answer:
     """The companies of the filter."""
     wanted, listing = read_company_filter(request)

@@ -175,7 +175,7 @@ async def export_correction(request: Request[Any, Any], correction_id: str) -> A
 
 @blueprint.get("/accounts/<account:str>/statements/export.csv", name="st_csv", unquote=True)
 @blueprint.get("/accounts/<account:str>/statements/export.xlsx", name="st_excel", unquote=True)
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_statements(request: Request[Any, Any], account: str) -> Answer:
     """The closed months of an account."""
     await view_of(request, account)

@@ -107,7 +107,7 @@ async def _closed(request: Request[Any, Any], account: str, month: str) -> State
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.pdf", unquote=True)
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
     """A closed month to be printed or mailed."""
     statement = await _closed(request, account, month)
@@ -117,7 +117,7 @@ async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTP
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.xlsx", unquote=True)
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def send_excel(request: Request[Any, Any], account: str, month: str) -> Answer:
     """A closed month with its calls."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()
@@ -131,7 +131,7 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> An
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
 async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
     """Every call behind a closed month, streamed."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()

@@ -30,7 +30,7 @@ Row = list[Any]
 
 
 @blueprint.get("/statistics/export.xlsx")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_excel(request: Request[Any, Any]) -> Answer:
     """Accounts, periods, destinations and hours, each on a sheet of its own."""
     view, found = await _read(request)
@@ -47,7 +47,7 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 @blueprint.get("/statistics/periods.csv", name="periods")
 @blueprint.get("/statistics/destinations.csv", name="destinations")
 @blueprint.get("/statistics/hours.csv", name="hours")
-@admits(*EVERY_ROLE, limited=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
     """One table of the page; there is none of accounts where one account is asked for."""
     view, found = await _read(request)

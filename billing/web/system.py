@@ -14,7 +14,7 @@ from billing.database import migrations
 from billing.projections.reading import keeping
 from billing.projections.reading.system import SILENT_AFTER, Status, read_status
 from billing.web import formats
-from billing.web.access import ANYONE, EVERY_ROLE, admits
+from billing.web.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
 from billing.web.certificate import Certificate, expires_soon
 from billing.web.i18n import N_, gettext, ngettext
 from billing.web.machine import Machine, look_at_machine
@@ -144,9 +144,9 @@ async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/metrics")
 @admits(ANYONE)
 async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
-    """For Prometheus: with the token that is set, or from this machine itself."""
+    """For Prometheus: with the token that is set or an API token, or from this machine itself."""
     site = site_of(request)
-    _refuse_strangers(request, site.config.metrics_token)
+    await _refuse_strangers(request, site.config.metrics_token)
     machine = await _look(site)
     async with site.pool.connection() as connection:
         status = await read_status(connection, datetime.now(UTC))
@@ -159,15 +159,16 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
     return text("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _refuse_strangers(request: Request[Any, Any], token: str) -> None:
-    """Behind a proxy everybody comes from this machine: then only the token counts."""
-    given = str(request.headers.get("authorization", "")).removeprefix("Bearer ")
-    if token:
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            raise Forbidden
+async def _refuse_strangers(request: Request[Any, Any], token: str) -> None:
+    """Behind a proxy everybody comes from this machine: then only a token counts."""
+    given = bearer(request)
+    if token and hmac.compare_digest(given.encode(), token.encode()):
+        return
+    session = await current_session(request) if given else None
+    if session and "metrics" in session.scopes and not session.companies:
         return
     forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via"))
-    if forwarded or not ip_address(request.ip).is_loopback:
+    if token or forwarded or not ip_address(request.ip).is_loopback:
         raise Forbidden
 
 

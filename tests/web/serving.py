@@ -21,6 +21,7 @@ from billing.aggregates.company import CompanyOpened
 from billing.aggregates.device import DeviceRegistered, ExtensionAssigned
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.user_account import UserAccountOpened
+from billing.commands.api_tokens import hash_token
 from billing.config import Config
 from billing.database import Database
 from billing.projections import projections
@@ -124,6 +125,19 @@ def add_to_log(database_url: str, name: str = "marta", role: str = "administrato
     envelope = Envelope(recorded_at=datetime.now(UTC), actor="system", address="tests")
     store.append([Pending(f"administrator:{name}", 1, event, envelope)])
     store.close()
+
+
+def add_token(database_url: str, *scopes: str, name: str = "marta") -> str:
+    """A token of somebody."""
+    token, token_id = secrets.token_urlsafe(), secrets.token_hex(6)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into api_tokens"
+            " (token_id, token_hash, administrator_id, name, scopes, created_at)"
+            " values (%s, %s, %s, %s, %s, now())",
+            (token_id, hash_token(token), name, f"Portal {token_id}", list(scopes)),
+        )
+    return token
 
 
 def install(

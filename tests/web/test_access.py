@@ -39,6 +39,9 @@ def test_nobody_gets_in_without_a_session(site: str) -> None:
         answer = httpx.request(method, site + path, headers={"origin": site})
         if ANYONE in roles:
             assert answer.status_code in (200, 303, 404, 422), path
+        elif path.startswith("/api/"):
+            assert answer.status_code == 401, path
+            assert answer.headers["content-type"] == "application/problem+json", path
         elif method == "GET":
             assert answer.status_code == 302, path
             assert answer.headers["location"].startswith("/sign-in"), path

@@ -1,0 +1,67 @@
+"""What programs ask of accounts: all of them with their balances, by key."""
+
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.reach import Reach
+
+KEY_TYPE = tuple[str]
+
+
+class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    kind: str
+    company_id: str
+    name: str
+    currency: str
+    state: str
+    own_wallet: bool
+    balance_micros: int
+
+
+class AccountsFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accounts; an empty field admits all."""
+
+    reach: Reach
+    kind: str = ""
+    company_id: str = ""
+    state: str = ""
+    text: str = ""  # part of the name
+
+
+LIST = """
+select a.account, a.kind, a.company_id, a.name, a.currency, a.state, a.own_wallet,
+ coalesce(b.balance_micros, 0) as balance_micros
+from accounts a left join balances b on b.account = a.account
+where {where} order by a.account {order} limit %(most)s"""
+
+
+async def list_accounts(
+    connection: AsyncConnection[Any], wanted: AccountsFilter, place: Place | None, size: int
+) -> Page[AccountRow]:
+    """One page of the accounts, by their ids."""
+    values: dict[str, Any] = {
+        "companies": wanted.reach.within(wanted.company_id),
+        "kind": wanted.kind,
+        "state": wanted.state,
+        "part": like(wanted.text),
+        "most": size + 1,
+    }
+    where, order = wanted.reach.condition("a.company_id", wanted.company_id), "asc"
+    for field in ("kind", "state"):
+        if values[field]:
+            where += f" and a.{field} = %({field})s"
+    if wanted.text:
+        where += " and lower(a.name) like lower(%(part)s)"
+    if place:
+        sign, order = ("<", "desc") if place.backwards else (">", "asc")
+        where += f" and a.account {sign} %(key)s"
+        values["key"] = place.key[0]
+    async with connection.cursor(row_factory=class_row(AccountRow)) as cursor:
+        await cursor.execute(LIST.format(where=where, order=order), values)
+        found = await cursor.fetchall()
+    return make_page(found, size, place, lambda row: (row.account,))

@@ -58,7 +58,11 @@ WORDS = {
 }
 # Emergency services that the package knows as mere services: health, police, firemen.
 EMERGENCIES = {"ES": ("061", "062", "080", "091", "092")}
+# Ranges that the package can't tell from landlines, as numbers of both have the same form.
+MOBILE = {"CL": ("9",)}
+NORTH_AMERICA = 1  # the calling code of 25 countries
 SATELLITE = ("870", "8812", "8813", "8816", "8817")
+SURE = 3  # national digits by which few numbers are left to be missed
 DEEPEST = 5  # national digits that a type of number is told apart by
 FILLINGS = ("0123456789", "2345678901", "5678901234", "9876543210", "1111111111", "7070707070")
 
@@ -73,7 +77,11 @@ def seed_plan(countries: Sequence[str], language: str) -> list[PlanEntry]:
     for country in countries:
         if not phonenumbers.country_code_for_region(country):
             raise Refused("%(code)s is not a country code.", code=country)
-        for part in (_areas(country, language), _ranges(country, language)):
+        ranges = list(_ranges(country, language))
+        mobile = tuple(entry.prefix for entry in ranges if entry.type == "mobile")
+        # Names of places beneath a mobile range tell where a card was sold: 130,000 in China.
+        areas = (each for each in _areas(country, language) if not each.prefix.startswith(mobile))
+        for part in (areas, ranges):
             found |= {(entry.prefix, ""): entry for entry in part}
         found |= {(entry.prefix, country): entry for entry in _short_codes(country, language)}
     return [found[key] for key in sorted(found)]
@@ -92,6 +100,10 @@ def _countries(language: str) -> Iterator[PlanEntry]:
             metadata = PhoneMetadata.metadata_for_region(region)
             for digits in _leading(metadata.leading_digits if metadata else None):
                 yield _entry(f"{code}{digits}", _name(region, language), "landline", region)
+        if code == NORTH_AMERICA:  # Canada is known by its area codes alone
+            for area in range(200, 1000):
+                if _region(f"{code}{area}") == "CA":
+                    yield _entry(f"{code}{area}", _name("CA", language), "landline", "CA")
     for prefix in SATELLITE:
         yield _entry(prefix, WORDS[language]["satellite"], "satellite", "")
 
@@ -111,11 +123,20 @@ def _areas(country: str, language: str) -> Iterator[PlanEntry]:
     # Here and not above: it takes half a second, and only a seed needs it.
     from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415
 
-    code = str(phonenumbers.country_code_for_region(country))
+    code = phonenumbers.country_code_for_region(country)
     for prefix, names in GEOCODE_DATA.items():
-        if prefix.startswith(code) and (code != "1" or len(prefix) == len("1212")):
+        if not prefix.startswith(str(code)):
+            continue
+        ours = len(prefix) == len("1212") and _region(prefix) == country
+        if code != NORTH_AMERICA or ours:
             name = names.get(language) or names.get("en") or next(iter(names.values()))
             yield _entry(prefix, name, "landline", country)
+
+
+def _region(area: str) -> str | None:
+    """The country of an area code of North America, such as 1212."""
+    number = phonenumbers.PhoneNumber(NORTH_AMERICA, int(area[1:] + "2345678"))
+    return phonenumbers.region_code_for_number(number)  # type: ignore[no-any-return] # untyped
 
 
 def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
@@ -123,31 +144,43 @@ def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
     code = phonenumbers.country_code_for_region(country)
     metadata: Any = PhoneMetadata.metadata_for_region(country)
     lengths = [n for n in metadata.general_desc.possible_length if n > DEEPEST]
-    for head, kind in _descend(code, "", lengths):
+    known = [(head, "mobile") for head in MOBILE.get(country, ())]
+    for head, kind in (*_descend(country, "", lengths), *known):
         if kind != "landline":
             name = f"{_name(country, language)}, {WORDS[language][kind]}"
             yield _entry(f"{code}{head}", name, kind, country)
 
 
-def _descend(code: int, head: str, lengths: list[int]) -> Iterator[tuple[str, str]]:
-    kinds = _kinds(code, head, lengths)
-    if len(kinds) == 1 and len(head) > 1:
-        yield head, kinds.pop()
-    elif kinds and len(head) == DEEPEST:
-        yield head, max(kinds, key=lambda kind: kind != "landline")
-    elif kinds or not head:
-        for digit in "0123456789":
-            yield from _descend(code, head + digit, lengths)
+def _descend(country: str, head: str, lengths: list[int]) -> list[tuple[str, str]]:
+    """The heads beneath a head with their types, put together where all are of one.
+
+    Fewer digits than SURE are not asked for: samples of 1 80 miss 1 800 among landlines.
+    """
+    if len(head) >= SURE:
+        kinds = _kinds(country, head, lengths)
+        if len(kinds) <= 1:
+            return [(head, kind) for kind in kinds]
+        if len(head) == DEEPEST:
+            return [(head, max(kinds, key=lambda kind: kind != "landline"))]
+    found = [each for digit in "0123456789" for each in _descend(country, head + digit, lengths)]
+    types = {kind for _, kind in found}
+    return [(head, types.pop())] if len(head) > 1 and len(types) == 1 else found
 
 
-def _kinds(code: int, head: str, lengths: list[int]) -> set[str]:
+def _kinds(country: str, head: str, lengths: list[int]) -> set[str]:
+    code = phonenumbers.country_code_for_region(country)
+    alone = len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]) == 1
     numbers = (
         phonenumbers.PhoneNumber(country_code=code, national_number=int(text))
         for length in lengths
         for filling in FILLINGS
         if (text := (head + filling + filling)[:length])[0] != "0"
     )
-    types = {phonenumbers.number_type(number) for number in numbers}
+    types = {
+        phonenumbers.number_type(number)
+        for number in numbers
+        if alone or phonenumbers.is_valid_number_for_region(number, country)
+    }
     return {TYPES[each] for each in types if each in TYPES}
 
 

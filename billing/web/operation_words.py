@@ -1,10 +1,13 @@
 """Says in words what an operation did, and what each of its fields was before."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.projections.prices import BEGINNING
 from billing.projections.reading.operations import OperationRow
+from billing.projections.reading.price_changes import PriceChange
 from billing.sealing import CALLS
 from billing.values import Money
 from billing.web import formats, words
@@ -17,6 +20,14 @@ PAGES_OF_THEIR_OWN = {
     "device": "devices",
     "rate-group": "rate-groups",
 }
+UNITS: dict[int | None, str] = {
+    60: N_("%(price)s a minute"),
+    1: N_("%(price)s a second"),
+    3600: N_("%(price)s an hour"),
+}
+# What such an event holds is its own; how much the one before it held says nothing.
+EACH_FOR_ITSELF = {"RatesChanged", "NumberPlanChanged", "ExtensionsAssigned"}
+COUNTED = ("rates", "ended", "removed")  # of prices
 FIELDS = {
     "account": N_("account"),
     "amount_micros": N_("amount"),
@@ -47,8 +58,11 @@ FIELDS = {
     "currency": N_("currency"),
     "demanded": N_("required"),
     "expires_at": N_("expires"),
+    "ended": N_("ended"),
+    "entries": N_("entries"),
     "extension": N_("extension"),
     "file": N_("file"),
+    "file_name": N_("file"),
     "format": N_("format"),
     "freeze_at_limit": N_("freezes at the limit"),
     "group_id": N_("rate group"),
@@ -63,6 +77,7 @@ FIELDS = {
     "own_wallet": N_("own balance"),
     "payment": N_("payment"),
     "rates": N_("rates"),
+    "removed": N_("taken out"),
     "reason": N_("reason"),
     "reference": N_("reference"),
     "role": N_("role"),
@@ -121,18 +136,58 @@ def object_of(row: OperationRow) -> str:
 def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
     """Each field, and what it was before where something was said before."""
     told = []
-    before = row.before or {}
+    compared = row.before is not None and row.topic not in EACH_FOR_ITSELF
+    before = (row.before or {}) if compared else {}
     for field in dict.fromkeys((*row.fields, *before)):
         now, then = row.fields.get(field), before.get(field)
-        if row.before is not None and now == then:
+        if compared and now == then:
             continue
+        if field == "import_id" or (now == len(row.prices) and field in COUNTED):
+            continue  # an id tells nobody anything; and each price is told below
         name = words.word(FIELDS, field)
         shown = _shown(field, now, row.currency, zone)
-        if row.before is None:
+        if not compared:
             told.append(f"{name}: {shown}")
         else:
             told.append(f"{name}: {_shown(field, then, row.currency, zone)} → {shown}")
-    return told
+    return told + [_tell_price(change, row.currency, zone) for change in row.prices]
+
+
+def _tell_price(change: PriceChange, currency: str, zone: ZoneInfo) -> str:
+    """Which price, what it was and is, and from when on."""
+    since = change.effective_from
+    told = {
+        "what": _target(change),
+        "day": formats.moment(since, "d MMM y", zone)
+        if since > BEGINNING
+        else gettext("the beginning"),
+        "before": _price(change.old_price, change.old_unit, currency),
+        "price": _price(change.price, change.unit_s, currency),
+    }
+    if change.kind == "ended":
+        return gettext("%(what)s: %(before)s → no price from %(day)s", **told)
+    if change.kind == "removed":
+        return gettext("%(what)s: the price from %(day)s was taken out", **told)
+    if change.old_name is None:
+        return gettext("%(what)s: %(price)s from %(day)s, new", **told)
+    return gettext("%(what)s: %(before)s → %(price)s from %(day)s", **told)
+
+
+def _target(change: PriceChange) -> str:
+    """What a price is for: "España (+34)", "National"."""
+    kind, _, value = change.target.partition(":")
+    name = change.name or change.old_name or ""
+    if kind == "c":
+        return words.word(words.RATE_CLASSES, value)
+    said = f"+{value}" if kind == "p" else value
+    return f"{name} ({said})" if name not in ("", value) else said
+
+
+def _price(price: Decimal | None, unit_s: int | None, currency: str) -> str:
+    if price is None:
+        return gettext("forbidden")
+    shown = formats.price(price, currency)
+    return gettext(UNITS[unit_s], price=shown) if unit_s in UNITS else f"{shown} / {unit_s} s"
 
 
 def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:

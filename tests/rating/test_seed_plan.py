@@ -96,3 +96,57 @@ def test_names_are_in_the_language_asked_for() -> None:
 def test_what_is_no_country_is_refused() -> None:
     with pytest.raises(Refused, match="XX is not a country code"):
         seed_plan(["ES", "XX"], "es")
+
+
+@pytest.fixture(scope="module")
+def world() -> NumberPlan:
+    """The seed of the countries that most installations begin with."""
+    return NumberPlan([seed_plan(["ES", "MX", "CO", "AR", "CL", "PE", "CN", "US"], "es")])
+
+
+@pytest.mark.parametrize(
+    ("number", "area", "kind", "country"),
+    [
+        ("34973212345", "Lérida", "landline", "ES"),
+        ("525512345678", "Ciudad de México", "landline", "MX"),
+        ("528112345678", "Monterrey", "landline", "MX"),
+        ("576011234567", "Bogotá", "landline", "CO"),
+        ("573001234567", "Colombia, móviles", "mobile", "CO"),
+        ("541143211234", "Buenos Aires", "landline", "AR"),
+        ("5491143211234", "Argentina, móviles", "mobile", "AR"),
+        ("56222345678", "Santiago", "landline", "CL"),
+        ("56912345678", "Chile, móviles", "mobile", "CL"),
+        ("5184123456", "Cusco", "landline", "PE"),
+        ("51912345678", "Perú, móviles", "mobile", "PE"),
+        ("861012345678", "Beijing", "landline", "CN"),
+        ("8613312345678", "China, móviles", "mobile", "CN"),
+        ("12125551212", "New York", "landline", "US"),
+        ("13065551212", "Canadá", "landline", "CA"),
+        ("17875551212", "Puerto Rico", "landline", "PR"),
+        ("12423571234", "Bahamas", "landline", "BS"),
+        ("18005551212", "Estados Unidos, número gratuito", "toll_free", "US"),
+    ],
+)
+def test_the_usual_countries_have_sensible_areas(
+    world: NumberPlan, number: str, area: str, kind: str, country: str
+) -> None:
+    found = world.attribute(number, AT)
+    assert found is not None
+    assert area in found.area
+    assert (found.type, found.country) == (kind, country)
+
+
+@pytest.mark.parametrize(
+    ("dialled", "country"),
+    [("911", "MX"), ("123", "CO"), ("107", "AR"), ("133", "CL"), ("105", "PE"), ("110", "CN")],
+)
+def test_the_usual_countries_have_their_emergency_numbers(
+    world: NumberPlan, dialled: str, country: str
+) -> None:
+    found = world.short_code(dialled, country, AT)
+    assert found is not None
+    assert found.type == "emergency"
+
+
+def test_the_plan_of_china_is_no_list_of_where_cards_were_sold() -> None:
+    assert len(seed_plan(["CN"], "es")) < 5_000

@@ -1,5 +1,6 @@
 """Rate groups and prices on pages: created, copied, compared, changed, looked up in the past."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -129,3 +130,31 @@ def test_a_price_ends_or_is_taken_out_and_a_group_in_use_stays(
         answer = send(client, f"{group}/delete")
         assert answer.headers["location"] == group
         assert "can&#39;t be deleted" in client.get(group).text
+
+
+def test_the_log_of_operations_tells_what_a_price_was_and_is(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    later = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+    with following(database_url):
+        group = create(client, "Mayorista")
+        send(client, f"{group}/price", **PRICE)
+        second = {**PRICE, "effective_from": later, "t0_price": "1.2", "t0_unit": "3600"}
+        send(client, f"{group}/price", **second)
+        since = re.findall(
+            r'name="since" value="([^"]+)"', client.get(f"{group}/history?target=p:569").text
+        )
+        send(client, f"{group}/remove", target="p:569", since=since[0])
+        send(client, f"{group}/end", target="p:569", **{"from": later})
+        bind = {"group": group.rpartition("/")[2], "reason": "-"}
+        send(client, "/accounts/company:clinica/bind", **bind)
+        page = client.get("/operations").text
+    shown = html.unescape(page)
+    assert "Chile móvil (+569): €0.0125 a minute from the beginning, new" in shown
+    assert re.search(r"Chile móvil \(\+569\): €0.0125 a minute → €1.20 / 3600 s from \d", shown)
+    assert re.search(r"Chile móvil \(\+569\): the price from \d+ \w+ \d+ was taken out", shown)
+    assert re.search(r"Chile móvil \(\+569\): €0.0125 a minute → no price from \d", shown)
+    assert "rates: 1" not in shown
+    assert f'href="{group}">Mayorista</a>' in shown
+    assert "rate group: Mayorista" in shown

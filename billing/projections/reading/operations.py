@@ -5,11 +5,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.reading.accounts import account_names
 from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.projections.reading.price_changes import PriceChange, changes_of
+from billing.projections.reading.rate_groups import group_names
 from billing.projections.reading.reach import EVERYTHING
 from billing.values import Period
 
@@ -39,6 +42,7 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # of the object, or its id
     currency: str  # of its amounts
     token: str  # the name of the API token it was done by, '' where a person did it
+    prices: list[PriceChange] = []  # the first that it set, ended or took out
 
 
 LIST = """
@@ -52,6 +56,7 @@ from operations o
  left join devices d on o.kind = 'device' and d.device_id = split_part(o.stream, ':', 2)
  left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)
  left join api_tokens t on t.token_id = o.token_id"""
+OF_PRICES = {"RatesChanged", "RatesWithdrawn", "DeckImported", "DeckImportUndone"}
 ACTORS = "select distinct actor from operations order by actor limit 500"
 KINDS = "select distinct kind from operations order by kind"
 
@@ -86,6 +91,7 @@ async def list_operations(
         await cursor.execute(f"{LIST} {where} order by o.position {order} limit {size + 1}", values)
         found = await cursor.fetchall()
     await _name_companies(connection, found)
+    found = await _tell_prices(connection, found)
     return make_page(found, size, place, lambda row: (row.position,))
 
 
@@ -98,6 +104,21 @@ async def _name_companies(connection: AsyncConnection[Any], rows: list[Operation
         if "companies" in said:
             ids = said["companies"]
             said["companies"] = [names.get(f"company:{each}", each) for each in ids]
+
+
+async def _tell_prices(
+    connection: AsyncConnection[Any], rows: list[OperationRow]
+) -> list[OperationRow]:
+    """Let what changed prices tell which, and let groups be told by their names."""
+    positions = [row.position for row in rows if row.topic in OF_PRICES]
+    changes = await changes_of(connection, positions) if positions else {}
+    told = [said for row in rows for said in (row.fields, row.before) if said]
+    ids = {said["group_id"] for said in told if "group_id" in said}
+    names = await group_names(connection, sorted(ids)) if ids else {}
+    for said in told:
+        if "group_id" in said:
+            said["group_id"] = names.get(said["group_id"], said["group_id"])
+    return [replace(row, prices=changes.get(row.position, [])) for row in rows]
 
 
 async def operation_choices(

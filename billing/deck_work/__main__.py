@@ -7,7 +7,7 @@ import psycopg
 
 from billing.commands.rates import ImportDeck, copy_rate_group, import_deck, undo_import
 from billing.deck_work.preview import preview
-from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Task, Undo
+from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.decks import uploads
 from billing.interpreter import tune
 from billing.store import Store
@@ -38,6 +38,10 @@ def carry_out(task: Task) -> Answer:
             return Answer(position=undo_import(Store(task.url), command, envelope))
         case Copy(command=command, envelope=envelope):
             return Answer(position=copy_rate_group(Store(task.url), command, envelope))
+        case Seed() as asked:
+            from billing.deck_work.seeding import seed  # noqa: PLC0415 -- slow, only seeds need it
+
+            return seed(Store(task.url), asked)
 
 
 def _apply(url: str, asked: Apply) -> int:

@@ -6,7 +6,7 @@ from asyncio.subprocess import PIPE
 
 import msgspec
 
-from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Task, Undo
+from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.values import Refused
 
 
@@ -17,7 +17,7 @@ class DeckWork:
         self._url = url
         self._one = asyncio.Semaphore(1)
 
-    async def ask(self, asked: Preview | Apply | Undo | Copy) -> Answer:
+    async def ask(self, asked: Preview | Apply | Undo | Copy | Seed) -> Answer:
         """Have it done. Raises what it is refused with."""
         async with self._one:
             told = await _run(msgspec.json.encode(Task(self._url, asked)))

@@ -9,6 +9,7 @@ from billing.commands.rates import CopyRateGroup, UndoImport
 from billing.decks.changes import Change
 from billing.decks.impact import Impact
 from billing.decks.reading import Wrong
+from billing.rating.plan import PlanEntry
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +55,20 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     envelope: Envelope
 
 
+class Seed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Make the seed of the number plan: what makes it takes a hundred megabytes as well."""
+
+    countries: tuple[str, ...]
+    language: str
+    envelope: Envelope
+    write: bool  # else it is told only
+
+
 class Task(msgspec.Struct, frozen=True):
     """What to do, and in which database."""
 
     url: str
-    asked: Preview | Apply | Undo | Copy
+    asked: Preview | Apply | Undo | Copy | Seed
 
 
 class Previewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +86,19 @@ class Previewed(msgspec.Struct, frozen=True, kw_only=True):
     cut: bool = False  # whether the month had more calls than were looked at
 
 
+class Seeded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a seed holds."""
+
+    entries: int
+    before: int  # entries of the one that stands
+    types: dict[str, int]
+    sample: list[PlanEntry]
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it: a preview, a position in the log, or a refusal: its msgid and values."""
 
     previewed: Previewed | None = None
+    seeded: Seeded | None = None
     position: int = 0
     refused: tuple[str, dict[str, str]] | None = None

@@ -136,7 +136,7 @@ def _areas(country: str, language: str) -> Iterator[PlanEntry]:
 def _region(area: str) -> str | None:
     """The country of an area code of North America, such as 1212."""
     number = phonenumbers.PhoneNumber(NORTH_AMERICA, int(area[1:] + "2345678"))
-    return phonenumbers.region_code_for_number(number)  # type: ignore[no-any-return] # untyped
+    return phonenumbers.region_code_for_number(number)
 
 
 def _ranges(country: str, language: str) -> Iterator[PlanEntry]:

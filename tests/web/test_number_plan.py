@@ -1,5 +1,6 @@
 """The number plan on pages: searched, tried, edited, imported, exported."""
 
+import html
 import re
 
 from tests.web.serving import SignIn, following
@@ -42,3 +43,23 @@ def test_wrong_rows_and_wrong_entries_are_told(site: str, sign_in: SignIn) -> No
     answer = send(client, "/number-plan/entry", prefix="x", area="", type="?", layer="")
     assert answer.status_code == 422
     assert "is not a prefix" in answer.text
+
+
+def test_the_seed_is_shown_and_then_made_for_the_countries_of_the_devices(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        assert 'value="ES"' in client.get("/number-plan/seed").text
+        wrong = send(client, "/number-plan/seed", countries="ES, XX", language="es")
+        assert wrong.status_code == 422
+        assert "XX is not a country code." in html.unescape(wrong.text).replace("'", "")
+        wanted = {"countries": "cl, PE", "language": "es"}
+        shown = send(client, "/number-plan/seed", **wanted)
+        assert shown.status_code == 200
+        assert "Replace the seed" in shown.text
+        assert "<dt>Mobile</dt>" in shown.text
+        assert "No entry knows" in client.get("/number-plan?test=5184123456").text
+        made = send(client, "/number-plan/seed", **wanted, write="yes")
+        assert made.status_code == 303
+        assert "Cusco" in client.get("/number-plan?test=5184123456").text

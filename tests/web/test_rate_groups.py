@@ -152,7 +152,7 @@ def test_the_log_of_operations_tells_what_a_price_was_and_is(
         page = client.get("/operations").text
     shown = html.unescape(page)
     assert "Chile móvil (+569): €0.0125 a minute from the beginning, new" in shown
-    assert re.search(r"Chile móvil \(\+569\): €0.0125 a minute → €1.20 / 3600 s from \d", shown)
+    assert re.search(r"Chile móvil \(\+569\): €0.0125 a minute → €1.20 an hour from \d", shown)
     assert re.search(r"Chile móvil \(\+569\): the price from \d+ \w+ \d+ was taken out", shown)
     assert re.search(r"Chile móvil \(\+569\): €0.0125 a minute → no price from \d", shown)
     assert "rates: 1" not in shown

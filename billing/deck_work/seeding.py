@@ -1,0 +1,32 @@
+"""The seed of the number plan: what it would hold, or made. Blocks for seconds."""
+
+from collections import Counter
+
+from billing.aggregates import number_plan
+from billing.aggregates.number_plan import SEED
+from billing.commands.deciding import fold
+from billing.commands.rates import ReplaceNumberPlan, replace_number_plan
+from billing.deck_work.tasks import Answer, Seed, Seeded
+from billing.rating.seed_plan import seed_plan
+from billing.store import Store
+
+SAMPLE = 40  # entries shown
+
+
+def seed(store: Store, asked: Seed) -> Answer:
+    """Make it, and tell what it holds or write it. Refused for a country that is none."""
+    entries = tuple(seed_plan(asked.countries, asked.language))
+    if asked.write:
+        command = ReplaceNumberPlan(layer=SEED, entries=entries)
+        return Answer(position=replace_number_plan(store, command, asked.envelope))
+    before = fold(number_plan.evolve, store.follow(SEED))
+    own = [entry for entry in entries if entry.country in asked.countries]
+    step = max(1, len(own) // SAMPLE)
+    return Answer(
+        seeded=Seeded(
+            entries=len(entries),
+            before=len(before.entries) if before else 0,
+            types=dict(Counter(entry.type for entry in entries)),
+            sample=own[::step][:SAMPLE],
+        )
+    )

@@ -158,7 +158,7 @@ def _refuse_unknown(store: Store, companies: tuple[str, ...]) -> None:
     known = store.load_many([f"company:{each}" for each in companies])
     for each in companies:
         if f"company:{each}" not in known:
-            raise Refused("There is no company %(name)s.", name=each)
+            raise Refused("There is no company “%(name)s”.", name=each)
 
 
 def change_password(

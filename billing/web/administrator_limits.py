@@ -64,7 +64,7 @@ async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
         said = (
             gettext("Several companies are named %(name)s. Write the id of one.", name=text)
             if found
-            else gettext("There is no company %(name)s.", name=text)
+            else gettext("There is no company “%(name)s”.", name=text)
         )
         form.errors.setdefault("added", said)
     if not chosen and not unknown:

@@ -17,6 +17,8 @@ IDS = "select administrator_id from administrator_credentials"
 CHANGE = """
 update administrator_credentials set password_hash = %s, must_change = false
 where administrator_id = %s"""
+AS_OF = """
+update administrator_credentials set as_of = greatest(as_of, %s) where administrator_id = %s"""
 RESET = """
 update administrator_credentials set password_hash = %s, must_change = true
 where administrator_id = %s"""
@@ -93,6 +95,7 @@ def add_administrator(
             ),
             envelope,
         )
+        _hold_back(connection, command, position)
     return Made(password, position)
 
 
@@ -114,7 +117,9 @@ def change_administrator(
     with connection.transaction():
         last = _is_last(store, connection, own_id)
         stream = f"administrator:{own_id}"
-        return decide(store, stream, administrator.evolve, decision, envelope)
+        position = decide(store, stream, administrator.evolve, decision, envelope)
+        _hold_back(connection, command, position)
+    return position
 
 
 def enable_administrator(
@@ -133,6 +138,7 @@ def enable_administrator(
         stream = f"administrator:{own_id}"
         position = decide(store, stream, administrator.evolve, decision, envelope)
         if not command.enabled:
+            connection.execute(AS_OF, (position, own_id))
             now = envelope.recorded_at
             end_sessions(connection, own_id, "disabled", envelope.actor, now)
             revoke(connection, own_id, now)
@@ -152,6 +158,16 @@ def reset_password(
             store, stream, administrator.evolve, administrator.reset_password, envelope
         )
     return Made(password, position)
+
+
+def _hold_back(
+    connection: psycopg.Connection,
+    command: AddAdministrator | ChangeAdministrator,
+    position: int,
+) -> None:
+    """Admit somebody who may not do everything only where the read model knows that."""
+    if command.companies or command.role != "administrator":
+        connection.execute(AS_OF, (position, command.administrator_id))
 
 
 def _refuse_unknown(store: Store, companies: tuple[str, ...]) -> None:

@@ -77,7 +77,7 @@ async def current_session(request: Request[Any, Any]) -> Session | None:
     """The session of the request's cookie or of its API token, looked up once a request."""
     if not hasattr(request.ctx, "session"):
         site, now = request.app.ctx.site, datetime.now(UTC)
-        token, cookie = bearer(request), request.cookies.get(cookie_name(request))
+        token, cookie = bearer(request), request.cookies.get(cookie_name(request)) or ""
         request.ctx.session = None
         if token or cookie:
             async with site.pool.connection() as connection:

@@ -19,9 +19,12 @@ LONGEST_BROWSER = 300
 WHO = """
  a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
-NAMED = """
+# What is read of somebody is as new as what was said of them last (migration 0086).
+UP_TO_DATE = """
+ c.as_of <= coalesce((select position from checkpoints where name = 'administrators'), 0)"""
+NAMED = f"""
  join administrators a on a.administrator_id = s.administrator_id and a.enabled
- join administrator_credentials c on c.administrator_id = s.administrator_id
+ join administrator_credentials c on c.administrator_id = s.administrator_id and {UP_TO_DATE}
  left join second_factors f on f.administrator_id = s.administrator_id"""
 FIND = f"""
 select {WHO}, s.token_hash, s.csrf_token, s.seen_at from sessions s {NAMED}
@@ -38,13 +41,13 @@ values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(ad
  %(browser)s)"""
 REMOVE = "delete from sessions where token_hash = %s"
 
-FIND_CREDENTIALS = """
+FIND_CREDENTIALS = f"""
 select c.administrator_id, c.password_hash, a.enabled,
  f.confirmed_at is not null as second_factor
 from administrator_credentials c
  join administrators a on a.administrator_id = c.administrator_id
  left join second_factors f on f.administrator_id = c.administrator_id
-where c.sign_in_name = %s"""
+where c.sign_in_name = %s and {UP_TO_DATE}"""
 HASH_OF = """
 select password_hash from administrator_credentials where administrator_id = %s"""
 

@@ -1,11 +1,14 @@
 """Served applications for the tests of pages."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from billing.web.access import EVERY_ROLE
+from tests.web.foreign import OWN, Site, install_foreign
 from tests.web.serving import PASSWORD, SignIn, add_administrator, install, served
 
 
@@ -43,3 +46,25 @@ def sign_in() -> Iterator[SignIn]:
     yield open_client
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def limited(database_url: str, tmp_path: Path) -> Iterator[Site]:
+    """Marta, whom nothing limits, and the others: each role, limited to two companies."""
+    own = install(database_url)[0].removeprefix("call:")
+    calls = install_foreign(database_url)
+    add_administrator(database_url)
+    for role in EVERY_ROLE:
+        add_administrator(database_url, role, role, companies=OWN)
+    with served(database_url, tmp_path) as address:
+        yield Site(database_url, address, own, calls)
+
+
+@pytest.fixture
+def limited_client(limited: Site, sign_in: SignIn, role: str) -> httpx.Client:
+    """Signed in as who has this role and is limited; shows the session's token by itself."""
+    opened = sign_in(limited.address, role)
+    token = re.search(r'"X-CSRF-Token":"([^"]+)"', opened.get("/companies").text)
+    assert token
+    opened.headers["x-csrf-token"] = token[1]
+    return opened

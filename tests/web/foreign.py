@@ -158,3 +158,35 @@ def foreign_events(database_url: str) -> int:
         ).fetchone()
     assert row
     return int(row[0])
+
+
+class Site:
+    """An installation with a company beyond the limit, and ids of it."""
+
+    def __init__(self, database_url: str, address: str, own: str, calls: list[str]) -> None:
+        self.database_url = database_url
+        self.address = address
+        self.own_call = own
+        self.parts = {
+            "account": (COMPANY, USER, GATEWAY),
+            "device_id": (DEVICE,),
+            "quoted_id": tuple(calls),
+            "correction_id": (CORRECTION,),
+            "group_id": (GROUP,),
+            "own_id": ("marta",),
+        }
+        self.fields = {
+            "account": (COMPANY, USER, GATEWAY),
+            "call": tuple(calls),
+            "company": ("ajena",),
+            "device": (DEVICE,),
+            "gateway": (GATEWAY,),
+            "group": (GROUP,),
+            "user": (USER,),
+        }
+
+
+def ask(client: httpx.Client, method: str, path: str, fields: dict[str, str]) -> httpx.Response:
+    """Ask with a query, or with a form."""
+    given = {"params": fields} if method == "GET" else {"data": fields}
+    return client.request(method, path, **given)  # type: ignore[arg-type]

@@ -1,8 +1,6 @@
 """Who is limited to companies reaches these, and is told nothing of any other."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,9 +11,8 @@ from billing.database import Database
 from billing.web.access import ANYONE, EVERY_ROLE
 from billing.web.app import create_app
 from tests.web import foreign
-from tests.web.foreign import OWN, TOLD, foreign_events, install_foreign, text_of
-from tests.web.serving import SignIn, add_administrator, install, served
-from tests.web.test_access import csrf_of
+from tests.web.foreign import TOLD, Site, ask, foreign_events, text_of
+from tests.web.serving import SignIn
 
 Route = tuple[str, str, tuple[str, ...], bool]  # method, path, roles, whether limited ones too
 STREAM = "/live"  # without an end
@@ -31,44 +28,6 @@ OWN_PARTS = {
     "month": ("2026-11",),
     "name": ("recharge", "bind", "edit", "lines", "limits"),
 }
-
-
-class Site:
-    """An installation with a company beyond the limit, and ids of it."""
-
-    def __init__(self, database_url: str, address: str, own: str, calls: list[str]) -> None:
-        self.database_url = database_url
-        self.address = address
-        self.own_call = own
-        self.parts = {
-            "account": (foreign.COMPANY, foreign.USER, foreign.GATEWAY),
-            "device_id": (foreign.DEVICE,),
-            "quoted_id": tuple(calls),
-            "correction_id": (foreign.CORRECTION,),
-            "group_id": (foreign.GROUP,),
-            "own_id": ("marta",),
-        }
-        self.fields = {
-            "account": (foreign.COMPANY, foreign.USER, foreign.GATEWAY),
-            "call": tuple(calls),
-            "company": ("ajena",),
-            "device": (foreign.DEVICE,),
-            "gateway": (foreign.GATEWAY,),
-            "group": (foreign.GROUP,),
-            "user": (foreign.USER,),
-        }
-
-
-@pytest.fixture
-def limited(database_url: str, tmp_path: Path) -> Iterator[Site]:
-    """Marta, whom nothing limits, and the others: each role, limited to two companies."""
-    own = install(database_url)[0].removeprefix("call:")
-    calls = install_foreign(database_url)
-    add_administrator(database_url)
-    for role in EVERY_ROLE:
-        add_administrator(database_url, role, role, companies=OWN)
-    with served(database_url, tmp_path) as address:
-        yield Site(database_url, address, own, calls)
 
 
 def routes() -> list[Route]:
@@ -98,23 +57,9 @@ def fill(path: str, parts: dict[str, tuple[str, ...]]) -> list[str]:
     return paths
 
 
-def ask(client: httpx.Client, method: str, path: str, fields: dict[str, str]) -> httpx.Response:
-    if method == "GET":
-        return client.get(path, params=fields)
-    headers = {"x-csrf-token": client.headers["x-csrf"]}
-    return client.post(path, data=fields, headers=headers)
-
-
-@pytest.fixture
-def client(limited: Site, sign_in: SignIn, role: str) -> httpx.Client:
-    opened = sign_in(limited.address, role)
-    opened.headers["x-csrf"] = csrf_of(opened)
-    return opened
-
-
 @pytest.mark.parametrize("role", EVERY_ROLE)
 def test_what_is_beyond_is_not_there_whatever_names_it(
-    role: str, limited: Site, client: httpx.Client
+    role: str, limited: Site, limited_client: httpx.Client
 ) -> None:
     before = foreign_events(limited.database_url)
     asked = 0
@@ -127,7 +72,7 @@ def test_what_is_beyond_is_not_there_whatever_names_it(
         for field, values in limited.fields.items():
             beyond += [(each, {field: value}) for each in own for value in values]
         for each, fields in beyond:
-            answer = ask(client, method, each, fields)
+            answer = ask(limited_client, method, each, fields)
             asked += 1
             assert answer.status_code == expected, (method, each, fields)
             assert not TOLD.search(text_of(answer)), (each, fields)
@@ -136,7 +81,9 @@ def test_what_is_beyond_is_not_there_whatever_names_it(
 
 
 @pytest.mark.parametrize("role", EVERY_ROLE)
-def test_no_answer_tells_of_what_is_beyond(role: str, limited: Site, client: httpx.Client) -> None:
+def test_no_answer_tells_of_what_is_beyond(
+    role: str, limited: Site, limited_client: httpx.Client
+) -> None:
     own = {**OWN_PARTS, "quoted_id": (limited.own_call,)}
     shown = 0
     for method, path, roles, admitted in routes():
@@ -144,7 +91,7 @@ def test_no_answer_tells_of_what_is_beyond(role: str, limited: Site, client: htt
             continue
         for each in fill(path, own):
             for fields in QUERIES:
-                answer = client.get(each, params=fields, follow_redirects=True)
+                answer = limited_client.get(each, params=fields, follow_redirects=True)
                 assert answer.status_code in (200, 404), (each, fields)
                 assert not TOLD.search(text_of(answer)), (each, fields)
                 shown += answer.status_code == 200

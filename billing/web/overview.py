@@ -10,6 +10,7 @@ from sanic.response import HTTPResponse
 from billing.projections.reading import overview as reading
 from billing.projections.reading import statistics
 from billing.projections.reading.calls import last_days
+from billing.projections.reading.snapshot import snapshot
 from billing.projections.reading.statistics import Asked
 from billing.projections.reading.suspended import waiting_by_reason
 from billing.projections.reading.system import silent_devices
@@ -35,7 +36,7 @@ async def show_overview(request: Request[Any, Any]) -> HTTPResponse:
     chart = Asked(reach=reach, kind="company", period=period, zone=site.zone)
     month = msgspec.structs.replace(chart, period=Period(today.replace(day=1), today))
     view = views.View(asked=chart, grain="day", measure="calls")
-    async with site.pool.connection() as connection:
+    async with site.pool.connection() as connection, snapshot(connection):
         position = await statistics.position_of(connection)
         days = await statistics.by_period(connection, chart, "day")
         months = await statistics.by_period(connection, month, "month")

@@ -1,6 +1,6 @@
 """What the statistics page is asked for, and its figures arranged as it shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -137,6 +137,14 @@ def rest_of(total: Split, ranking: Ranking) -> Split:
             )
             _add(rest, call_class, negative)
     return rest
+
+
+def together(parts: Iterable[Figures]) -> Figures:
+    """The sum of figures."""
+    total = Split()
+    for figures in parts:
+        _add(total, "", figures)
+    return total.total
 
 
 def classes_of(total: Split) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from billing.database import EmbeddedServer
 from billing.interpreter import tune
-from tests.bench import auditing, bulk, clients, decks, installation
+from tests.bench import auditing, bulk, clients, decks, exporting, installation
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
 SINGLES = 10_000
@@ -73,6 +73,11 @@ def measure(server_url: str, file: Path) -> None:
             row(f"{name}: imported, shown", decks.apply(fourth, name), decks.ROWS)
         row("look-up among their prefixes", decks.look_up(fourth), decks.NUMBERS)
         print(f"  {'most memory of a process for them':<46}{decks.most_megabytes():>10,.0f} MB")
+    with installation.database(server_url, "bench_exports") as fifth:
+        for kind, made in exporting.export(fifth, file.parent).items():
+            row(f"calls exported in the background, {kind}", made.seconds, made.rows)
+            told = f"{made.seconds:.1f} s, {made.file_megabytes:.0f} MB"
+            print(f"  {'':<46}{told}, most memory {made.peak_megabytes:.0f} MB", flush=True)
     with installation.database(server_url, "bench_three") as three:
         installation.install(three)
         seconds, waits = clients.post_singles(three, file, SINGLES)

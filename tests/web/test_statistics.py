@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import httpx
+import pytest
 
 from tests.web.serving import SignIn
 from tests.web.test_calls import total
@@ -63,3 +64,16 @@ def test_what_makes_no_sense_is_refused(site: str, sign_in: SignIn) -> None:
     for query in SENSELESS:
         assert client.get(f"/statistics?{query}").status_code == 400, query
     assert client.get("/statistics?by=user&account=user:nobody").status_code == 200
+
+
+def test_destinations_beyond_the_first_are_added_up(
+    site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.web.statistics.AREAS", 2)
+    text = sign_in(site).get("/statistics").text
+    table = text[text.index('id="c5"') : text.index('id="c6"')]
+    calls = re.findall(r'<td class="r n">(?:<a [^>]+>)?([\d,]+)', table)
+    *rows, total_ = [int(number.replace(",", "")) for number in calls]
+    assert "Other destinations" in table
+    assert len(rows) == 3
+    assert sum(rows) == total_ == 172

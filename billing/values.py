@@ -13,6 +13,8 @@ PRICE_DECIMALS = 8
 GROUP = 3  # digits between the marks of thousands
 PLAIN_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,8}")
 PRICE_UNITS = 10**PRICE_DECIMALS
+YEARS = range(1970, 2200)  # that a day can be of
+MOST_PRICE = 1_000_000  # in any currency, for any unit
 
 
 class Refused(Exception):  # noqa: N818 -- it is the domain's word: a decision refused, not a fault
@@ -92,6 +94,16 @@ def plain_price(text: str) -> str:
     part = part.rstrip("0")
     plain = f"{'-' if sign == '-' else ''}{''.join(groups).lstrip('0') or '0'}"
     return f"{plain}.{part}" if part else plain
+
+
+def possible_price(text: str) -> str:
+    """The same, of a price that can be: not negative, and a call of 30 days has an amount."""
+    price = plain_price(text)
+    if price.startswith("-"):
+        raise Refused("A price is not negative.")
+    if parse_price(price) > MOST_PRICE * PRICE_UNITS:
+        raise Refused("A price is at most %(most)s.", most=MOST_PRICE)
+    return price
 
 
 def _scaled(text: str, decimals: int) -> int:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from billing.values import Refused, is_digits
+from billing.rating.rates import LONGEST_PREFIX
+from billing.values import YEARS, Refused, is_digits
 
 MOST_OF_A_RANGE = 1_000
-LONGEST_PREFIX = 18
 YEAR_FIRST = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[ T].*)?")
 YEAR_LAST = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})(?:[ T].*)?")
 RANGE = re.compile(r"([0-9]+)\s*[-\u2013]\s*([0-9]+)")
@@ -81,6 +81,8 @@ def beginning(cell: str, zone: ZoneInfo) -> datetime:
             day, month, year = map(int, found.groups())
         else:
             raise ValueError  # noqa: TRY301 -- one refusal for all
+        if year not in YEARS:
+            raise ValueError  # noqa: TRY301 -- as above
         return datetime(year, month, day, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Refused("%(text)s is not a day.", text=repr(cell)) from error

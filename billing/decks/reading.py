@@ -11,7 +11,7 @@ import msgspec
 from billing.decks import cells
 from billing.rating.rates import Key, Rate, Tier, key_of
 from billing.sheets import Row
-from billing.values import Refused, parse_price, plain_price
+from billing.values import Refused, possible_price
 
 MOST_TOLD = 1_000  # wrong rows that are named one by one
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class _Reader:
         self._columns, self._terms = columns, terms
         self._tiers = lru_cache(50_000)(self._read_tiers)
         self._day = lru_cache(1_000)(lambda cell: cells.beginning(cell, terms.zone))
-        self._price = lru_cache(50_000)(_price)
+        self._price = lru_cache(50_000)(possible_price)
         self._by_name = "prefix" not in columns and "country_code" not in columns
 
     def rates(self, row: Row) -> list[Rate]:
@@ -153,10 +153,3 @@ class _Reader:
         if first == then:
             return (begin,)
         return (begin, Tier(from_s=first, price=price, unit_s=unit, increment_s=then))
-
-
-def _price(cell: str) -> str:
-    price = plain_price(cell)
-    if parse_price(price) < 0:
-        raise Refused("A price is not negative.")
-    return price

@@ -19,6 +19,7 @@ from billing.store import Recorded
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")
+MOST_DIGITS = 10  # before the point, in numeric(18,8)
 CHUNK = 10_000  # prices written at a time: a deck has 200,000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment: tables sort by it
 
@@ -94,6 +95,8 @@ def _cells(change: Change) -> tuple[Any, ...]:
         return ("ended" if kind == "set" else kind, "", None, None, "")
     tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
     price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
+    if price[0] and len(price[0].partition(".")[0]) > MOST_DIGITS:  # once taken; it stops nothing
+        price = (None, None)
     return (kind, rate.name, *price, msgspec.json.encode(rate).decode())
 
 

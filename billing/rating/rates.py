@@ -11,13 +11,14 @@ from typing import Literal
 import msgspec
 
 from billing.rating.prefixes import PrefixTable
-from billing.values import Refused, is_digits, parse_price
+from billing.values import MOST_PRICE, PRICE_UNITS, Refused, is_digits, parse_price
 
 Rounding = Literal["half_up", "up", "down", "half_even"]
 CLASSES = ("internal", "local", "national", "international", "inbound")
 MOST_DECIMALS = 6  # amounts are integer micro-units
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 DAY_SECONDS = 86_400
+LONGEST_PREFIX = 18
 SUNDAY = 7
 
 
@@ -94,6 +95,10 @@ def validate_rate(rate: Rate) -> None:
         raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
     if rate.prefix and not is_digits(rate.prefix):
         raise Refused("%(name)s: the prefix is digits only.", name=rate.name)
+    if len(rate.prefix) > LONGEST_PREFIX:
+        raise Refused(
+            "%(name)s: a prefix has at most %(most)s digits.", name=rate.name, most=LONGEST_PREFIX
+        )
     if rate.call_class and rate.call_class not in CLASSES:
         raise Refused("%(name)s: there is no such class.", name=rate.name)
     if not 0 <= rate.decimals <= MOST_DECIMALS or rate.free_below_s < 0:
@@ -122,8 +127,11 @@ def _check_band(name: str, band: Band) -> None:
 
 
 def _check_price(name: str, price: str) -> None:
-    if parse_price(price) < 0:
+    units = parse_price(price)
+    if units < 0:
         raise Refused("%(name)s: a price is not negative.", name=name)
+    if units > MOST_PRICE * PRICE_UNITS:
+        raise Refused("%(name)s: a price is at most %(most)s.", name=name, most=MOST_PRICE)
 
 
 def _check_date(name: str, day: str) -> None:

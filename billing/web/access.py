@@ -125,7 +125,12 @@ def is_fragment(request: Request[Any, Any]) -> bool:
 def form_value(request: Request[Any, Any], name: str) -> str:
     """A field of the form; empty where it is missing."""
     form = request.form
-    return str(form.get(name, "") or "") if form else ""
+    return kept(str(form.get(name, "") or "")) if form else ""
+
+
+def kept(text: str) -> str:
+    """A text without what no database keeps: an event with a NUL in it would stop its readers."""
+    return text.replace("\0", "").encode(errors="ignore").decode()
 
 
 def _refuse_out_of_scope(session: Session, scope: str) -> None:

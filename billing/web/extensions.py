@@ -1,7 +1,7 @@
 """The extensions of a device: listed, assigned and moved from a day on, imported and exported."""
 
 from collections.abc import Awaitable
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from sanic import Blueprint, Request
@@ -14,6 +14,7 @@ from billing.commands.devices import (
     assign_extensions,
     remove_extensions,
 )
+from billing.decks import cells
 from billing.projections.reading import extensions as reading
 from billing.projections.reading.accounts import sub_account_choices
 from billing.projections.reading.lookups import accounts_named
@@ -227,12 +228,11 @@ def _what(
 
 
 def _begin(request: Request[Any, Any], checked: Checked, line: Line) -> datetime | None:
-    text = line.get("valid_from")[:10]
+    text = line.get("valid_from")
     if not text:
         return None
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        checked.wrong(line, "valid_from", N_("%(text)s is not a day."), text=text)
+        return cells.beginning(text, site_of(request).zone)
+    except Refused as refusal:
+        checked.wrong(line, "valid_from", refusal.message, **refusal.values)
         return None
-    return datetime.combine(day, time(), site_of(request).zone).astimezone(UTC)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sanic import Request
 from sanic.request import RequestParameters
 
-from billing.values import Money, Refused, parse_amount
-from billing.web.access import form_value
+from billing.values import YEARS, Money, Refused, parse_amount
+from billing.web.access import form_value, kept
 from billing.web.i18n import gettext
 
 LONGEST = 200
@@ -30,9 +30,9 @@ class Form:
 
     @classmethod
     def of(cls, request: Request[Any, Any]) -> "Form":
-        """The form of a request; texts are stripped."""
+        """The form of a request; texts are stripped, and what no database keeps is left out."""
         form = request.form or RequestParameters()
-        sent = {name: [str(each) for each in form.getlist(name)] for name in form}
+        sent = {name: [kept(str(each)) for each in form.getlist(name)] for name in form}
         return cls({name: form_value(request, name).strip() for name in form}, sent)
 
     def many(self, name: str) -> list[str]:
@@ -93,9 +93,12 @@ class Form:
         if not value:
             return None
         try:
-            return date.fromisoformat(value)
+            chosen = date.fromisoformat(value)
         except ValueError:
+            chosen = date.min
+        if chosen.year not in YEARS:
             return self._wrong(name, gettext("%(text)s is not a day.", text=value), None)
+        return chosen
 
     def begin_of_day(self, name: str, zone: ZoneInfo) -> datetime | None:
         """The UTC instant at which a chosen day begins in `zone`; None where none was chosen."""
@@ -108,9 +111,12 @@ class Form:
         if not value:
             return None
         try:
-            return datetime.fromisoformat(value).replace(tzinfo=zone).astimezone(UTC)
-        except (ValueError, OverflowError):
+            moment = datetime.fromisoformat(value).replace(tzinfo=zone)
+        except ValueError:
+            moment = datetime.min.replace(tzinfo=UTC)
+        if moment.year not in YEARS:
             return self._wrong(name, gettext("%(text)s is not a time.", text=value), None)
+        return moment.astimezone(UTC)
 
     def _parsed(self, name: str, parse: Callable[[str], T], harmless: T) -> T:
         text = self.text(name)

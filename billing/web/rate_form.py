@@ -6,7 +6,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from billing.rating.rates import CLASSES, Band, Rate, Rounding, Tier, validate_rate
-from billing.values import Refused, plain_price
+from billing.values import Refused, possible_price
 from billing.web import words
 from billing.web.forms import Form
 from billing.web.i18n import gettext
@@ -116,13 +116,10 @@ def _price(form: Form, name: str) -> str:
     if not text:
         return ""
     try:
-        price = plain_price(text)
+        return possible_price(text)
     except Refused as refusal:
         form.refuse(refusal, name)
         return ""
-    if price.startswith("-"):
-        form.errors[name] = gettext("A price is not negative.")
-    return price
 
 
 def _read_tiers(form: Form, own: str) -> tuple[Tier, ...]:

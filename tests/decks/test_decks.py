@@ -132,3 +132,18 @@ def test_of_all_prices_those_are_kept_that_a_call_may_need() -> None:
     assert before.by_area("Madrid", NOON)
     assert not before.by_area("Bilbao", NOON)
     assert [differ((before, after), each, NOON) for each in calls] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("34,A,1000000.01,2026-12-01", "price"),
+        ("34,A,99999999999999,2026-12-01", "price"),
+        ("34,A,1,0001-01-01", "effective_from"),
+        ("34,A,1,9999-12-31", "effective_from"),
+        ("3" * 19 + ",A,1,2026-12-01", "prefix"),
+    ],
+)
+def test_what_no_table_holds_is_no_price(row: str, column: str) -> None:
+    found = deck(f"prefix,name,price,effective date\n{row}\n")
+    assert [each.column for each in found.wrong] == [column]

@@ -40,7 +40,7 @@ def test_a_sheet_is_imported_by_one_event_or_refused_with_every_wrong_row(
     head = "Extensión;Cuenta;Nombre;Válida desde\n"
     wrong = send(sign_in(site), head + ";;;\n7;nobody;;\n8;;;someday\n8;;;\n")
     assert wrong.status_code == 422
-    for said in ("nobody, or several", "someday is not a day", "twice"):
+    for said in ("nobody, or several", "someday&#39; is not a day", "twice"):
         assert said in wrong.text
     rows = [f"{number};;Puesto {number};\n" for number in range(3000, 3400)]
     with following(database_url):

@@ -158,3 +158,35 @@ def test_the_log_of_operations_tells_what_a_price_was_and_is(
     assert "rates: 1" not in shown
     assert f'href="{group}">Mayorista</a>' in shown
     assert "rate group: Mayorista" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"t0_price": "99999999999999"}, "A price is at most 1000000."),
+        ({"connect_fee": "1000001"}, "A price is at most 1000000."),
+        ({"value": "9" * 19}, "a prefix has at most 18 digits"),
+        ({"effective_from": "0001-01-01"}, "is not a day"),
+        ({"effective_from": "9999-12-31"}, "is not a day"),
+        ({"t1_after": "0", "t1_price": "1", "t1_step": "1"}, "tiers begin one after the other"),
+    ],
+)
+def test_a_price_that_no_read_model_could_keep_is_refused(
+    site: str, database_url: str, sign_in: SignIn, changes: dict[str, str], said: str
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+    answer = send(client, f"{group}/price", **(PRICE | changes))
+    assert (answer.status_code, said in answer.text) == (422, True)
+
+
+def test_what_no_database_keeps_is_left_out_of_a_form(
+    site: str, database_url: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "May\0orista")
+        assert send(client, f"{group}/price", **{**PRICE, "name": "Chi\0le"}).status_code == 303
+        assert "Mayorista" in client.get(group).text
+        assert "Chile" in client.get(group).text

@@ -31,6 +31,26 @@ COUNTED = ("rates", "ended", "removed")  # of prices
 FIELDS = {
     "account": N_("account"),
     "amount_micros": N_("amount"),
+    "allowed_addresses": N_("allowed addresses"),
+    "charged": N_("whose record is charged"),
+    "columns": N_("columns"),
+    "duration_seconds": N_("seconds that durations may differ"),
+    "extensions": N_("extensions"),
+    "fallback_encoding": N_("encoding"),
+    "first": N_("first day"),
+    "first_position": N_("first position"),
+    "gateway_first": N_("trunk before extension"),
+    "import_id": N_("import"),
+    "last": N_("last day"),
+    "last_position": N_("last position"),
+    "limited_to": N_("companies"),
+    "part": N_("part"),
+    "recharge_version": N_("recharge"),
+    "silent_after_minutes": N_("minutes to silence"),
+    "start_seconds": N_("seconds that starts may differ"),
+    "totals": N_("lines"),
+    "upper": N_("goes on through"),
+    "zone": N_("time zone"),
     "backup_days": N_("days between backups"),
     "backups_kept": N_("backups kept"),
     "calls": N_("calls"),
@@ -94,6 +114,7 @@ FIELDS = {
 }
 
 
+KEPT = {"all": N_("Calls"), "backups": N_("Backups")}  # or a month
 WORDS = {
     "kind": words.CORRECTIONS | words.TASKS,
     "outcome": words.CORRECTION_STATES,
@@ -111,6 +132,9 @@ def name_of(row: OperationRow) -> str:
     """What it was done to."""
     if row.kind == "correction":
         return _call_of(row) or words.word(words.CORRECTIONS, str(row.fields["kind"]))
+    if row.kind == "keeping":
+        about = row.stream.partition(":")[2]
+        return gettext(KEPT[about]) if about in KEPT else formats.month(about)
     return row.name
 
 

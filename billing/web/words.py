@@ -285,7 +285,7 @@ TASKS = {
     "archive": N_("Archive the month"),
     "attach": N_("Attach the month"),
     "detach": N_("Detach the month"),
-    "shorten": N_("Shorten the called numbers"),
+    "shorten": N_("Shorten numbers"),
     "full": N_("Everything"),
     "scheduled": N_("Everything, scheduled"),
     "calls": N_("Calls of a period"),

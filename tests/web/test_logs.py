@@ -10,6 +10,8 @@ import pytest
 from billing.aggregates.events import TOPICS
 from billing.projections.operations import HIDDEN
 from billing.web import words
+from billing.web.operation_words import FIELDS
+from tests.projections.test_operations import OF_CALLS
 from tests.web.serving import PASSWORD, SignIn, add_administrator, following
 from tests.web.test_accounts import CLINIC, post, read_back
 
@@ -21,6 +23,8 @@ def test_every_event_has_words_and_none_has_a_secret(topic: str) -> None:
     assert topic.partition(".")[0] in words.EVENTS
     fields = {field.name for field in msgspec.structs.fields(TOPICS[topic])} - HIDDEN
     assert not fields & FORBIDDEN
+    if TOPICS[topic] not in OF_CALLS:
+        assert fields <= set(FIELDS), "the log of operations has no word for it"
 
 
 def test_what_was_done_is_told_with_what_was_before(

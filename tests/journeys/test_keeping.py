@@ -1,5 +1,6 @@
 """An archived month is attached, searched and detached; all is backed up: in a real Chromium."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -67,6 +68,49 @@ def test_an_archived_month_is_attached_searched_and_detached(open_page: Opened) 
     expect(row.get_by_role("button", name="Attach")).to_be_visible(timeout=15_000)
     page.goto(address)
     expect(page.locator("tbody tr")).to_have_count(0)
+
+
+def test_the_calls_of_a_period_are_backed_up_with_their_checksum_and_restored(
+    open_page: Opened,
+) -> None:
+    page = open_page()
+    page.goto("/backups")
+    page.get_by_label("First day").fill(f"{MONTH}-02")  # a month that lies in its file
+    page.get_by_label("Last day").fill(f"{MONTH}-20")
+    page.get_by_role("button", name="Back up the calls").click()
+    row = page.locator("tbody tr", has_text=f"calls-{MONTH}-02-{MONTH}-20.backup").first
+    told = row.locator("code")
+    expect(told).to_be_visible(timeout=15_000)
+    with page.expect_download() as download:
+        row.locator("td.co a").click()
+    digest = hashlib.sha256(Path(download.value.path()).read_bytes()).hexdigest()
+    assert told.get_attribute("title") == digest
+    row.get_by_role("link", name="Restore the calls of").click()
+    expect(page.locator("main")).to_contain_text("or lies in an archive, stays as it is")
+    page.get_by_role("button", name="Restore").click()
+    task = page.locator("section[aria-labelledby=tasks] tr", has_text="Restore the calls")
+    expect(task).to_contain_text("Done", timeout=15_000)
+    page.goto("/operations?kind=keeping")
+    restored = page.locator("tbody tr", has_text="Calls were restored from a backup")
+    expect(restored).to_contain_text("missing: 0")
+
+
+def test_a_month_is_archived_with_short_numbers_and_says_so(open_page: Opened) -> None:
+    page = open_page()
+    page.goto("/keeping/settings")
+    field = page.get_by_label("Months after which called numbers are shortened")
+    field.fill("9")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("main")).to_contain_text("after at most 6 months")
+    field.fill("6")
+    page.get_by_role("button", name="Save").click()
+    row = page.locator("tr", has_text=f"{MONTH}-1.archive").first
+    expect(row).to_contain_text("whole numbers")
+    row.get_by_role("button", name="Attach").click()
+    expect(row.get_by_role("button", name="Detach")).to_be_visible(timeout=15_000)
+    page.goto(f"/calls?from={MONTH}-02&to={MONTH}-20&status=charged")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    assert "****" not in page.locator("tbody").inner_text()  # its file is as it was
 
 
 def test_everything_is_backed_up_by_a_click_and_downloaded(open_page: Opened) -> None:

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx
 import msgspec
 import psycopg
 import pytest
@@ -122,19 +125,6 @@ def test_an_export_belongs_to_who_asked_for_it(
     assert sign_in(site, "otra").get(place).status_code == 404
 
 
-def test_one_spreadsheet_at_a_time_and_all_in_a_list(
-    site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("billing.web.export_delivery.PATIENCE_SECONDS", 0.0)
-    client = sign_in(site)
-    assert "There are no exports yet" in client.get("/exports").text
-    first = client.get("/calls/export.xlsx").headers["location"]
-    second = client.get("/calls/export.xlsx")
-    if second.status_code == 409:  # the first is not done yet
-        assert "One spreadsheet is made at a time" in second.text
-    assert first in client.get("/exports").text
-
-
 def test_an_address_that_makes_no_sense_exports_nothing(site: str, sign_in: SignIn) -> None:
     client = sign_in(site)
     assert client.get("/calls/export.csv?class=x").status_code == 400
@@ -185,3 +175,67 @@ def test_excel_keeps_formulas_as_text_and_goes_on_on_further_sheets(tmp_path: Pa
 def test_a_file_is_named_in_plain_letters() -> None:
     named = export_table.attachment("estadísticas_Año 1/2.xlsx")
     assert named["content-disposition"] == 'attachment; filename="estadisticas_Ano-1-2.xlsx"'
+
+
+@pytest.fixture
+def stuck(
+    database_url: str, site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[httpx.Client, str, psycopg.Connection]]:
+    """An export that waits for a table somebody else has locked."""
+    monkeypatch.setattr("billing.web.export_delivery.PATIENCE_SECONDS", 0.0)
+    client = sign_in(site)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("lock table call_list in access exclusive mode")
+        # The totals of charged calls are read from roll-ups: only the rows wait.
+        begun = client.get("/calls/export.xlsx?status=charged")
+        assert begun.status_code == 302
+        yield client, begun.headers["location"], connection
+
+
+def state_of(client: httpx.Client, place: str, said: str) -> None:
+    """Wait until the page of an export says something."""
+    for _ in range(500):
+        if said in client.get(place).text:
+            return
+        time.sleep(0.02)
+    raise AssertionError(client.get(place).text)
+
+
+def test_while_one_is_made_another_is_not_begun(
+    stuck: tuple[httpx.Client, str, psycopg.Connection], site: str, sign_in: SignIn
+) -> None:
+    client, place, lock = stuck
+    assert "The spreadsheet is being made" in client.get(place).text
+    assert client.get(f"{place}/file").status_code == 404
+    for path in ("/companies/export.xlsx", "/statistics/export.xlsx", "/movements/export.xlsx"):
+        refused = client.get(path)
+        assert refused.status_code == 409, path
+        assert "One spreadsheet is made at a time" in refused.text
+        assert place in refused.text
+    assert client.get("/companies/export.csv").status_code == 200, "CSV needs no turn"
+    lock.rollback()
+    state_of(client, place, "The spreadsheet is ready")
+    book = load_workbook(io.BytesIO(client.get(f"{place}/file").content))  # type: ignore[no-untyped-call]
+    assert book.worksheets[0].max_row == 174
+    assert place in client.get("/exports").text
+    assert client.get("/companies/export.xlsx").status_code in (200, 302)
+
+
+def test_an_export_that_fails_says_so_and_makes_room(
+    stuck: tuple[httpx.Client, str, psycopg.Connection], database_url: str
+) -> None:
+    client, place, lock = stuck
+    with psycopg.connect(database_url, autocommit=True) as other:
+        for _ in range(200):
+            killed = other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where wait_event_type = 'Lock' and query like '%call_list%'"
+            ).fetchall()
+            if killed:
+                break
+            time.sleep(0.02)
+    lock.rollback()
+    state_of(client, place, "The spreadsheet could not be made")
+    assert client.get(f"{place}/file").status_code == 404
+    assert "Failed, try again" in client.get("/exports").text
+    assert client.get("/companies/export.xlsx").status_code in (200, 302)

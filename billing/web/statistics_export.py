@@ -118,7 +118,8 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
         heads = [label, Column(gettext("Company"), width=30)]
         sheets["accounts"] = table(gettext("Accounts"), heads, rows)
     periods = [[bucket.label, *row(bucket.split)] for bucket in found.periods]
-    period = Column(gettext("Period"), width=26)
+    zone = view.asked.zone.key
+    period = Column(gettext("Period (%(zone)s)", zone=zone), width=26)
     sheets["periods"] = table(words.word(views.GRAINS, view.grain), [period], periods)
     areas = [[area, *row(Split(figures))] for area, figures in found.areas]
     heads = [Column(gettext("Destination"), width=30)]
@@ -127,7 +128,7 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
         [words.word(words.WEEKDAYS, str(weekday)), hour, *row(split)]
         for (weekday, hour), split in sorted(found.weekdays.items())
     ]
-    heads = [Column(gettext("Weekday")), Column(gettext("Hour"), "count", 8)]
+    heads = [Column(gettext("Weekday")), Column(gettext("Hour (%(zone)s)", zone=zone), "count", 12)]
     sheets["hours"] = table(gettext("Hours of the week"), heads, hours)
     return sheets
 

@@ -39,6 +39,8 @@ PAGES = (
     "/operations",
     "/sign-ins",
     "/administrators",
+    "/keeping",
+    "/backups",
 )
 FILE = re.compile(r'href="(/[^"]*(?:\.xlsx|\.csv|/xlsx|/csv)(?:\?[^"]*)?)"')
 PREPARED = """
@@ -54,6 +56,7 @@ values ('again', 'rerate', '{}', 'ready', false, 'administrator:marta', '',
 insert into statements (account, month, position, currency, opening_micros, credited_micros,
   charged_micros, closing_micros, calls, closed_at)
 values ('company:clinica', '2026-10', 1, 'EUR', 1, 2, 3, 0, 1, now());
+insert into backups values ('b.cbk', 'full', 'ab', 9, 8, '', now(), 'system', false);
 insert into plan_entries values ('number-plan:imported', '3491', '', false, '1970-01-01Z',
   '@Madrid', 'landline', 0, 0, now(), 'system');
 """

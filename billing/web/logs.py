@@ -18,6 +18,7 @@ from billing.web.filters import Listing, choice, presets, read_listing, read_per
 from billing.web.i18n import gettext
 from billing.web.operation_words import changes, name_of, object_of, said
 from billing.web.pages import is_partial, page
+from billing.web.reach import reach_of
 from billing.web.sign_in_log import note_expired
 from billing.web.site import site_of
 
@@ -33,6 +34,7 @@ def _operation_filter(
     listing = read_listing(request, names, operations.KEY_TYPE)
     given, zone = listing.given, site_of(request).zone
     return operations.OperationFilter(
+        reach=reach_of(request),
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
         zone=zone,
         actor=given.get("actor", ""),
@@ -42,14 +44,14 @@ def _operation_filter(
 
 
 @blueprint.get("/operations")
-@admits(*READERS)
+@admits(*READERS, limited=True)
 async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
     """What was done, newest first: by whom, from where, before and after."""
     wanted, listing = _operation_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
         found = await operations.list_operations(connection, wanted, listing.place, PAGE_SIZE)
-        actors, kinds = await operations.operation_choices(connection)
+        actors, kinds = await operations.operation_choices(connection, wanted.reach)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
         request,
@@ -72,7 +74,7 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.get("/operations/export.csv", name="operations_csv")
 @blueprint.get("/operations/export.xlsx", name="operations_excel")
-@admits(*READERS)
+@admits(*READERS, limited=True)
 async def export_operations(request: Request[Any, Any]) -> Answer:
     """The operations of the filter."""
     wanted, listing = _operation_filter(request)

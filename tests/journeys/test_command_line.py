@@ -15,6 +15,7 @@ import httpx
 import psycopg
 import pytest
 
+from billing.aggregates.administrator import AdministratorLimited
 from billing.aggregates.call import CallRated
 from billing.demo import synthetic_lines
 from billing.jobs import JOBS
@@ -59,6 +60,25 @@ def installed(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     place = ("--zone", "Europe/Madrid", "--country", "ES", "--area", "91")
     said = run(environment, "device", "add", "PBX", "--company", "Acme", *place)
     return dict(re.findall(r"(account|password): +(\S+)", said))
+
+
+def test_somebody_is_added_with_a_limit(
+    environment: dict[str, str], installed: dict[str, str], database_url: str
+) -> None:
+    assert installed
+    run(environment, "company", "add", "Bento")
+    words = ("admin", "add", "nuria", "--role", "operator", "--company", "Acme")
+    assert "password:" in run(environment, *words, "--company", "Bento")
+    said = run(environment, "admin", "add", "olga", "--company", "Nobody", code=1)
+    assert "There is no company Nobody" in said
+    store = Store(database_url)
+    added = [
+        recorded.event
+        for recorded in store.after_without_calls(0, 1000)
+        if isinstance(recorded.event, AdministratorLimited)
+    ]
+    store.close()
+    assert [len(event.companies) for event in added] == [2]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_who_is_limited_works_within_her_companies(open_page: Opened) -> None:
     expect(page.locator("h1")).to_have_text("Overview")
     menu = page.locator(".side nav")
     expect(menu).to_contain_text("Companies")
-    for absent in ("System", "Administrators", "Rate groups", "Re-rating", "Operation log"):
+    for absent in ("System", "Administrators", "Rate groups", "Re-rating", "Login log"):
         expect(menu).not_to_contain_text(absent)
     page.goto("/companies")
     expect(page.locator("tbody tr")).to_have_count(2)

@@ -175,3 +175,13 @@ def test_the_menu_and_the_refusal_say_where_the_limit_is(limited: Site, sign_in:
     answer = client.get("/system")
     assert answer.status_code == 403
     assert "you are limited to some companies" in answer.text
+
+
+@pytest.mark.parametrize("role", ["auditor"])
+def test_the_log_of_operations_tells_what_was_done_to_the_own_companies(
+    role: str, limited_client: httpx.Client
+) -> None:
+    page = limited_client.get("/operations").text
+    assert "Clínica Santa Águeda" in page
+    assert "Gestoría Peñalver" not in page
+    assert 'value="administrator"' not in page  # a kind of object to choose

@@ -13,7 +13,7 @@ from billing.projections.reading.accounts import account_names
 from billing.projections.reading.paging import Page, Place, like, make_page
 from billing.projections.reading.price_changes import PriceChange, changes_of
 from billing.projections.reading.rate_groups import group_names
-from billing.projections.reading.reach import EVERYTHING
+from billing.projections.reading.reach import EVERYTHING, Reach
 from billing.values import Period
 
 KEY_TYPE = tuple[int]
@@ -22,6 +22,7 @@ KEY_TYPE = tuple[int]
 class OperationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which operations; an empty field admits all."""
 
+    reach: Reach
     period: Period
     zone: ZoneInfo
     actor: str = ""
@@ -57,14 +58,24 @@ from operations o
  left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)
  left join api_tokens t on t.token_id = o.token_id"""
 OF_PRICES = {"RatesChanged", "RatesWithdrawn", "DeckImported", "DeckImportUndone"}
-ACTORS = "select distinct actor from operations order by actor limit 500"
-KINDS = "select distinct kind from operations order by kind"
+# On what is of some companies: on their accounts and their devices.
+WITHIN = """o.stream in (
+  select account from accounts where company_id = any(%(companies)s)
+  union all select 'device:' || device_id from devices where company_id = any(%(companies)s))"""
+ACTORS = "select distinct o.actor from operations o where {within} order by 1 limit 500"
+KINDS = "select distinct o.kind from operations o where {within} order by 1"
+
+
+def _within(reach: Reach) -> str:
+    return WITHIN if reach.limited else "true"
 
 
 def _where(wanted: OperationFilter) -> tuple[str, dict[str, Any]]:
     begin, end = wanted.period.bounds(wanted.zone)
     values: dict[str, Any] = {"begin": begin, "end": end, "part": like(wanted.text)}
+    values["companies"] = wanted.reach.within("")
     where = "where o.recorded_at >= %(begin)s and o.recorded_at < %(end)s"
+    where += " and " + _within(wanted.reach)
     for field in ("actor", "kind"):
         if value := getattr(wanted, field):
             where += f" and o.{field} = %({field})s"
@@ -122,9 +133,10 @@ async def _tell_prices(
 
 
 async def operation_choices(
-    connection: AsyncConnection[Any],
+    connection: AsyncConnection[Any], reach: Reach
 ) -> tuple[list[str], list[str]]:
     """Who there is, and what was ever changed, to choose from."""
-    actors = await (await connection.execute(ACTORS)).fetchall()
-    kinds = await (await connection.execute(KINDS)).fetchall()
+    values, within = {"companies": reach.within("")}, _within(reach)
+    actors = await (await connection.execute(ACTORS.format(within=within), values)).fetchall()
+    kinds = await (await connection.execute(KINDS.format(within=within), values)).fetchall()
     return [row[0] for row in actors], [row[0] for row in kinds]

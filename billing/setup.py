@@ -14,7 +14,7 @@ from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.number_plan import SEED
 from billing.aggregates.rate_group import RateGroupCreated
-from billing.commands import administrators, companies, devices, rates
+from billing.commands import administrators, companies, devices, rates, second_factors
 from billing.config import Config
 from billing.database import Database, migrate
 from billing.rating.rates import Rate, Tier
@@ -23,6 +23,11 @@ from billing.store import Recorded, Store
 from billing.values import Refused, is_digits, new_id
 
 CHUNK = 5_000
+WHOSE = """
+select c.administrator_id, f.confirmed_at is not null
+from administrator_credentials c
+ left join second_factors f on f.administrator_id = c.administrator_id
+where c.sign_in_name = %s"""
 
 
 def said_here() -> Envelope:
@@ -31,8 +36,9 @@ def said_here() -> Envelope:
 
 
 def add_commands(commands: Any) -> None:
-    """`admin add`, `company add`, `device add`, `group add`, `plan seed`."""
-    admin = _command(commands, "admin", "add", run_admin, "Add an administrator.")
+    """`admin add`, `admin reset`, `company add`, `device add`, `group add`, `plan seed`."""
+    admins = _noun(commands, "admin", "Administrators: add one, let one in again.")
+    admin = _verb(admins, "add", run_admin, "Add an administrator.")
     admin.add_argument("name", help="what they type to sign in")
     admin.add_argument("--role", default="administrator", help="or operator, or auditor")
     admin.add_argument("--language", default="es", choices=("es", "en"))
@@ -42,6 +48,8 @@ def add_commands(commands: Any) -> None:
         default=[],
         help="limited to this company, by id or name; again for each other one",
     )
+    reset = _verb(admins, "reset", run_reset, "Make a new password, and take two-factor away.")
+    reset.add_argument("name", help="what they type to sign in")
     group = _command(commands, "group", "add", run_group, "Add a rate group, with its prices.")
     group.add_argument("name")
     group.add_argument("--currency", default="EUR")
@@ -65,7 +73,14 @@ def add_commands(commands: Any) -> None:
 
 
 def _command(commands: Any, noun: str, verb: str, run: Any, text: str) -> argparse.ArgumentParser:
-    verbs = commands.add_parser(noun, help=text).add_subparsers(required=True, metavar="COMMAND")
+    return _verb(_noun(commands, noun, text), verb, run, text)
+
+
+def _noun(commands: Any, noun: str, text: str) -> Any:
+    return commands.add_parser(noun, help=text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def _verb(verbs: Any, verb: str, run: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(verb, help=text, description=text)
     parser.set_defaults(run=run)
     return parser
@@ -87,6 +102,27 @@ def run_admin(arguments: argparse.Namespace, config: Config) -> int:
     print(
         f"name:     {arguments.name}\npassword: {made.password}   (shown once; changed at sign-in)"
     )
+    return 0
+
+
+def run_reset(arguments: argparse.Namespace, config: Config) -> int:
+    """For who lost password, phone and codes, and has nobody to ask: on the machine itself."""
+    migrate(config.database_url)
+    with Database(config.database_url).connect() as connection:
+        row = connection.execute(WHOSE, (arguments.name.strip().lower(),)).fetchone()
+        if not row:
+            raise Refused("There is no administrator %(name)s.", name=arguments.name)
+        own_id, second_factor, said = row[0], row[1], said_here()
+        store = Store(config.database_url)
+        command = administrators.ResetPassword(administrator_id=own_id)
+        made = administrators.reset_password(store, connection, command, said)
+        if second_factor:
+            taken = second_factors.Reset(administrator_id=own_id)
+            second_factors.reset(store, connection, taken, said)
+        store.close()
+    print(f"password: {made.password}   (shown once; changed at sign-in)")
+    if second_factor:
+        print("Two-factor was taken away; it can be set up again.")
     return 0
 
 

@@ -10,7 +10,6 @@ from billing.aggregates.event import Envelope
 from billing.commands.deciding import decide
 from billing.commands.sessions import end_sessions
 from billing.one_time_codes import (
-    DIGITS,
     hash_recovery_code,
     new_recovery_codes,
     new_secret,
@@ -104,7 +103,7 @@ def confirm(
 def prove(store: Store, connection: psycopg.Connection, command: Proven, envelope: Envelope) -> str:
     """Take a code of the app, or a recovery code; which it was. Raises WrongCode."""
     bare = "".join(command.code.split())
-    if bare.isdigit() and len(bare) == DIGITS:
+    if bare.isdigit():
         _take_code(connection, command.administrator_id, bare, envelope.recorded_at)
         return "code"
     _take_recovery_code(store, connection, command, envelope)

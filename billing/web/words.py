@@ -140,7 +140,7 @@ SCOPES = {
     "metrics": N_("Read the metrics"),
 }
 TOKEN_STATES = {
-    "open": N_("Valid"),
+    "open": N_("Active"),
     "expired": N_("Expired"),
     "revoked": N_("Revoked"),
 }

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import httpx
 import psycopg
+import pyotp
 import pytest
 
 from billing.aggregates.administrator import AdministratorLimited
 from billing.aggregates.call import CallRated
+from billing.aggregates.event import Envelope
+from billing.commands import second_factors
 from billing.demo import synthetic_lines
 from billing.jobs import JOBS
 from billing.projections import projections
@@ -161,6 +164,30 @@ def test_verify_names_what_was_tampered_with(
     done = subprocess.run([*BILLING, "verify"], env=environment, capture_output=True, check=False)  # noqa: S603 -- ourselves
     assert done.returncode == 1
     assert b"was altered" in done.stdout
+
+
+def test_who_lost_password_and_phone_is_let_in_again_on_the_machine(
+    environment: dict[str, str], database_url: str
+) -> None:
+    first = run(environment, "admin", "add", "marta")
+    envelope = Envelope(recorded_at=datetime.now(UTC), actor="system", address="tests")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute("select administrator_id from administrator_credentials")
+        own_id = str((row.fetchone() or ("",))[0])
+        second_factors.begin(connection, own_id)
+        secret = str((connection.execute("select secret from second_factors").fetchone() or "")[0])
+        store = Store(database_url)
+        code = pyotp.TOTP(secret).now()
+        command = second_factors.Confirm(administrator_id=own_id, code=code)
+        second_factors.confirm(store, connection, command, envelope)
+        store.close()
+        said = run(environment, "admin", "reset", "Marta")
+        assert "password:" in said
+        assert "Two-factor was taken away" in said
+        assert said.split()[1] not in first
+        assert connection.execute("select 1 from second_factors").fetchone() is None
+        assert connection.execute("select 1 from recovery_codes").fetchone() is None
+    assert "There is no administrator eve" in run(environment, "admin", "reset", "eve", code=1)
 
 
 def test_what_is_refused_says_why(environment: dict[str, str], tmp_path: Path) -> None:

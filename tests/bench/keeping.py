@@ -24,6 +24,7 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.keeper import Keeper
 from billing.keeping.past import open_store
 from billing.keeping.restore import restore
+from billing.keeping.shortening import shorten
 from billing.policies.closing import close_books
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -77,7 +78,9 @@ def measure(one: str, two: str, folder: Path) -> None:
         told("verify", lambda: verify(one, folder=keeper.archives))
         told("full backup", lambda: backup.back_up(keeper, LATER, path=folder / "full.backup"))
         sized("its file", folder / "full.backup")
-        told("restore, proved (seals, counts, balances)", lambda: restored(two, folder))
+        told("numbers shortened, vacuumed", lambda: shorten(keeper, MONTH, LATER))
+        told("the read models follow", runner.catch_up)
+        told("verify what was shortened", lambda: verify(one, folder=keeper.archives))
         told("archive, check, drop", lambda: archive(keeper, MONTH, LATER))
         (part,) = load_keeping(store).parts
         sized("its file", keeper.archives / part.file)
@@ -89,6 +92,7 @@ def measure(one: str, two: str, folder: Path) -> None:
         told("attach, listed again", lambda: attach(keeper, MONTH, LATER))
         runner.catch_up()
         told("detach", lambda: detach(keeper, MONTH, LATER))
+        told("restore, proved (seals, counts, balances)", lambda: restored(two, folder))
     runner.close()
     store.close()
 

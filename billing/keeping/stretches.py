@@ -34,10 +34,15 @@ class Stretches:
     """
 
     def __init__(self, shortened: Iterable[NumbersShortened]) -> None:
-        self._chains: dict[str, dict[tuple[int, int], list[NumbersShortened]]] = {}
+        found: dict[str, dict[tuple[int, int], list[NumbersShortened]]] = {}
         for each in shortened:
             stretch = each.first_position, each.last_position
-            self._chains.setdefault(each.month, {}).setdefault(stretch, []).append(each)
+            found.setdefault(each.month, {}).setdefault(stretch, []).append(each)
+        # Those of a month that lie ahead, the next one last.
+        self._chains = {
+            month: [chains[stretch] for stretch in sorted(chains, reverse=True)]
+            for month, chains in found.items()
+        }
         self._read: dict[str, list[tuple[str, str | None]]] = {}
 
     def fault(self, partition: str, first: int, last: int, sealed: str, found: str | None) -> str:
@@ -59,10 +64,11 @@ class Stretches:
         return "" if fits else _altered(partition, *stretch)
 
     def _chain(self, partition: str, first: int, last: int) -> list[NumbersShortened]:
-        chains = self._chains.get(partition, {})
-        for (begin, end), chain in chains.items():
-            if begin <= first and last <= end:
-                return chain
+        chains = self._chains.get(partition, [])
+        while chains and chains[-1][0].last_position < first:
+            chains.pop()
+        if chains and chains[-1][0].first_position <= first and last <= chains[-1][0].last_position:
+            return chains[-1]
         return []
 
 

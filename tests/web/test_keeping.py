@@ -1,16 +1,21 @@
 """The pages of the system: information, keeping, backups; readiness and metrics."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
+from billing.aggregates.call import CallRated
+from billing.aggregates.event import Envelope
 from billing.keeping.keeper import Keeper
+from billing.keeping.months import months_before
 from billing.keeping.past import open_store
+from billing.keeping.shortening import shorten
 from billing.keeping.worker import Worker
+from billing.web.formats import segment
 from tests.web.serving import SignIn, add_administrator, catch_up, install, served
 
 Work = Callable[[], None]
@@ -161,3 +166,40 @@ def test_the_shortening_of_numbers_is_set_told_and_bounded(
     assert "lose their last digits after 3 months" in client.get("/keeping").text
     assert 'name="shorten_months"' in client.get("/keeping/settings").text
     assert "The shortening of called numbers was set" in client.get("/operations").text
+
+
+def test_a_shortened_call_says_so_wherever_it_is_shown(
+    database_url: str, sign_in: SignIn, tmp_path: Path
+) -> None:
+    streams = install(database_url, apart=timedelta(hours=12))
+    add_administrator(database_url)
+    store = open_store(database_url, tmp_path / "archives")
+    keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
+    envelope = Envelope(recorded_at=datetime.now(UTC), actor="system")
+    month = months_before(envelope.recorded_at, 2)
+    whole = store.load_many([stream for stream in streams if stream.startswith(f"call:{month}")])
+    assert shorten(keeper, month, envelope) > 0
+    catch_up(database_url, store)
+    numbers = {
+        stream: event.rating.number
+        for stream, (recorded,) in whole.items()
+        if isinstance(event := recorded.event, CallRated)
+        and event.rating.direction == "outbound"
+        and len(event.rating.number) > len("118999")
+    }
+    stream, number = next(iter(numbers.items()))
+    with served(database_url, tmp_path) as address:
+        client = sign_in(address)
+        page = client.get("/calls/" + segment(stream.removeprefix("call:"))).text
+        assert "Number shortened" in page
+        assert "The last digits of the number were taken out" in page
+        assert number[:-4] + "****" in page
+        listed = client.get(f"/calls/export.csv?from={month}-01&to={month}-28").text
+        assert number[:-4] + "****" in listed
+        evidence = client.get("/accounts/company%3Aclinica/evidence.ndjson").text
+        assert '{"shortened":{"month":"' in evidence
+    settled = [line for line in listed.splitlines() if ",Rated," in line and ",Outbound," in line]
+    for each in numbers.values():
+        assert each.removeprefix("+34") not in page
+        assert [line for line in settled if each.removeprefix("+34") in line] == []
+    store.close()

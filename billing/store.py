@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 
 from billing import log_queries as queries
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.events import TOPIC_OF, decode_event, topics_of
+from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
 from billing.binary_arrays import TextArray, register
 from billing.records import Conflict, Encoded, Past, Pending, Recorded, Row
 from billing.sealing import (
@@ -35,12 +35,6 @@ CHANNEL = "billing_events"  # NOTIFY: something was appended
 LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
 
 
-class _State(msgspec.Struct, frozen=True):
-    event: msgspec.Raw
-    envelope: msgspec.Raw
-
-
-_state = msgspec.json.Decoder(_State)
 _envelope = msgspec.json.Decoder(Envelope)
 _encoder = msgspec.json.Encoder()
 
@@ -67,9 +61,9 @@ class EventMapper(Mapper[str]):
     def to_domain_event(self, stored_event: Any) -> Any:
         """The `Recorded` of a row read with its position."""
         row: Row = stored_event
-        state = _state.decode(row.state)
+        stored = decode_stored(row.topic, row.state)
         heard, envelope = self._heard
-        said = bytes(state.envelope)
+        said = bytes(stored.envelope)
         if envelope is None or said != heard:
             envelope = _envelope.decode(said)
             self._heard = said, envelope
@@ -78,7 +72,7 @@ class EventMapper(Mapper[str]):
             row.originator_version,
             row.id,
             row.topic,
-            decode_event(row.topic, state.event),
+            stored.event,
             envelope,
         )
 
@@ -372,7 +366,7 @@ class Store:
 
     def rewritten(self, row: Row, event: Event) -> bytes:
         """The state of a row whose event lost something; who said it, and when, stays."""
-        said = _state.decode(row.state).envelope
+        said = decode_stored(row.topic, row.state).envelope
         return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:

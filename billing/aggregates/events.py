@@ -1,6 +1,7 @@
 """Every event ever published, by its topic. A published topic is never edited and never removed."""
 
 from collections.abc import Callable, Collection
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -161,8 +162,19 @@ TOPICS: dict[str, type[Event]] = {
 
 TOPIC_OF: dict[type[Event], str] = {event: topic for topic, event in TOPICS.items()}
 
-_decode: dict[str, Callable[[bytes], Event]] = {
-    topic: msgspec.json.Decoder(event).decode for topic, event in TOPICS.items()
+E = TypeVar("E")
+
+
+class Stored(msgspec.Struct, Generic[E], frozen=True):
+    """What the log holds of an event, as JSON: itself, and the envelope that it shares."""
+
+    event: E
+    envelope: msgspec.Raw
+
+
+_decode: dict[str, Callable[[bytes], Stored[Any]]] = {
+    topic: msgspec.json.Decoder(Stored[event]).decode  # type: ignore[valid-type] # of each kind
+    for topic, event in TOPICS.items()
 }
 
 
@@ -171,6 +183,6 @@ def topics_of(kinds: Collection[type[Event]]) -> list[str]:
     return [topic for topic, kind in TOPICS.items() if issubclass(kind, tuple(kinds))]
 
 
-def decode_event(topic: str, state: bytes) -> Event:
+def decode_stored(topic: str, state: bytes) -> Stored[Event]:
     """The event of a topic. An unknown topic is a KeyError: a newer program wrote the log."""
     return _decode[topic](state)

@@ -16,7 +16,7 @@ from billing.aggregates.call import (
     ConflictKept,
 )
 from billing.aggregates.event import Envelope
-from billing.aggregates.events import TOPICS, decode_event
+from billing.aggregates.events import TOPICS, decode_stored
 from billing.projections import operations, projections
 from billing.projections.runner import Runner
 from billing.store import Pending, Store
@@ -34,18 +34,13 @@ SOMEBODY = Envelope(
 )
 
 
-class Fossil(msgspec.Struct):
-    event: msgspec.Raw
-
-
 def test_every_event_there_is_but_those_of_calls_has_its_line_with_who_when_and_from_where(
     store: Store, database_url: str
 ) -> None:
     told = sorted(topic for topic, kind in TOPICS.items() if kind not in OF_CALLS)
     pending = []
     for version, topic in enumerate(told, 1):
-        fossil = msgspec.json.decode((FOSSILS / f"{topic}.json").read_bytes(), type=Fossil)
-        event = decode_event(topic, bytes(fossil.event))
+        event = decode_stored(topic, (FOSSILS / f"{topic}.json").read_bytes()).event
         pending.append(Pending("thing:one", version, event, SOMEBODY))
     store.append(pending)
     call = received(0, 1_000)

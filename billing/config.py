@@ -18,6 +18,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     bind_address: str = "127.0.0.1"
     web_port: int = 8080
     cdr_port: int = 8081
+    proxies: int = 0  # in front of both ports, each adding to X-Forwarded-For
     time_zone: str = "Europe/Madrid"  # the days of statistics and of every page
     cookie_secure: bool = False  # on behind HTTPS
     public_url: str = ""  # under which browsers reach the pages; its certificate is watched
@@ -42,6 +43,7 @@ SETTINGS = {
     "bind_address": "BILLING_BIND",
     "web_port": "BILLING_WEB_PORT",
     "cdr_port": "BILLING_CDR_PORT",
+    "proxies": "BILLING_PROXIES",
     "time_zone": "BILLING_TIME_ZONE",
     "cookie_secure": "BILLING_COOKIE_SECURE",
     "public_url": "BILLING_PUBLIC_URL",
@@ -72,6 +74,12 @@ def _port(text: str) -> int:
     return port
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) == 1):
+        raise ValueError(text)
+    return int(text)
+
+
 def _public_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.hostname or parts.port == 0:
@@ -94,6 +102,7 @@ _READ: dict[str, Callable[[str], object]] = {
     "data_dir": Path,
     "web_port": _port,
     "cdr_port": _port,
+    "proxies": _count,
     "time_zone": lambda text: ZoneInfo(text).key,
     "cookie_secure": _switch,
     "public_url": _public_url,

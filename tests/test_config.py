@@ -23,6 +23,7 @@ def test_every_setting_is_read() -> None:
         "BILLING_CDR_PORT": "81",
         "BILLING_TIME_ZONE": "America/Lima",
         "BILLING_COOKIE_SECURE": "yes",
+        "BILLING_PROXIES": "1",
         "BILLING_SMTP_URL": "smtps://billing:s3cret@mail.example.com:465",
         "BILLING_MAIL_FROM": "billing@example.com",
         "BILLING_METRICS_TOKEN": "s3cret",
@@ -31,6 +32,7 @@ def test_every_setting_is_read() -> None:
     assert set(given) == set(SETTINGS.values())
     config = read_config(given)
     assert (config.web_port, config.cdr_port, config.cookie_secure) == (80, 81, True)
+    assert config.proxies == 1
     assert (config.time_zone, config.data_dir) == ("America/Lima", Path("/tmp/elsewhere"))  # noqa: S108 -- only a name
 
 
@@ -41,6 +43,7 @@ def test_every_setting_is_read() -> None:
         ("BILLING_CDR_PORT", "x"),
         ("BILLING_TIME_ZONE", "Mars/Olympus"),
         ("BILLING_COOKIE_SECURE", "maybe"),
+        ("BILLING_PROXIES", "-1"),
         ("BILLING_SMTP_URL", "mail.example.com"),
         ("BILLING_PUBLIC_URL", "http://billing.example.com"),
         ("BILLING_PUBLIC_URL", "https://billing.example.com:99999"),

@@ -22,7 +22,7 @@ from billing.database import Database
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
 from billing.ingest.formats import SourceProfile, Unacceptable, profile_of, read_body
-from billing.ingest.submission_log import Noted, SubmissionLog
+from billing.ingest.submission_log import Noted, SubmissionLog, address_of
 from billing.rating.cdr import CallRecord
 from billing.store import Store
 from billing.values import Refused, new_id
@@ -69,6 +69,7 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
     app.config.TOUCHUP = False  # it edits code at start, once a process: a second start fails
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.REQUEST_TIMEOUT = 15
+    app.config.PROXIES_COUNT = config.proxies or None
     app.config.KEEP_ALIVE_TIMEOUT = 120  # above the clients': libcurl resends on a closed one
     app.add_route(submit, "/v1/cdr", methods=["POST"])
     app.add_route(submit, "/v1/cdr/<source>", methods=["POST"], name="submit_from")
@@ -118,11 +119,11 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
     envelope = Envelope(
         recorded_at=datetime.now(UTC),
         actor=f"device:{device_id}",
-        address=request.ip,
+        address=address_of(request),
         request_id=new_id(),
     )
     batcher = request.app.ctx.batcher
-    profile = profile_of(await batcher.registration(device_id, request.ip))
+    profile = profile_of(await batcher.registration(device_id, address_of(request)))
     if len(request.body) > QUICK_BYTES:
         records = await asyncio.to_thread(_read, request, profile, envelope.recorded_at)
     else:
@@ -155,7 +156,9 @@ async def _admit(request: Request, noted: Noted) -> str | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     noted.account = account
-    device: str | None = await request.app.ctx.doorkeeper.admit(account, password, request.ip)
+    device: str | None = await request.app.ctx.doorkeeper.admit(
+        account, password, address_of(request)
+    )
     noted.device_id = device or ""
     return device
 

@@ -11,6 +11,7 @@ from sanic import Request
 from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
+from billing.web.addresses import address_of
 from billing.web.reach import refuse_beyond
 from billing.web.sessions import Session, find_by_token, find_session, hash_token
 from billing.web.sign_in_log import note_wrong_token
@@ -83,7 +84,7 @@ async def current_session(request: Request[Any, Any]) -> Session | None:
             async with site.pool.connection() as connection:
                 if not token:
                     request.ctx.session = await find_session(connection, str(cookie), now)
-                elif found := await find_by_token(connection, token, request.ip, now):
+                elif found := await find_by_token(connection, token, address_of(request), now):
                     request.ctx.session = found
                 else:
                     await note_wrong_token(connection, request, hash_token(token))

@@ -15,6 +15,7 @@ from billing.aggregates.event import Envelope
 from billing.projections.reading.progress import has_reached
 from billing.store import Store
 from billing.web.access import current_session
+from billing.web.addresses import address_of
 from billing.web.i18n import gettext
 from billing.web.pages import NOTICE
 from billing.web.site import site_of
@@ -32,7 +33,7 @@ async def envelope_of(request: Request[Any, Any]) -> Envelope:
     return Envelope(
         recorded_at=datetime.now(UTC),
         actor=actor,
-        address=request.ip,
+        address=address_of(request),
         request_id=str(request.id),
         token_id=session.token_id if session else "",
     )
@@ -43,7 +44,7 @@ def envelope_in_name_of(request: Request[Any, Any], administrator_id: str) -> En
     return Envelope(
         recorded_at=datetime.now(UTC),
         actor=f"administrator:{administrator_id}",
-        address=request.ip,
+        address=address_of(request),
         request_id=str(request.id),
     )
 

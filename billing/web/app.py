@@ -158,6 +158,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.REQUEST_MAX_HEADER_SIZE = MOST_HEADER_BYTES
     app.config.FALLBACK_ERROR_FORMAT = "text"
+    app.config.PROXIES_COUNT = config.proxies or None
     app.ctx.site = None
 
     async def open_site(app: Sanic[Any, Any]) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from psycopg import AsyncConnection
 from sanic import Request
 
+from billing.web.addresses import address_of, network_of
 from billing.web.sessions import LONGEST_BROWSER
-from billing.web.throttle import BY_TOKEN, network_of
+from billing.web.throttle import BY_TOKEN
 
 LONGEST_NAME = 100
 ADD = """
@@ -38,7 +39,7 @@ async def note(
 ) -> None:
     """Add a line: signed_in, half (the password, not yet the code), refused, signed_out."""
     browser = str(request.headers.get("user-agent", ""))[:LONGEST_BROWSER]
-    row = (kind, reason, name[:LONGEST_NAME], administrator_id, request.ip, browser)
+    row = (kind, reason, name[:LONGEST_NAME], administrator_id, address_of(request), browser)
     await connection.execute(ADD, (datetime.now(UTC), *row))
 
 
@@ -51,7 +52,7 @@ async def note_wrong_token(
     connection: AsyncConnection[Any], request: Request[Any, Any], token_hash: bytes
 ) -> None:
     """Add a line about an API token that admits nothing: one a minute for each address."""
-    if await BY_TOKEN.wait_seconds(connection, network_of(request.ip)):
+    if await BY_TOKEN.wait_seconds(connection, network_of(address_of(request))):
         return
     row = await (await connection.execute(WHOSE, (token_hash,))).fetchone()
     own_id, name = row or ("", "")

@@ -19,6 +19,7 @@ from billing.web.access import (
     local_path,
 )
 from billing.web.acting import envelope_in_name_of, go_on, with_secrets
+from billing.web.addresses import address_of, network_of
 from billing.web.half_sessions import (
     HalfSession,
     begin_half_session,
@@ -37,7 +38,6 @@ from billing.web.throttle import (
     BY_CODE,
     Throttle,
     forget_old,
-    network_of,
     too_many,
 )
 
@@ -82,6 +82,7 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
         return page(request, "signin.html", 422, next=after, name=name, error=error)
     async with site.pool.connection() as connection:
         await BY_ACCOUNT.forget(connection, name)
+        await BY_ADDRESS.give_back(connection, network_of(address_of(request)))
         await forget_old(connection)
         if found.second_factor:
             return await _ask_for_code(connection, request, found.administrator_id, name, after)
@@ -98,7 +99,7 @@ async def _wait(
 ) -> int:
     """How long this address and this account must wait; noted where it is not zero."""
     wait = max(
-        await BY_ADDRESS.wait_seconds(connection, network_of(request.ip)),
+        await BY_ADDRESS.wait_seconds(connection, network_of(address_of(request))),
         await throttle.wait_seconds(connection, key),
     )
     if wait:
@@ -138,7 +139,7 @@ async def _open(
     """Open a session; `response` goes where it leads."""
     await note_expired(connection)
     browser = str(request.headers.get("user-agent", ""))
-    token = await sessions.begin_session(connection, own_id, request.ip, browser)
+    token = await sessions.begin_session(connection, own_id, address_of(request), browser)
     await note(connection, request, "signed_in", name, administrator_id=own_id, reason=reason)
     set_cookie(request, response, cookie_name(request), token)
     return response
@@ -185,6 +186,7 @@ async def take_code(request: Request[Any, Any]) -> HTTPResponse:
         response = go_on(after, gettext("A recovery code was used: it is good for nothing more."))
     async with site.pool.connection() as connection:
         await BY_CODE.forget(connection, own_id)
+        await BY_ADDRESS.give_back(connection, network_of(address_of(request)))
         await end_half_session(connection, half)
         set_cookie(request, response, half_cookie(request), "")
         return await _open(

@@ -4,7 +4,6 @@ A restart forgives nobody, and several processes count together.
 """
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any
 
@@ -14,7 +13,6 @@ from psycopg import AsyncConnection
 from billing.web.i18n import ngettext
 
 MINUTE = 60
-HOME_BITS = 64  # of an IPv6 address: what one customer has
 KEPT = timedelta(days=1)  # longer than any bucket takes to leak
 LEVEL = "greatest(0, a.level - extract(epoch from %(now)s - a.at)::float8 / %(every)s)"
 TAKE = f"""
@@ -22,6 +20,7 @@ insert into attempts as a (bucket, level, at) values (%(bucket)s, 1, %(now)s)
 on conflict (bucket) do update set level = {LEVEL} + 1, at = greatest(a.at, %(now)s)
 where {LEVEL} + 1 <= %(burst)s + 1e-6"""
 OVER = f"select ({LEVEL} + 1 - %(burst)s) * %(every)s from attempts a where bucket = %(bucket)s"
+GIVE_BACK = "update attempts set level = greatest(0, level - 1) where bucket = %s"
 FORGET = "delete from attempts where bucket = %s"
 FORGET_OLD = "delete from attempts where at < %s"
 
@@ -48,6 +47,10 @@ class Throttle(msgspec.Struct, frozen=True):
         row = await (await connection.execute(OVER, values)).fetchone()
         return max(1, ceil(round(row[0], 3))) if row else 1  # no matter how floats add up
 
+    async def give_back(self, connection: AsyncConnection[Any], key: str) -> None:
+        """Not count a success, where others share the bucket: it forgives no failure."""
+        await connection.execute(GIVE_BACK, (f"{self.name}:{key}",))
+
     async def forget(self, connection: AsyncConnection[Any], key: str) -> None:
         """Start afresh, after a success."""
         await connection.execute(FORGET, (f"{self.name}:{key}",))
@@ -62,17 +65,6 @@ BY_TOKEN = Throttle("token", burst=1, every_seconds=60)  # lines of the log abou
 async def forget_old(connection: AsyncConnection[Any]) -> None:
     """Remove buckets that leaked empty long ago."""
     await connection.execute(FORGET_OLD, (datetime.now(UTC) - KEPT,))
-
-
-def network_of(address: str) -> str:
-    """What is throttled as one: an IPv4 address, or all the IPv6 addresses of a customer."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:  # noqa: PLR2004 -- IPv4
-        return address
-    return str(ip_network((found, HOME_BITS), strict=False))
 
 
 def too_many(wait_seconds: int) -> str:

@@ -8,7 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from billing.web.throttle import Throttle, network_of
+from billing.web.addresses import network_of
+from billing.web.throttle import Throttle
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
 from tests.web.test_access import csrf_of
 
@@ -145,6 +146,28 @@ def test_a_restart_forgives_nobody(database_url: str, tmp_path: Path) -> None:
 def test_an_address_that_tries_many_names_is_slowed_down(empty_site: str) -> None:
     answers = [attempt(empty_site, f"name{number}", "x").status_code for number in range(21)]
     assert answers == [422] * 20 + [429]
+
+
+def test_people_behind_one_address_do_not_use_up_each_others_attempts(empty_site: str) -> None:
+    answers = {attempt(empty_site, "marta", PASSWORD).status_code for _ in range(25)}
+    assert answers == {303}
+
+
+def test_behind_a_proxy_people_are_told_apart_and_nobody_chooses_an_address(
+    database_url: str, tmp_path: Path
+) -> None:
+    def come(address: str, forwarded: str) -> None:
+        form = {"name": "eve", "password": "x"}
+        headers = {"origin": address, "x-forwarded-for": forwarded}
+        httpx.post(f"{address}/sign-in", data=form, headers=headers)
+
+    for number, proxies in enumerate((0, 1)):
+        with served(database_url, tmp_path / str(number), proxies=proxies) as address:
+            come(address, "198.51.100.9, 192.0.2.7")
+            come(address, "2001:db8::7")
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("select address from sign_ins order by id").fetchall()
+    assert [row[0] for row in rows] == ["127.0.0.1", "127.0.0.1", "192.0.2.7", "2001:db8::7"]
 
 
 def test_a_disabled_administrator_is_told_no_more_than_others(

@@ -43,7 +43,8 @@ async def export_administrators(request: Request[Any, Any]) -> Answer:
     def row_of(row: administrators.AdministratorRow) -> Row:
         state = words.word(words.DEVICE_STATES, "enabled" if row.enabled else "disabled")
         role = words.word(words.ROLES, row.role)
-        return [row.sign_in_name, row.name, role, state, row.sessions, row.seen_at]
+        factor = gettext("yes") if row.two_factor else gettext("no")
+        return [row.sign_in_name, row.name, role, state, factor, row.sessions, row.seen_at]
 
     exported = Exported(
         title=gettext("Administrators"),
@@ -52,6 +53,7 @@ async def export_administrators(request: Request[Any, Any]) -> Answer:
             Column(gettext("Name"), width=30),
             Column(gettext("Role"), width=16),
             Column(gettext("State"), width=14),
+            Column(gettext("Two-factor"), width=14),
             Column(gettext("Open sessions"), "count"),
             Column(gettext("Last seen"), "time", 24),
         ],

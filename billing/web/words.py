@@ -113,7 +113,7 @@ SIGN_INS = {
     "half": N_("Password right, code asked"),
     "refused": N_("Refused"),
     "signed_out": N_("Signed out"),
-    "ended": N_("Session ended by somebody"),
+    "ended": N_("Session ended"),
     "expired": N_("Session expired"),
 }
 # Why, or how.

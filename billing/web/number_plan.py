@@ -98,7 +98,7 @@ async def export_plan(request: Request[Any, Any]) -> Answer:
         return plan.list_entries(connection, wanted, place, AT_ONCE)
 
     exported = Exported(
-        title="number-plan",
+        title=gettext("Number attribution"),
         columns=columns,
         pages=all_pages(site_of(request), read, plan.KEY_TYPE, _row),
         facts=await facts_of(request, listing.given),

@@ -39,6 +39,7 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
     def write(job: Job) -> None:
         sheets = list(_sheets(view, found).values())
         write_workbook(job.path, sheets, facts, view.asked.zone)
+        job.rows = sum(len(list(sheet.rows)) for sheet in sheets)
 
     return await deliver(request, _name(view, found, "xlsx"), in_thread(write))
 

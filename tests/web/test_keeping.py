@@ -52,6 +52,18 @@ def test_the_system_page_tells_what_to_do_something_about(site: str, sign_in: Si
     assert "Every device has sent something." in text
 
 
+def test_the_calls_of_each_month_are_counted_not_estimated(
+    site: str, sign_in: SignIn, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("select pg_stat_reset()")  # what a crash does to the server's estimates
+        ((calls,),) = connection.execute("select count(*) from call_list").fetchall()
+    text = sign_in(site).get("/system", headers={"accept-language": "en"}).text
+    rows = text.split("Calls in the database")[1].split("</table>")[0].split("<tr>")[2:]
+    told = [int(row.split('<td class="r n">')[1].split("<")[0].replace(",", "")) for row in rows]
+    assert sum(told) == calls
+
+
 def test_a_backup_is_asked_for_made_downloaded_and_removed(
     site: str, sign_in: SignIn, work: Work
 ) -> None:

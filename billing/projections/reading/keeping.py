@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.projections.reading.call_filter import UNRATED
 from billing.values import Money
 
 
@@ -99,16 +100,25 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SETTINGS = "select months, backup_days, backups_kept, shorten_months from keeping"
-KEPT = """
-select replace(right(events.relname, 7), '_', '-') as month,
- coalesce(greatest(pg_stat_get_live_tuples(calls.oid), calls.reltuples::bigint), 0) as calls,
- pg_total_relation_size(events.oid) + coalesce(pg_total_relation_size(calls.oid), 0) as bytes
-from pg_inherits join pg_class as events on events.oid = inhrelid
- left join pg_class as calls
-  on calls.oid = to_regclass(replace(events.relname, 'billing_events', 'call_list'))
-where inhparent = 'billing_events'::regclass
- and events.relname ~ '^billing_events_[0-9]{4}_[0-9]{2}$'
-order by 1"""
+# The server's own estimates know nothing after a crash.
+KEPT = f"""
+with counted as (
+  select to_char(day, 'YYYY-MM') as month, sum(calls) as calls from usage_days
+  where kind = '*' group by 1
+  union all
+  select to_char(started_at at time zone 'UTC', 'YYYY-MM'), count(*) from call_list
+  where {UNRATED} group by 1
+), months as (
+  select replace(right(relname, 7), '_', '-') as month, oid,
+   to_regclass(replace(relname, 'billing_events', 'call_list')) as calls
+  from pg_inherits join pg_class on oid = inhrelid
+  where inhparent = 'billing_events'::regclass
+   and relname ~ '^billing_events_[0-9]{{4}}_[0-9]{{2}}$'
+)
+select months.month,
+ coalesce((select sum(calls) from counted where counted.month = months.month), 0)::bigint as calls,
+ pg_total_relation_size(oid) + coalesce(pg_total_relation_size(months.calls), 0) as bytes
+from months order by 1"""
 PARTS = """
 select month, file, bytes, events, calls, amounts, sha256, archived_at, attached, shortened
 from archives order by month, part"""

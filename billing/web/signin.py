@@ -36,6 +36,7 @@ from billing.web.throttle import (
     BY_ACCOUNT,
     BY_ADDRESS,
     BY_CODE,
+    NOTED,
     Throttle,
     forget_old,
     too_many,
@@ -97,12 +98,11 @@ async def _wait(
     key: str,
     name: str,
 ) -> int:
-    """How long this address and this account must wait; noted where it is not zero."""
-    wait = max(
-        await BY_ADDRESS.wait_seconds(connection, network_of(address_of(request))),
-        await throttle.wait_seconds(connection, key),
-    )
-    if wait:
+    """How long this address, or else this account, must wait; noted once a minute."""
+    network = network_of(address_of(request))
+    wait = await BY_ADDRESS.wait_seconds(connection, network)
+    wait = wait or await throttle.wait_seconds(connection, key)
+    if wait and not await NOTED.wait_seconds(connection, network):
         await note(connection, request, "refused", name, reason="throttled")
     return wait
 

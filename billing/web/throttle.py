@@ -59,7 +59,9 @@ class Throttle(msgspec.Struct, frozen=True):
 BY_ACCOUNT = Throttle("account", burst=5, every_seconds=60)
 BY_ADDRESS = Throttle("address", burst=20, every_seconds=15)
 BY_CODE = Throttle("code", burst=5, every_seconds=60)  # of the second step
-BY_TOKEN = Throttle("token", burst=1, every_seconds=60)  # lines of the log about wrong API tokens
+# Of lines in the login log: whoever floods the door does not flood the log too.
+NOTED = Throttle("noted", burst=1, every_seconds=60)  # attempts that came too early
+BY_TOKEN = Throttle("token", burst=1, every_seconds=60)  # wrong API tokens
 
 
 async def forget_old(connection: AsyncConnection[Any]) -> None:

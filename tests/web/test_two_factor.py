@@ -143,7 +143,7 @@ def test_guessing_codes_is_slowed_down_also_with_new_half_sessions(
     assert 50 <= int(answer.headers["retry-after"]) <= 60
     assert "Too many attempts." in answer.text
     assert half().post("/sign-in/code", data={"code": codes[0]}).status_code == 429
-    assert reasons(database_url)[-1] == ("refused", "throttled")
+    assert reasons(database_url).count(("refused", "throttled")) == 1, "one line a minute"
 
 
 def test_a_half_session_ends_by_itself(

@@ -128,3 +128,25 @@ def test_tokens_of_others_are_revoked_and_those_of_the_disabled_stay_so(
         connection.execute("update administrators set enabled = true")
         assert admitted() == [False, False]
     assert "Revoked" in marta.get("/administrators/nuria").text
+
+
+def test_an_administrator_revokes_a_token_that_somebody_made(
+    database_url: str, site: str, sign_in: SignIn
+) -> None:
+    marta, nuria = sign_in(site), sign_in(site, "nuria")
+    form = {"csrf": csrf_of(nuria), "name": "Portal", "scope": "calls"}
+    made = nuria.post("/my-account/tokens/new", data=form).text
+    token = made.split('id="token"')[1].split(">")[1].split("<")[0]
+    shown = {"authorization": f"Bearer {token}"}
+    assert httpx.get(f"{site}/api/v1/calls", headers=shown).status_code == 200
+    page = marta.get("/administrators/nuria").text
+    assert token not in page
+    own = page.split("/administrators/nuria/tokens/")[1].split("/revoke")[0]
+    post(marta, f"/administrators/nuria/tokens/{own}/revoke")
+    assert httpx.get(f"{site}/api/v1/calls", headers=shown).status_code == 401
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "select topic from billing_events where originator_id = 'administrator:nuria'"
+            " order by originator_version"
+        ).fetchall()
+    assert [topic for (topic,) in rows[1:]] == ["ApiTokenMade.1", "ApiTokenRevoked.1"]

@@ -1,5 +1,6 @@
 """Backup, wipe, restore: equal to the last figure; and every file that must be refused."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,3 +244,21 @@ def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missin
         backup.back_up_calls(
             keeper, Period(date(2020, 1, 1), date(2020, 1, 2)), ZoneInfo(ZONE), LATER
         )
+
+
+def test_an_installation_that_was_wiped_is_there_again_to_the_last_figure(
+    keeper: Keeper, full: Path, tmp_path: Path
+) -> None:
+    safe = full.rename(tmp_path / full.name)
+    before, calls = sums(keeper.url), listed(keeper.url)
+    keeper.store.close()
+    with psycopg.connect(keeper.url, autocommit=True) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    for folder in (keeper.archives, keeper.backups):
+        shutil.rmtree(folder)
+    proof = restore(keeper.url, safe, keeper.archives, ZONE)
+    assert sums(keeper.url) == before
+    assert listed(keeper.url) == calls
+    verdict = verify(keeper.url, folder=keeper.archives)
+    assert (verdict.fault, verdict.missing, verdict.events) == ("", (), proof.events)

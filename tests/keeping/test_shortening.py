@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from billing.aggregates.call import CallRated
+from billing.aggregates.device import CascadeSet
 from billing.aggregates.keeping import NumbersShortened
 from billing.commands.catalogue import Catalogue
 from billing.commands.corrections import (
@@ -334,3 +335,19 @@ def test_read_models_are_the_same_however_the_log_is_cut(
         monkeypatch.setattr(runner, "BATCH", size)
         rebuild(keeper, "calls")
         assert listed(keeper.url) == before
+
+
+def test_a_shortened_call_waits_for_no_pair_of_its_cascade(keeper: Keeper) -> None:
+    records = "select call_id, number from cascade_records"
+    rule = CascadeSet(upper="gateway", charged="upper", start_seconds=5, duration_seconds=2)
+    append(keeper.store, [("device:pbx", rule)])
+    late = [received(1, 500_000), received(1_001, 700_000)]
+    append(keeper.store, [(stream(each), each) for each in late])
+    catch_up(keeper)
+    assert len(rows(keeper.url, records)[records]) == 2
+    shorten(keeper, MONTH, LATER)
+    catch_up(keeper)
+    left = rows(keeper.url, records)
+    assert [number for _, number in left[records]] == ["+34912345678"]
+    rebuild(keeper, "cascades")
+    assert rows(keeper.url, records) == left

@@ -41,6 +41,17 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
         """Those whose calls are meant; None: every call, also of no company."""
         return self.reach.within(self.company_id)
 
+    @property
+    def is_selective(self) -> bool:
+        """Whether an index of something else than the company finds its few calls."""
+        one = (self.user_account, self.gateway_account)
+        return bool(
+            self.device_id
+            or self.extension
+            or self.text
+            or any(each not in ("", ANY, NONE) for each in one)
+        )
+
 
 EQUAL = {
     "device_id": "c.device_id",

@@ -67,7 +67,7 @@ async def list_calls(
     connection: AsyncConnection[Any], wanted: CallFilter, place: Place | None, size: int
 ) -> Page[CallRow]:
     """One page of the filter, newest first."""
-    several = len(wanted.companies or ()) > 1
+    several = len(wanted.companies or ()) > 1 and not wanted.is_selective
     where, values = where_calls(wanted, "own.company_id" if several else "")
     order = "desc"
     if place:

@@ -22,7 +22,7 @@ from billing.web.pages import page
 from billing.web.reach import owner_of
 from billing.web.site import site_of
 
-MOST_ROWS = 50_000
+MOST_ROWS = 50_001  # with the header
 MOST_SHOWN = 200  # rows of a preview, and problems
 blueprint = Blueprint("importing")
 

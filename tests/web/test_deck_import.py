@@ -1,6 +1,15 @@
 """A deck is uploaded, previewed, imported in one event, undone, and exported again."""
 
+import html
+import io
 import re
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+import xlsxwriter
 
 from billing.aggregates.rate_group import DeckImported
 from billing.store import Store
@@ -8,6 +17,7 @@ from tests.web.serving import SignIn, following
 from tests.web.test_rate_groups import PRICE, create, send
 
 DECK = "Destino;Prefijo;Precio\nChile móvil;569;0,02\nPerú;51, 511;0,03\n"
+PBX = "/devices/clinica-pbx"
 COLUMNS = {
     "header": "1",
     "col_name": "0",
@@ -72,3 +82,55 @@ def test_wrong_rows_are_named_and_nothing_can_be_imported(
         answer = client.post(f"{group}/import", data=sent, files={"file": ("a.xlsx", b"PK\3\4")})
     assert answer.status_code == 422
     assert "a.xlsx is damaged." in answer.text
+
+
+def formula() -> bytes:
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ("Prefijo", "Precio"))
+    sheet.write_row(1, 0, ("34", "0,1"))
+    sheet.write_formula(2, 1, "=B2*2")
+    book.close()
+    return made.getvalue()
+
+
+def bomb(sheet: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/worksheets/sheet1.xml", sheet)
+    return made.getvalue()
+
+
+ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><worksheet>&b;</worksheet>'
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("f.xlsx", formula, 422, "Row 3, column 2 holds a formula."),
+        ("bomb.xlsx", lambda: bomb(b" " * 100_000_000), 422, "much larger than it looks"),
+        ("e.xlsx", lambda: bomb(ENTITIES), 422, "is not a spreadsheet"),
+        ("hundred.csv", lambda: b"34;0.1\n" * 15_000_000, 413, "too large"),
+        ("large.csv", lambda: b"34;0.1\n" * 3_600_000, 422, "At most 25 MB are read"),
+        ("old.xls", lambda: b"\xd0\xcf\x11\xe0" + bytes(600), 422, "old or a protected Excel"),
+    ],
+    ids=["formula", "bomb", "entities", "100 MB", "25 MB", "old"],
+)
+def test_a_sheet_that_is_none_or_harms_is_refused_in_words(
+    site: str, database_url: str, sign_in: SignIn, case: tuple[str, Callable[[], bytes], int, str]
+) -> None:
+    name, content, status, said = case
+    client = sign_in(site)
+    with following(database_url):
+        group = create(client, "Mayorista")
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get(f"{group}/import").text)
+    assert token
+    for address in (f"{group}/import", "/number-plan/import", f"{PBX}/extensions/import"):
+        sent: dict[str, Any] = {"data": {"csrf": token[1]}, "files": {"file": (name, content())}}
+        answer = client.post(address, **sent)
+        assert (answer.status_code, said in html.unescape(answer.text)) == (status, True)
+        with psycopg.connect(database_url) as connection:
+            count = connection.execute("select count(*) from deck_uploads").fetchone()
+        assert count == (0,)

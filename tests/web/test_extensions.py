@@ -57,3 +57,11 @@ def test_a_sheet_is_imported_by_one_event_or_refused_with_every_wrong_row(
         assert "3999,Recepción,,,2026-11-01" in exported
         again = send(client, exported)
         assert (again.status_code, again.text.count("As it is")) == (200, 200)
+
+
+def test_fifty_thousand_rows_are_taken_and_not_one_more(site: str, sign_in: SignIn) -> None:
+    client = sign_in(site)
+    rows = "".join(f"{number}\n" for number in range(100_000, 150_000))
+    assert send(client, f"Extensión\n{rows}").status_code == 200
+    more = send(client, f"Extensión\n{rows}1\n")
+    assert (more.status_code, "more than 5000" in more.text) == (422, True)

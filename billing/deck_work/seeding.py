@@ -20,7 +20,7 @@ def seed(store: Store, asked: Seed) -> Answer:
         command = ReplaceNumberPlan(layer=SEED, entries=entries)
         return Answer(position=replace_number_plan(store, command, asked.envelope))
     before = fold(number_plan.evolve, store.follow(SEED))
-    own = [entry for entry in entries if entry.country in asked.countries]
+    own = [each for each in entries if each.country in asked.countries and not each.short_code]
     step = max(1, len(own) // SAMPLE)
     return Answer(
         seeded=Seeded(

@@ -304,3 +304,55 @@ def test_however_often_prices_change_the_differences_add_up_to_the_new_sum(
         query = "select sum(amount_micros)::bigint from call_list"
         ((total,),) = connection.execute(query).fetchall()
     assert total == charges(database_url)["balances"]
+
+
+TALKS = st.lists(
+    st.tuples(st.sampled_from(("934567890", "612345678", "0049301234567")), st.integers(1, 9_000)),
+    min_size=1,
+    max_size=12,
+)
+PRICES = st.fixed_dictionaries(
+    {prefix: st.integers(0, 99_999_999) for prefix in ("34", "346", "49")}
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(talks=TALKS, rounds=st.lists(PRICES, min_size=1, max_size=2))
+def test_any_calls_at_any_prices_are_rerated_once_and_to_the_micro(
+    installed: Store,
+    work: Work,
+    database_url: str,
+    talks: list[tuple[str, int]],
+    rounds: list[dict[str, int]],
+) -> None:
+    made = f"{installed.version('rate-group:g')}"  # keys of their own in each example
+    records = [
+        record(f"h{made}-{n}", called=called, billed_ms=seconds * 1000)
+        for n, (called, seconds) in enumerate(talks)
+    ]
+    submit(installed, Catalogue(), [SubmitCalls(device_id="pbx", records=records, envelope=SAID)])
+    for prices in rounds:
+        for prefix, price in prices.items():
+            set_price(installed, prefix, f"0.{price:08}")
+        catch_up(database_url, installed)
+        before, known = amounts(database_url), len(rerated(installed))
+        for again in (False, True):
+            correction = ask(database_url, "rerate")
+            work()
+            apply(database_url, correction)
+            work()
+            (line,) = find(database_url, correction).lines
+            after, events = amounts(database_url), rerated(installed)[known:]
+            posted = [each.rating.amount_micros - each.before.amount_micros for each in events]
+            assert sum(posted) == sum(after.values()) - sum(before.values())  # twice is once
+            assert line.new_micros == sum(after.values())
+            assert line.old_micros == sum((after if again else before).values())
+            assert line.changed == (0 if again else len(events))
+        assert set(charges(database_url).values()) == {sum(after.values())}
+
+
+def amounts(url: str) -> dict[str, int]:
+    """What each priced call costs."""
+    with psycopg.connect(url) as connection:
+        query = "select call_id, amount_micros from call_list where status <> 'suspended'"
+        return dict(connection.execute(query).fetchall())

@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime
 from itertools import islice
 
+import msgspec
 import psycopg
 import xlsxwriter
 
@@ -32,6 +33,28 @@ NUMBERS = 300_000
 HEAD = ("Destino", "Prefijo", "Precio", "Incrementos", "Vigente desde")
 BEGINS = datetime(2027, 1, 1, tzinfo=UTC)
 ZONE = "Europe/Madrid"
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Rows of name, seconds and count; the most memory of any process a deck was left to."""
+
+    rows: list[tuple[str, float, int]]
+    megabytes: float
+
+
+def measure(url: str) -> Measured:
+    """Preview and import two decks one after the other, and look numbers up among both.
+
+    Call it in a process that is small: a child's memory begins with that of its parent.
+    """
+    rows = []
+    for seed, name in ((5, "deck of 200,000 rows"), (6, "the same with other prices")):
+        content = workbook(seed)
+        rows.append((f"{name} (xlsx): previewed", preview(url, content, name), ROWS))
+        rows.append((f"{name}: imported, shown", apply(url, name), ROWS))
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    rows.append(("look-up among their prefixes", look_up(url), NUMBERS))
+    return Measured(rows, megabytes)
 
 
 def workbook(seed: int = 5) -> bytes:
@@ -89,11 +112,6 @@ def _project(url: str) -> None:
     runner.catch_up()
     runner.close()
     store.close()
-
-
-def most_megabytes() -> float:
-    """The most memory of any process a deck was left to: preview, import, read models."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 async def _asked(url: str, asked: Preview | Apply) -> Answer:

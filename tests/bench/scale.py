@@ -20,6 +20,7 @@ from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from billing.database import Database, EmbeddedServer
+from billing.interpreter import tune
 from tests.bench import filling
 from tests.bench.filling import COMPANIES, DEVICES, EXTENSIONS, GATEWAYS, USERS
 from tests.bench.installation import database
@@ -177,6 +178,7 @@ def signed_in(url: str, folder: Path) -> Iterator[httpx.Client]:
 
 def main() -> int:
     """Measure with a tenth and with all; DATABASE_URL names another server than our own."""
+    tune()  # as the job of the pages does
     vars(serving)["Database"] = TimedDatabase  # its pages tell their statements
     with tempfile.TemporaryDirectory() as folder:
         given = os.environ.get("DATABASE_URL")

@@ -20,7 +20,7 @@ from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from billing.database import Database, EmbeddedServer
-from billing.interpreter import tune
+from billing.interpreter import answer_people
 from tests.bench import filling
 from tests.bench.filling import COMPANIES, DEVICES, EXTENSIONS, GATEWAYS, USERS
 from tests.bench.installation import database
@@ -178,7 +178,6 @@ def signed_in(url: str, folder: Path) -> Iterator[httpx.Client]:
 
 def main() -> int:
     """Measure with a tenth and with all; DATABASE_URL names another server than our own."""
-    tune()  # as the job of the pages does
     vars(serving)["Database"] = TimedDatabase  # its pages tell their statements
     with tempfile.TemporaryDirectory() as folder:
         given = os.environ.get("DATABASE_URL")
@@ -189,6 +188,7 @@ def main() -> int:
                 signed_in(tenth, Path(folder) / "few") as few,
                 signed_in(whole, Path(folder) / "many") as many,
             ):
+                answer_people()  # as the job of the pages does
                 compare(few, many)
             explain(whole)
         if server:

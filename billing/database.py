@@ -110,10 +110,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def open_async(self) -> psycopg_pool.AsyncConnectionPool:
-        """A pool for pages; connections read unless a page says otherwise."""
+    async def open_async(self, **options: Any) -> psycopg_pool.AsyncConnectionPool:
+        """A pool for pages; connections read unless a page says otherwise.
+
+        Every query is planned for the values it is asked with: of a prepared one the server sooner
+        or later takes a plan for any, and statistics of a company took 140 ms instead of 65.
+        """
+        kwargs = {"autocommit": True, "prepare_threshold": None, **options}
         pool = psycopg_pool.AsyncConnectionPool(
-            self.url, min_size=1, max_size=8, open=False, kwargs={"autocommit": True}
+            self.url, min_size=1, max_size=8, open=False, kwargs=kwargs
         )
         await pool.open(wait=True)
         return pool

@@ -79,12 +79,9 @@ class Timed(AsyncCursor[Any]):
 class TimedDatabase(Database):
     """One whose pages tell their statements."""
 
-    async def open_async(self) -> AsyncConnectionPool:
+    async def open_async(self, **options: Any) -> AsyncConnectionPool:
         """The pool of the pages."""
-        options: Any = {"autocommit": True, "cursor_factory": Timed}
-        pool = AsyncConnectionPool(self.url, min_size=1, max_size=8, open=False, kwargs=options)
-        await pool.open(wait=True)
-        return pool
+        return await super().open_async(cursor_factory=Timed, **options)
 
 
 def measure(client: httpx.Client, path: str) -> float:

@@ -4,7 +4,6 @@ Sanic restarts no crashed process of its own, so the parent watches its children
 can't live, the parent ends with a non-zero code and the machine's own supervisor takes over.
 """
 
-import asyncio
 import logging
 import os
 import signal
@@ -88,20 +87,3 @@ def serve(config: Config) -> int:
     for child in children:
         child.stop()
     return code
-
-
-async def wait_until_served(config: Config, seconds: float = 30) -> bool:
-    """Whether both ports take connections within `seconds`."""
-    end = time.monotonic() + seconds
-    for port in (config.web_port, config.cdr_port):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(config.bind_address, port)
-            except OSError:
-                if time.monotonic() > end:
-                    return False
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                break
-    return True

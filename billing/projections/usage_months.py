@@ -58,7 +58,9 @@ def settle_before(cursor: Cursor[Any], newest: date, through: date) -> None:
 
 
 def late_months(tables: dict[str, Sums], through: date) -> dict[str, Sums]:
-    """What the months before `through` gain by the sums of days, by table."""
+    """What the months before `through` gain by the sums of days, by table; mostly nothing."""
+    if all(day >= through for day, *_ in tables["daily_usage"]):
+        return {}
     users: Sums = {}
     accounts: Sums = {}
     hours: Sums = {}

@@ -78,16 +78,21 @@ def test_a_new_password_of_ones_own_ends_the_other_sessions_and_is_told(
         assert rows.fetchall()[-1] == ("AdministratorPasswordChanged.1",)
 
 
-def test_what_ran_out_is_told_though_nobody_signed_in_since(
-    database_url: str, site: str, sign_in: SignIn
-) -> None:
-    marta = sign_in(site)
-    sign_in(site, "nuria")
+def run_out(database_url: str) -> None:
+    """Nuria's sessions are an hour too old."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "update sessions set expires_at = now() - interval '1 hour'"
             " where administrator_id = 'nuria'"
         )
+
+
+def test_what_ran_out_is_told_though_nobody_signed_in_since(
+    database_url: str, site: str, sign_in: SignIn
+) -> None:
+    marta = sign_in(site)
+    sign_in(site, "nuria")
+    run_out(database_url)
     assert "Session expired" in marta.get("/sign-ins?kind=expired&q=nuria").text
     assert ended(database_url) == [("expired", "", "nuria", "")]
 
@@ -97,11 +102,7 @@ def test_a_session_that_ran_out_is_not_said_to_be_ended_by_somebody(
 ) -> None:
     marta = sign_in(site)
     sign_in(site, "nuria")
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "update sessions set expires_at = now() - interval '1 hour'"
-            " where administrator_id = 'nuria'"
-        )
+    run_out(database_url)
     post(marta, "/administrators/nuria/sessions")
     assert ended(database_url) == [("expired", "", "nuria", "")]
 

@@ -1,6 +1,6 @@
 """What the statistics show: sums of calls by period, hour, area and account, from the roll-ups."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -199,7 +199,7 @@ where r.place <= {top} order by r.place"""
 POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usage'"
 
 
-async def _values(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Any]:
+def _values(asked: Asked) -> dict[str, Any]:
     begin, end = asked.period.bounds(asked.zone)
     kind, names = asked.subjects
     return {
@@ -214,7 +214,6 @@ async def _values(connection: AsyncConnection[Any], asked: Asked) -> dict[str, A
         "begin": begin,
         "end": end,
         "zone": asked.zone.key,
-        **await _whole_months(connection, asked.period),
     }
 
 
@@ -231,7 +230,11 @@ def _whose(asked: Asked) -> str:
 
 
 async def _splits(
-    connection: AsyncConnection[Any], asked: Asked, keys: str, source: str, key: Callable[..., Any]
+    connection: AsyncConnection[Any],
+    asked: Asked,
+    keys: str,
+    source: str,
+    months: dict[str, date],
 ) -> dict[Any, Split]:
     within, own = "true", "true"
     if asked.companies is not None:
@@ -241,11 +244,11 @@ async def _splits(
     cursor = await connection.execute(
         f"select {keys}, class, currency, {SUMS} from {source} group by 1, 2, class, currency"
         f" {CHARGED}",
-        await _values(connection, asked),
+        _values(asked) | months,
     )
     found: dict[Any, Split] = {}
     for first, second, call_class, currency, *sums in await cursor.fetchall():
-        found.setdefault(key(first, second), Split()).add(call_class, currency, sums)
+        found.setdefault((first, second), Split()).add(call_class, currency, sums)
     return found
 
 
@@ -257,7 +260,7 @@ async def by_period(
         source = CALLS_OF_USER if _is_user(asked) else HOURS
     else:
         source = DAYS_OF_USER if _is_user(asked) else DAYS
-    return await _splits(connection, asked, BUCKETS[grain], source, lambda day, hour: (day, hour))
+    return await _splits(connection, asked, BUCKETS[grain], source, {})
 
 
 async def by_weekday(
@@ -265,20 +268,24 @@ async def by_weekday(
 ) -> dict[tuple[int, int], Split]:
     """The figures of each hour of each weekday (1 = Monday)."""
     source = CALLS_OF_USER if _is_user(asked) else WEEK
-    return await _splits(connection, asked, "weekday, hour", source, lambda *pair: pair)
+    months = await _whole_months(connection, asked.period)
+    return await _splits(connection, asked, "weekday, hour", source, months)
 
 
 async def by_area(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Split]:
     """The figures of each area; '' for what has none."""
     source = CALLS_OF_USER if _is_user(asked) else AREAS
-    return await _splits(connection, asked, "area, 0", source, lambda area, _: area)
+    months = await _whole_months(connection, asked.period)
+    found = await _splits(connection, asked, "area, 0", source, months)
+    return {area: split for (area, _), split in found.items()}
 
 
 async def by_account(
     connection: AsyncConnection[Any], asked: Asked, measure: str, currency: str, top: int = TOP
 ) -> Ranking:
     """The accounts with most of a measure."""
-    values = {**await _values(connection, asked), "currency": currency}
+    values = _values(asked) | await _whole_months(connection, asked.period)
+    values["currency"] = currency
     if asked.ranked == "user":
         source = RANKED_USERS.format(company="" if asked.companies is None else USERS_OF_COMPANY)
     else:

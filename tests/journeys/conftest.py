@@ -69,6 +69,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Opened]:
         page.on("console", lambda message: said.append(f"{page.url} {message.text}"))
         page.on("pageerror", lambda error: said.append(f"{page.url} {error}"))
         page.goto("/calls")
+        expect(page.locator("[name=name]")).to_be_focused()
         page.fill("[name=name]", "marta")
         page.fill("[name=password]", PASSWORD)
         page.click("button.btn-primary")

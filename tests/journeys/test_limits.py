@@ -50,6 +50,7 @@ def test_who_is_limited_works_within_her_companies(open_page: Opened) -> None:
     expect(page.locator("tbody")).to_contain_text("Administrator · 2 companies")
     page.context.clear_cookies(name="session")
     page.goto("/companies")
+    expect(page.locator("[name=name]")).to_be_focused()
     page.fill("[name=name]", "nuria")
     page.fill("[name=password]", password)
     page.click("button.btn-primary")

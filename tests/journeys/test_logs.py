@@ -89,6 +89,7 @@ def test_who_came_in_and_who_was_refused_is_found_and_taken_along(open_page: Ope
     stranger = page.context.browser.new_context(base_url=page.url.partition("/calls")[0])  # type: ignore[union-attr]
     strange = stranger.new_page()
     strange.goto("/calls")
+    expect(strange.locator("[name=name]")).to_be_focused()
     strange.fill("[name=name]", "marta")
     strange.fill("[name=password]", "guessed")
     strange.locator("button.btn-primary").click()

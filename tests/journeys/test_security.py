@@ -40,6 +40,7 @@ def enrol(page: Page) -> tuple[str, list[str]]:
 def give_password(page: Page) -> None:
     page.locator("details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("[name=name]")).to_be_focused()
     page.fill("[name=name]", "marta")
     page.fill("[name=password]", PASSWORD)
     page.click("button.btn-primary")
@@ -122,6 +123,7 @@ def test_the_pages_of_ones_account_can_be_used_by_everybody(
         look()
     page.goto("/password")
     page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("[name=name]")).to_be_focused()
     page.fill("[name=name]", "marta")
     page.fill("[name=password]", PASSWORD)
     page.click("button.btn-primary")

@@ -16,9 +16,9 @@ from billing.ingest.files import ingest_file
 from billing.interpreter import tune
 from billing.jobs import set_up_logging
 from billing.keeping.past import open_store
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.store import Store
 from billing.values import Refused
 from billing.verifying import verify
 

@@ -20,13 +20,13 @@ from billing.commands import (
 from billing.config import Config
 from billing.database import Database
 from billing.ingest.files import ingest_file
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.rating.numbers import RoutePrefix
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
 from billing.setup import said_here
-from billing.store import Store
 from billing.values import MICROS, Money
 
 LAB = "lab"  # id and account of the device that one may submit as

@@ -17,9 +17,9 @@ from billing.aggregates.rate_group import RateGroupCreated
 from billing.commands import administrators, companies, devices, rates, second_factors
 from billing.config import Config
 from billing.database import Database, migrate
+from billing.log.store import Recorded, Store
 from billing.rating.rates import Rate, Tier
 from billing.rating.seed_plan import seed_plan
-from billing.store import Recorded, Store
 from billing.values import Refused, is_digits, new_id
 
 CHUNK = 5_000

@@ -13,8 +13,8 @@ from billing.database import migrate, pending
 from billing.keeping import archive, attach, backup, restore
 from billing.keeping.container import check
 from billing.keeping.keeper import Keeper
+from billing.log.store import Store
 from billing.setup import said_here
-from billing.store import Store
 from billing.values import Refused
 
 

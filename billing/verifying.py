@@ -18,7 +18,7 @@ from billing.aggregates.keeping import MonthArchived
 from billing.keeping.container import EventRow, event_rows
 from billing.keeping.parts import archived_parts, split_missing
 from billing.keeping.stretches import Stretches, shortened_stretches
-from billing.sealing import GENESIS, partition_digests, partition_of, seal_of
+from billing.log.sealing import GENESIS, partition_digests, partition_of, seal_of
 
 SEALS = """
 select last_position, first_position, events, previous, digests::text, seal

@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from billing.database import EmbeddedServer, migrate
-from billing.store import Store
+from billing.log.store import Store
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

@@ -11,7 +11,7 @@ from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import StatementClosed
 from billing.commands.deciding import Overtaken, Step, decide, decide_many, there
-from billing.store import Recorded, Store
+from billing.log.store import Recorded, Store
 from billing.values import Money, Refused
 
 # What happens to a wallet while somebody changes its settings takes nothing from either.

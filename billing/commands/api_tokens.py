@@ -10,7 +10,7 @@ import psycopg
 from billing.aggregates import api_token
 from billing.aggregates.event import Envelope
 from billing.commands.deciding import decide
-from billing.store import Store
+from billing.log.store import Store
 
 PREFIX = "contarifa_"  # by which scanners of leaked secrets find them
 ADD = """

@@ -9,12 +9,12 @@ from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.dialogs import complete_dialogs, halves_of
+from billing.log.sealing import CALLS
+from billing.log.store import Conflict, Encoded, Pending, Store
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.chain import rate_cdr
 from billing.rating.context import DeviceProfile
 from billing.rating.pins import pin_digest
-from billing.sealing import CALLS
-from billing.store import Conflict, Encoded, Pending, Store
 from billing.values import Refused
 
 

@@ -7,7 +7,7 @@ import msgspec
 from billing.aggregates import call
 from billing.aggregates.event import Envelope
 from billing.commands.deciding import ATTEMPTS, fold
-from billing.store import Conflict, Pending, Store
+from billing.log.store import Conflict, Pending, Store
 
 
 class Pair(msgspec.Struct, frozen=True):

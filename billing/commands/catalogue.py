@@ -40,6 +40,7 @@ from billing.aggregates.rate_group import (
 )
 from billing.aggregates.user_account import UserAccountOpened
 from billing.commands.device_book import DeviceBook, Registration
+from billing.log.store import Store
 from billing.rating.context import (
     AccountProfile,
     Assignment,
@@ -49,7 +50,6 @@ from billing.rating.context import (
 )
 from billing.rating.plan import NumberPlan
 from billing.rating.rates import RateGroup
-from billing.store import Store
 
 CHUNK = 5_000
 

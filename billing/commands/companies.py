@@ -9,7 +9,7 @@ from billing.aggregates import company, rate_group
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS
 from billing.commands.deciding import decide, decide_new, existing
-from billing.store import Store
+from billing.log.store import Store
 
 
 class OpenCompany(msgspec.Struct, frozen=True, kw_only=True):

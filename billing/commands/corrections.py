@@ -11,9 +11,9 @@ from billing.aggregates.event import Envelope
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, decide_new, existing, fold
 from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
+from billing.log.store import Conflict, Pending, Recorded, Store
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
-from billing.store import Conflict, Pending, Recorded, Store
 from billing.values import Money, Refused
 
 # Where a call went whose number was shortened nobody can tell: its rating stands.

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from billing.aggregates.event import Envelope, Event
-from billing.store import Conflict, Pending, Recorded, Store
+from billing.log.store import Conflict, Pending, Recorded, Store
 from billing.values import Refused
 
 S = TypeVar("S")

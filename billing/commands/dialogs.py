@@ -13,9 +13,9 @@ from billing.aggregates import call
 from billing.aggregates.event import Envelope, Event
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
+from billing.log.store import Conflict, Pending, Store
 from billing.rating.cdr import Cdr
 from billing.rating.chain import rate_cdr
-from billing.store import Conflict, Pending, Store
 
 HALF = "half:"  # the flag of a half, before its method
 OTHER = {"INVITE": "BYE", "BYE": "INVITE"}

@@ -7,7 +7,7 @@ import msgspec
 from billing.aggregates import keeping
 from billing.aggregates.event import Envelope, Event
 from billing.commands.deciding import decide_new, fold
-from billing.store import Store
+from billing.log.store import Store
 
 BACKUPS = "keeping:backups"
 

@@ -12,9 +12,9 @@ from billing.aggregates.event import Envelope, Event
 from billing.aggregates.rate_group import PRICES
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, decide_new, fold, there
+from billing.log.store import Conflict, Pending, Store
 from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, RateKey, Target, Tier, key_of
-from billing.store import Conflict, Pending, Store
 from billing.values import Refused
 
 

@@ -10,7 +10,7 @@ from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import BOOKS, Totals
 from billing.commands.accounts import evolve_of
 from billing.commands.deciding import Step, decide_many, decide_new, there
-from billing.store import Store
+from billing.log.store import Store
 
 
 class CloseMonth(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from billing.aggregates import company, device, gateway_account, sub_account, us
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS, evolve_of
 from billing.commands.deciding import Step, decide, decide_many, existing, there
+from billing.log.store import Store
 from billing.rating.pins import pin_digest
-from billing.store import Store
 from billing.values import Refused, is_digits
 
 SHORTEST_PIN, LONGEST_PIN = 3, 16

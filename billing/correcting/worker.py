@@ -22,8 +22,8 @@ from billing.commands.corrections import (
 )
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
-from billing.sealing import CALLS
-from billing.store import Store
+from billing.log.sealing import CALLS
+from billing.log.store import Store
 from billing.values import Refused
 
 BATCH = 2_000  # calls rated and written at once

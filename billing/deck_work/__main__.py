@@ -10,7 +10,7 @@ from billing.deck_work.preview import preview
 from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.decks import uploads
 from billing.interpreter import tune
-from billing.store import Store
+from billing.log.store import Store
 from billing.values import Refused
 
 

@@ -19,14 +19,14 @@ from billing.decks.changes import Changes, find_changes
 from billing.decks.impact import Impact, NeededPrices, PastCall, differ
 from billing.decks.reading import Deck, Terms, read_deck
 from billing.decks.uploads import Prepared
+from billing.log.sealing import CALLS
+from billing.log.store import Store
 from billing.projections.reading.past_calls import MOST, charged_calls
 from billing.projections.reading.prices import every_version
 from billing.rating.chain import rate_cdr
 from billing.rating.context import RatingContext
 from billing.rating.rates import RateGroup
-from billing.sealing import CALLS
 from billing.sheets import read_sheet
-from billing.store import Store
 from billing.values import Refused
 
 AT_ONCE = 2_000  # calls read from the log

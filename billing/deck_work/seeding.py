@@ -7,8 +7,8 @@ from billing.aggregates.number_plan import SEED
 from billing.commands.deciding import fold
 from billing.commands.rates import ReplaceNumberPlan, replace_number_plan
 from billing.deck_work.tasks import Answer, Seed, Seeded
+from billing.log.store import Store
 from billing.rating.seed_plan import seed_plan
-from billing.store import Store
 
 SAMPLE = 40  # entries shown
 

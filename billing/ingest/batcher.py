@@ -17,7 +17,7 @@ from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.device_book import Registration
 from billing.interpreter import keep_for_good
-from billing.store import Store
+from billing.log.store import Store
 from billing.values import Refused
 
 MOST = 2_000  # records in one append: beyond it an append gains nothing (docs/architecture.md)

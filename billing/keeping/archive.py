@@ -26,8 +26,8 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
 from billing.keeping.shortening import shorten
 from billing.keeping.stretches import Stretches, shortened_stretches
-from billing.sealing import archived_key, partition_digests, partition_name
-from billing.store import LOCK
+from billing.log.sealing import archived_key, partition_digests, partition_name
+from billing.log.store import LOCK
 from billing.values import Money, Refused
 
 Progress = Callable[[float], None]

@@ -11,9 +11,9 @@ from billing.keeping.archive import Progress, archive
 from billing.keeping.container import check, event_rows
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import partition_exists
+from billing.log.sealing import create_partition, partition_name
+from billing.log.store import LOCK, Row, Store
 from billing.projections import calls
-from billing.sealing import create_partition, partition_name
-from billing.store import LOCK, Row, Store
 
 CHUNK = 5_000
 COPY = """

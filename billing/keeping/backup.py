@@ -28,8 +28,8 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.months import kept_months, months_between
 from billing.keeping.parts import archived_parts, split_missing
 from billing.keeping.tables import kept_tables, write_table
-from billing.sealing import partition_name
-from billing.store import Store
+from billing.log.sealing import partition_name
+from billing.log.store import Store
 from billing.values import Period, Refused
 
 Progress = Callable[[float], None]

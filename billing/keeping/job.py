@@ -6,7 +6,7 @@ from collections.abc import Callable
 from billing.config import Config
 from billing.keeping.keeper import Keeper
 from billing.keeping.worker import Worker
-from billing.store import Store
+from billing.log.store import Store
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from billing.store import Store
+from billing.log.store import Store
 
 
 class Keeper(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import psycopg
 
-from billing.sealing import partition_name
+from billing.log.sealing import partition_name
 from billing.values import Refused
 
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")

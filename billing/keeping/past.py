@@ -10,7 +10,7 @@ from pathlib import Path
 from billing.aggregates.keeping import MonthArchived
 from billing.commands.keeping import load_keeping
 from billing.keeping.container import EventRow, check, event_rows
-from billing.store import Recorded, Row, Store
+from billing.log.store import Recorded, Row, Store
 from billing.values import Refused
 
 FAR = 10_000  # positions: a file is then better read anew from near there

@@ -20,8 +20,8 @@ from billing.commands.keeping import load_keeping
 from billing.keeping.container import EventRow
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
-from billing.sealing import digest_over, partition_digests, partition_name
-from billing.store import Pending, Recorded, Row, Store
+from billing.log.sealing import digest_over, partition_digests, partition_name
+from billing.log.store import Pending, Recorded, Row, Store
 from billing.values import Refused
 
 Progress = Callable[[float], None]

@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 
 from billing.aggregates.keeping import NumbersShortened
-from billing.sealing import digest_over
+from billing.log.sealing import digest_over
 
 SHORTENED = """
 select state from billing_events_default where topic = 'NumbersShortened.1'

@@ -7,8 +7,8 @@ from psycopg import Connection
 
 from billing.aggregates.event import Envelope
 from billing.commands.cascades import LinkCalls, Pair, link_calls
-from billing.sealing import CALLS
-from billing.store import Store
+from billing.log.sealing import CALLS
+from billing.log.store import Store
 
 MOST = 1_000  # pairs in one append
 

@@ -22,9 +22,9 @@ from billing.commands.statements import (
     close_month,
     close_statements,
 )
+from billing.log.store import Store
 from billing.projections.days import month_end
 from billing.projections.reading.months import totals_of
-from billing.store import Store
 
 GRACE = timedelta(hours=1)  # for the calls that midnight found under way
 MOST = 1_000  # statements in one append

@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import ApplyLimits, apply_limits
-from billing.store import Store
+from billing.log.store import Store
 
 MOST = 1_000  # accounts in one append
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from psycopg import Connection
 
 from billing.aggregates.account import AccountFrozenByPolicy, LowBalanceWarned
-from billing.store import Recorded, Store
+from billing.log.store import Recorded, Store
 from billing.values import Money, decimal_string
 
 CHECKPOINT = "policy:mails"

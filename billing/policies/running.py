@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import psycopg
 
 from billing.config import Config
+from billing.log.store import Store
 from billing.policies.cascades import Cascades
 from billing.policies.closing import close_books
 from billing.policies.limits import watch_limits
 from billing.policies.mails import Mailer, send_mails
-from billing.store import Store
 
 EVERY_SECONDS = 1.0
 SHOWN = """

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from psycopg import Cursor
 
+from billing.log.store import Recorded
 from billing.projections import (
     accounts,
     administrators,
@@ -22,7 +23,6 @@ from billing.projections import (
     rate_groups,
     usage,
 )
-from billing.store import Recorded
 
 
 class Projection(msgspec.Struct, frozen=True):

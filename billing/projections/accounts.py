@@ -32,7 +32,7 @@ from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.statement import StatementClosed
 from billing.aggregates.sub_account import SubAccountRenamed
 from billing.aggregates.user_account import UserAccountOpened
-from billing.store import Recorded
+from billing.log.store import Recorded
 
 NAME = "accounts"
 TABLES = ("accounts", "rate_group_bindings", "account_lines", "account_pins")

@@ -13,7 +13,7 @@ from billing.aggregates.administrator import (
     AdministratorLimited,
 )
 from billing.aggregates.second_factor import TwoFactorDemanded
-from billing.store import Recorded
+from billing.log.store import Recorded
 
 NAME = "administrators"
 TABLES = ("administrators",)

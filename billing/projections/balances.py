@@ -13,9 +13,9 @@ from billing.aggregates.company import CompanyOpened
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.posting import Posting
 from billing.aggregates.user_account import UserAccountOpened
+from billing.log.store import Recorded
 from billing.projections.days import local_day
 from billing.projections.postings import postings_in
-from billing.store import Recorded
 
 NAME = "balances"
 TABLES = ("balances", "movements", "account_marks", "account_charges", "balance_days")

@@ -11,9 +11,9 @@ from typing import Any
 from psycopg import Cursor
 
 from billing.aggregates.statement import MonthClosed, StatementClosed, month_after
+from billing.log.store import Recorded
 from billing.projections.days import local_month
 from billing.projections.postings import postings_in
-from billing.store import Recorded
 
 NAME = "books"
 TABLES = ("books", "account_months", "statements")

@@ -16,10 +16,10 @@ from billing.aggregates.call import (
     ConflictKept,
 )
 from billing.aggregates.keeping import NumbersShortened
-from billing.binary_arrays import TextArray, register
+from billing.log.binary_arrays import TextArray, register
+from billing.log.sealing import CALLS
+from billing.log.store import Recorded
 from billing.rating.shortening import SHORTENED, shorten_ends
-from billing.sealing import CALLS
-from billing.store import Recorded
 
 NAME = "calls"
 TABLES = ("call_list",)

@@ -8,8 +8,8 @@ from psycopg import Cursor
 from billing.aggregates.call import CallLinked, CallRated, CallVoided
 from billing.aggregates.device import CascadeSet
 from billing.aggregates.keeping import NumbersShortened
-from billing.sealing import CALLS
-from billing.store import Recorded
+from billing.log.sealing import CALLS
+from billing.log.store import Recorded
 
 NAME = "cascades"
 TABLES = ("cascade_rules", "cascade_records")

@@ -19,8 +19,8 @@ from billing.aggregates.device import (
     ExtensionsRemoved,
     entries_of,
 )
-from billing.sealing import CALLS
-from billing.store import Recorded
+from billing.log.sealing import CALLS
+from billing.log.store import Recorded
 
 NAME = "devices"
 TABLES = ("devices", "device_hours", "device_extensions", "extension_assignments")

@@ -18,7 +18,7 @@ from billing.aggregates.keeping import (
     NumbersShortened,
     ShorteningSet,
 )
-from billing.store import Recorded
+from billing.log.store import Recorded
 
 NAME = "keeping"
 TABLES = ("keeping", "archives", "backups", "shortened_months")

@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from billing.aggregates.event import Event
-from billing.store import Recorded
+from billing.log.store import Recorded
 from billing.values import Money
 
 NAME = "operations"

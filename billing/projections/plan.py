@@ -6,9 +6,9 @@ from typing import Any
 from psycopg import Cursor
 
 from billing.aggregates.number_plan import Key, NumberPlanChanged, NumberPlanReplaced, key_of
+from billing.log.store import Recorded
 from billing.projections.prices import BEGINNING
 from billing.rating.plan import PlanEntry
-from billing.store import Recorded
 
 NAME = "number_plan"
 TABLES = ("plan_entries",)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from billing.aggregates.posting import Posting, postings_of
-from billing.store import Recorded
+from billing.log.store import Recorded
 
 Posted = list[tuple[Recorded, Posting]]
 

@@ -14,8 +14,8 @@ from billing.aggregates.rate_group import (
     RatesWithdrawn,
     changes_of,
 )
+from billing.log.store import Recorded
 from billing.rating.rates import Rate, RateKey, target_of
-from billing.store import Recorded
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")

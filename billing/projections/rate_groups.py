@@ -11,7 +11,7 @@ from billing.aggregates.rate_group import (
     RateGroupRenamed,
     RatesChanged,
 )
-from billing.store import Recorded
+from billing.log.store import Recorded
 
 NAME = "rate_groups"
 TABLES = ("rate_groups",)

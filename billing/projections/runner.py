@@ -8,9 +8,9 @@ from operator import attrgetter, itemgetter
 
 import psycopg
 
+from billing.log.sealing import CALLS
+from billing.log.store import CHANNEL, Past, Recorded, Store
 from billing.projections import Projection
-from billing.sealing import CALLS
-from billing.store import CHANNEL, Past, Recorded, Store
 from billing.values import Refused
 
 BATCH = 5_000  # events in one transaction

@@ -14,9 +14,9 @@ from billing.aggregates.account import Limits
 from billing.aggregates.event import Envelope
 from billing.commands import accounts, companies, sub_accounts
 from billing.commands.deciding import Overtaken
+from billing.log.store import Recorded, Store
 from billing.projections.reading.choices import devices_of, rate_groups_in
 from billing.projections.reading.money import AccountView
-from billing.store import Recorded, Store
 from billing.values import Refused, decimal_string
 from billing.web import words
 from billing.web.access import admits

@@ -12,8 +12,8 @@ from sanic import Request
 from sanic.response import HTTPResponse, redirect
 
 from billing.aggregates.event import Envelope
+from billing.log.store import Store
 from billing.projections.reading.progress import has_reached
-from billing.store import Store
 from billing.web.access import current_session
 from billing.web.addresses import address_of
 from billing.web.i18n import gettext

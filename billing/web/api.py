@@ -12,9 +12,9 @@ from sanic.response import HTTPResponse, json
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import Receipt, RechargeAccount, recharge_once
 from billing.commands.deciding import Overtaken
+from billing.log.store import Store
 from billing.projections.reading import calls, money, portal
 from billing.projections.reading.paging import Page
-from billing.store import Store
 from billing.values import Money, Refused, decimal_string, parse_micros
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -10,9 +10,9 @@ import msgspec
 from defusedxml import DefusedXmlException
 from defusedxml.minidom import parseString
 
+from billing.log.store import Recorded
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
-from billing.store import Recorded
 
 LONGEST_PRETTY = 200_000  # characters; what is longer is shown as it came
 BASE64 = "base64"

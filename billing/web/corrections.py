@@ -11,9 +11,9 @@ from sanic.response import HTTPResponse, redirect
 from billing.commands.corrections import RateCallAgain, rate_call_again
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
+from billing.log.sealing import CALLS
 from billing.projections.reading import accounts, devices, suspended
 from billing.projections.reading.reach import EVERYTHING, Reach
-from billing.sealing import CALLS
 from billing.values import Money, Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits, current_session, form_value

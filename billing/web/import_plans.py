@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from billing.aggregates.event import Envelope
-from billing.store import Store
+from billing.log.store import Store
 from billing.web.i18n import gettext
 
 KEPT_SECONDS = 3600

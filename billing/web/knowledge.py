@@ -4,13 +4,13 @@ import threading
 from datetime import datetime
 
 from billing.commands.catalogue import Catalogue
+from billing.log.store import Store
 from billing.rating.cdr import Cdr
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
 from billing.rating.dialled import try_prefixes
 from billing.rating.numbers import RoutePrefix
 from billing.rating.plan import NumberPlan
-from billing.store import Store
 
 
 class Knowledge:

@@ -13,9 +13,9 @@ from sanic import Request
 from sanic.exceptions import NotFound
 from sanic.request import RequestParameters
 
+from billing.log.sealing import CALLS
+from billing.log.store import Recorded
 from billing.projections.reading.reach import NOTHING, Reach, reaches
-from billing.sealing import CALLS
-from billing.store import Recorded
 from billing.web.sessions import Session
 
 # What a part of a path names; "" where it names nothing, or what its maker alone may see.

@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from billing.log.store import Store
 from billing.projections.replay import Progress, replay
-from billing.store import Store
 
 MOST_KEPT = 50
 logger = logging.getLogger(__name__)

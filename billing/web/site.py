@@ -10,7 +10,7 @@ from sanic import Request
 
 from billing.config import Config
 from billing.deck_work.process import DeckWork
-from billing.store import Store
+from billing.log.store import Store
 from billing.web.assets import Asset, load_assets
 from billing.web.certificate import CertificateWatch
 from billing.web.export_jobs import Exports

@@ -4,9 +4,9 @@ import time
 
 import psycopg
 
+from billing.log.store import Store
 from billing.projections.reading.history import read_history
 from billing.projections.replay import replay
-from billing.store import Store
 
 ACCOUNT = "company:acme"
 PAGES = 40

@@ -18,9 +18,9 @@ from billing.commands.rates import ChangeRates, change_rates
 from billing.correcting.jobs import Asked, apply, ask
 from billing.correcting.worker import Worker
 from billing.ingest.files import ingest_file
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.store import Store
 from tests.bench.installation import SAID, deck
 
 ZONE = "Europe/Madrid"

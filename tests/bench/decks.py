@@ -22,10 +22,10 @@ from billing.deck_work.tasks import Answer, Apply, Preview, Wish
 from billing.decks import uploads
 from billing.decks.columns import guess
 from billing.interpreter import tune
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.sheets import read_sheet
-from billing.store import Store
 from tests.bench.installation import SAID
 
 ROWS = 200_000

@@ -13,9 +13,9 @@ from billing.aggregates.event import Envelope
 from billing.commands import companies, devices, rates
 from billing.database import migrate
 from billing.demo import synthetic_lines
+from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 from billing.rating.seed_plan import seed_plan
-from billing.store import Store
 
 PREFIXES = 100_000
 SAID = Envelope(recorded_at=datetime.now(UTC), actor="system", address="bench")

@@ -16,11 +16,11 @@ from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
 from billing.aggregates.user_account import UserAccountOpened
 from billing.commands import accounts, administrators, companies, rates, sub_accounts
 from billing.commands.deciding import ATTEMPTS, decide
+from billing.log.store import Pending, Store
 from billing.passwords import verify_password
 from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, Tier
 from billing.setup import said_here
-from billing.store import Pending, Store
 from billing.values import Money, Refused
 
 SAID = said_here()

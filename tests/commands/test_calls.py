@@ -17,11 +17,11 @@ from billing.aggregates.number_plan import SEED
 from billing.commands import accounts, companies, devices, rates, sub_accounts
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
+from billing.log.store import Recorded, Store
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, Tier
 from billing.setup import said_here
-from billing.store import Recorded, Store
 from billing.values import Refused
 from tests.ingest.serving import install
 from tests.projections.sample import rows, runner

@@ -9,8 +9,8 @@ from billing.aggregates.event import Envelope
 from billing.commands import companies, devices
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
+from billing.log.store import Store
 from billing.rating.cdr import CallRecord, Cdr
-from billing.store import Store
 
 START = datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)
 SAID = Envelope(recorded_at=START + timedelta(minutes=5), actor="device:sip")

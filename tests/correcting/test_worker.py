@@ -30,9 +30,9 @@ from billing.correcting import jobs
 from billing.correcting import worker as working
 from billing.correcting.jobs import Asked, Correction
 from billing.correcting.worker import Worker
+from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 from billing.setup import said_here
-from billing.store import Store
 from billing.values import Money, Refused
 from tests.commands.test_calls import record
 from tests.ingest.serving import install

@@ -22,10 +22,10 @@ from billing.deck_work.preview import month_before
 from billing.deck_work.process import DeckWork
 from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Previewed, Undo, Wish
 from billing.decks import uploads
+from billing.log.store import Store
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
 from billing.setup import said_here
-from billing.store import Store
 from billing.values import Refused
 from tests.commands.test_calls import record
 from tests.correcting.test_worker import ask, catch_up, find

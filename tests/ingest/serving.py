@@ -16,9 +16,9 @@ import psycopg
 
 from billing.aggregates.event import Envelope
 from billing.commands import companies, devices, rates
+from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 from billing.setup import said_here
-from billing.store import Store
 
 ACCOUNT, PASSWORD = "acme", "s3cret"  # those of the captures
 

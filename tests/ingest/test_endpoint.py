@@ -17,8 +17,8 @@ from billing.aggregates.device import DeviceChanged
 from billing.commands import devices
 from billing.ingest.batcher import FRESH_SECONDS
 from billing.ingest.submission_log import FLUSH_SECONDS
+from billing.log.store import Store
 from billing.setup import said_here
-from billing.store import Store
 from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
 
 PATH = "/v1/cdr"

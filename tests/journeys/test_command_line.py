@@ -22,9 +22,9 @@ from billing.aggregates.event import Envelope
 from billing.commands import second_factors
 from billing.demo import synthetic_lines
 from billing.jobs import JOBS
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.store import Store
 from billing.verifying import verify
 from tests.ingest.serving import free_port, record, wait_for
 from tests.projections.sample import charges

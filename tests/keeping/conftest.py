@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from billing.keeping.keeper import Keeper
-from billing.store import Store
+from billing.log.store import Store
 from tests.conftest import fresh_database
 from tests.keeping.sample import install, keeper_of
 

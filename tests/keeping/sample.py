@@ -12,10 +12,10 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.keeping.keeper import Keeper
 from billing.keeping.past import Past
+from billing.log.store import Store
 from billing.policies.closing import close_books
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.store import Store
 from tests.projections.sample import (
     INSTALLATION,
     ZONE,

@@ -22,7 +22,7 @@ from billing.keeping.archive import archive
 from billing.keeping.container import check, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore, restore_calls
-from billing.store import Store
+from billing.log.store import Store
 from billing.values import Period, Refused
 from billing.verifying import verify
 from tests.conftest import fresh_database
@@ -160,7 +160,7 @@ import os, signal, sys
 from pathlib import Path
 from billing.keeping import backup
 from billing.keeping.keeper import Keeper
-from billing.store import Store
+from billing.log.store import Store
 from tests.keeping.sample import LATER
 
 folder = Path(sys.argv[2])

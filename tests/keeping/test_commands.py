@@ -24,7 +24,7 @@ import os, signal, sys
 from pathlib import Path
 from billing.keeping.archive import archive
 from billing.keeping.keeper import Keeper
-from billing.store import Store
+from billing.log.store import Store
 from tests.keeping.sample import LATER, MONTH
 
 def die(share):

@@ -30,8 +30,8 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore
 from billing.keeping.shortening import is_unshortened, shorten
 from billing.keeping.worker import Worker
+from billing.log.store import Pending
 from billing.projections import runner
-from billing.store import Pending
 from billing.values import Refused
 from billing.verifying import Verdict, verify
 from tests.conftest import fresh_database
@@ -260,7 +260,7 @@ import os, signal, sys
 from pathlib import Path
 from billing.keeping import shortening
 from billing.keeping.keeper import Keeper
-from billing.store import Store
+from billing.log.store import Store
 from tests.keeping.sample import LATER, MONTH
 
 shortening.CHUNK = 5

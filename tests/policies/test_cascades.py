@@ -11,10 +11,10 @@ from billing.aggregates.device import CascadeSet
 from billing.commands import devices
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
+from billing.log.store import Store
 from billing.policies.cascades import Cascades
 from billing.rating.numbers import RoutePrefix
 from billing.setup import said_here
-from billing.store import Store
 from tests.commands.test_calls import record
 from tests.ingest.serving import install
 from tests.projections.sample import charges, runner

@@ -15,8 +15,8 @@ from billing.aggregates.account import (
     LowBalanceWarned,
 )
 from billing.aggregates.event import Envelope, Event
+from billing.log.store import Pending, Store
 from billing.policies.mails import Mailer, send_mails
-from billing.store import Pending, Store
 from tests.projections.sample import INSTALLATION, append, runner
 
 SAID = Envelope(recorded_at=datetime(2026, 11, 23, tzinfo=UTC), actor="system")

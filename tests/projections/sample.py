@@ -19,11 +19,11 @@ from billing.aggregates.company import CompanyOpened
 from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.user_account import UserAccountOpened
+from billing.log.store import Pending, Store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
-from billing.store import Pending, Store
 
 ZONE = "Europe/Madrid"
 START = datetime(2026, 10, 24, 21, 30, tzinfo=UTC)  # days and a clock change lie ahead

@@ -15,6 +15,7 @@ from billing.aggregates.account import Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import month_before
 from billing.commands import accounts, companies, sub_accounts
+from billing.log.store import Pending, Store
 from billing.policies.closing import close_books
 from billing.policies.limits import watch_limits
 from billing.projections import projections
@@ -24,7 +25,6 @@ from billing.projections.reading.history import read_history, read_moment
 from billing.projections.reading.statements import billed_calls
 from billing.projections.replay import replay
 from billing.projections.runner import Runner
-from billing.store import Pending, Store
 from billing.values import Money, Refused
 from tests.conftest import fresh_database
 from tests.projections.sample import ZONE, received, runner, stream

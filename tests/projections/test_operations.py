@@ -17,9 +17,9 @@ from billing.aggregates.call import (
 )
 from billing.aggregates.event import Envelope
 from billing.aggregates.events import TOPICS, decode_stored
+from billing.log.store import Pending, Store
 from billing.projections import operations, projections
 from billing.projections.runner import Runner
-from billing.store import Pending, Store
 from tests.projections.sample import ZONE, append, received, stream
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,7 +72,7 @@ def test_nothing_is_appended_but_by_the_store_which_asks_who() -> None:
                     if f"insert into {table}" in said or f"copy {table} (" in said:
                         writers.add((path.name, table))
     assert writers == {
-        ("store.py", "billing_events"),
+        ("log/store.py", "billing_events"),
         ("restore.py", "billing_events"),  # a backup of the log, as it was sealed
         ("operations.py", "operations"),
     }

@@ -19,9 +19,9 @@ from billing.aggregates.device import (
     ExtensionsAssigned,
     ExtensionsRemoved,
 )
+from billing.log.store import Store
 from billing.projections import runner as running
 from billing.projections.runner import Runner
-from billing.store import Store
 from billing.values import Refused
 from tests.projections.sample import (
     INSTALLATION,

@@ -25,6 +25,7 @@ from billing.aggregates.company import CompanyOpened
 from billing.aggregates.event import Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.user_account import UserAccountOpened
+from billing.log.store import Store
 from billing.projections import runner as running
 from billing.projections.reading import statistics as reading
 from billing.projections.reading.call_filter import ANY, CallFilter
@@ -32,7 +33,6 @@ from billing.projections.reading.call_totals import total_calls
 from billing.projections.reading.reach import EVERYTHING, Reach
 from billing.projections.reading.statistics import Asked, Figures, Split
 from billing.rating.context import Rating
-from billing.store import Store
 from billing.values import Period
 from tests.projections.sample import START, ZONE, append, received, runner, stream, voided
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import psycopg
 
+from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.store import Store
 from tests.projections.sample import INSTALLATION, append, received, runner, stream, voided
 
 

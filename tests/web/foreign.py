@@ -16,9 +16,9 @@ from billing.aggregates.event import Envelope, Event
 from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.rate_group import RateGroupCreated
 from billing.aggregates.user_account import UserAccountOpened
+from billing.log.store import Pending, Store
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
-from billing.store import Pending, Store
 from tests.web.serving import ZONE, catch_up
 
 OWN = ("clinica", "hoteles")  # the companies of the limit

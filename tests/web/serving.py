@@ -24,11 +24,11 @@ from billing.aggregates.user_account import UserAccountOpened
 from billing.commands.api_tokens import hash_token
 from billing.config import Config
 from billing.database import Database
+from billing.log.store import CHANNEL, Pending, Store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating, encode_steps
-from billing.store import CHANNEL, Pending, Store
 from billing.web.app import create_app
 
 SignIn = Callable[..., httpx.Client]  # of an address, and a name if it is not marta

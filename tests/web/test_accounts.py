@@ -13,8 +13,8 @@ import pytest
 from openpyxl.reader.excel import load_workbook
 from openpyxl.workbook.workbook import Workbook
 
+from billing.log.store import Store
 from billing.policies.closing import close_books
-from billing.store import Store
 from tests.web.serving import SignIn, add_administrator, catch_up, following
 
 CLINIC = "/accounts/company:clinica"

@@ -9,7 +9,7 @@ import pytest
 
 from billing.aggregates.call import CallVoided, ConflictKept
 from billing.aggregates.event import Envelope
-from billing.store import Pending, Store
+from billing.log.store import Pending, Store
 from tests.web.serving import SignIn, catch_up
 
 ROW = re.compile(r'<td class="when"><a href="(/calls/[^"]+)">')

@@ -11,7 +11,7 @@ import pytest
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.correcting.worker import Worker
-from billing.store import Store
+from billing.log.store import Store
 from tests.commands.test_calls import record
 from tests.correcting.test_worker import FRANCE, SAID, set_price
 from tests.ingest.serving import install

@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from billing.aggregates.rate_group import DeckImported
-from billing.store import Store
+from billing.log.store import Store
 from tests.web.serving import SignIn, following
 from tests.web.test_rate_groups import PRICE, create, send
 

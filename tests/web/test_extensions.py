@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from billing.store import Store
+from billing.log.store import Store
 from tests.web.serving import SignIn, following
 from tests.web.test_corrections import post
 

@@ -3,7 +3,7 @@
 import html
 import re
 
-from billing.store import Store
+from billing.log.store import Store
 from tests.web.serving import SignIn, following
 from tests.web.test_rate_groups import PRICE, create, send
 

@@ -13,8 +13,8 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from billing.aggregates.posting import postings_of
+from billing.log.store import Recorded, Store
 from billing.projections.balances import unpack_positions
-from billing.store import Recorded, Store
 from billing.values import Refused
 
 KINDS = ("", "money", "calls", "state")

@@ -9,10 +9,10 @@ from psycopg import Connection
 
 from billing.aggregates.posting import postings_of
 from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, Totals, month_before
+from billing.log.store import Recorded, Store
 from billing.projections.balances import unpack_positions
 from billing.projections.days import local_month, month_end
 from billing.projections.reading.money import AccountView
-from billing.store import Recorded, Store
 
 AT_ONCE = 5_000  # events read at a time
 

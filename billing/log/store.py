@@ -14,12 +14,12 @@ from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from billing import log_queries as queries
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
-from billing.binary_arrays import TextArray, register
-from billing.records import Conflict, Encoded, Past, Pending, Recorded, Row
-from billing.sealing import (
+from billing.log import queries
+from billing.log.binary_arrays import TextArray, register
+from billing.log.records import Conflict, Encoded, Past, Pending, Recorded, Row
+from billing.log.sealing import (
     CALLS,
     GENESIS,
     archived_key,
@@ -211,8 +211,8 @@ class _Billing(Application[str]):
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
         "CREATE_TABLE": "n",  # migrations own the DDL
         "ORIGINATOR_ID_TYPE": "text",
-        "APPLICATION_RECORDER_TOPIC": "billing.store:EventRecorder",
-        "MAPPER_TOPIC": "billing.store:EventMapper",
+        "APPLICATION_RECORDER_TOPIC": "billing.log.store:EventRecorder",
+        "MAPPER_TOPIC": "billing.log.store:EventMapper",
         # The library insists on these; the real ones are laid over its pool below.
         "POSTGRES_DBNAME": "-",
         "POSTGRES_HOST": "-",

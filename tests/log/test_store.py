@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from billing import log_queries as queries
 from billing.aggregates.account import AccountFrozen, AccountUnfrozen
 from billing.aggregates.event import Envelope
-from billing.store import Conflict, Pending, Store
+from billing.log import queries
+from billing.log.store import Conflict, Pending, Store
 from billing.verifying import verify
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The event log: written in one place, sealed, and asked where it stands."""

@@ -21,8 +21,8 @@ from billing.decks.reading import Deck, Terms, read_deck
 from billing.decks.uploads import Prepared
 from billing.log.sealing import CALLS
 from billing.log.store import Store
-from billing.projections.reading.past_calls import MOST, charged_calls
-from billing.projections.reading.prices import every_version
+from billing.queries.past_calls import MOST, charged_calls
+from billing.queries.prices import every_version
 from billing.rating.chain import rate_cdr
 from billing.rating.context import RatingContext
 from billing.rating.rates import RateGroup

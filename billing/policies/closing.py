@@ -24,7 +24,7 @@ from billing.commands.statements import (
 )
 from billing.log.store import Store
 from billing.projections.days import month_end
-from billing.projections.reading.months import totals_of
+from billing.queries.wallet_months import totals_of
 
 GRACE = timedelta(hours=1)  # for the calls that midnight found under way
 MOST = 1_000  # statements in one append

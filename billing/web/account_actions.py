@@ -15,8 +15,8 @@ from billing.aggregates.event import Envelope
 from billing.commands import accounts, companies, sub_accounts
 from billing.commands.deciding import Overtaken
 from billing.log.store import Recorded, Store
-from billing.projections.reading.choices import devices_of, rate_groups_in
-from billing.projections.reading.money import AccountView
+from billing.queries.choices import devices_of, rate_groups_in
+from billing.queries.money import AccountView
 from billing.values import Refused, decimal_string
 from billing.web import words
 from billing.web.access import admits

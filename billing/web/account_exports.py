@@ -5,8 +5,8 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from billing.projections.reading import money, sub_accounts
-from billing.projections.reading.paging import Page, Place
+from billing.queries import money, sub_accounts
+from billing.queries.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.export_facts import facts_of

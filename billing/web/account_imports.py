@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading.accounts import company_choices
+from billing.queries.companies import company_choices
 from billing.web.access import admits
 from billing.web.account_actions import CHANGERS
 from billing.web.i18n import N_

@@ -8,7 +8,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import money, sub_accounts
+from billing.queries import money, sub_accounts
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.pages import page
 from billing.web.reach import reach_of

@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import accounts as reading
+from billing.queries import companies as reading
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import Listing, choice, read_listing

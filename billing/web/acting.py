@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.aggregates.event import Envelope
 from billing.log.store import Store
-from billing.projections.reading.progress import has_reached
+from billing.queries.progress import has_reached
 from billing.web.access import current_session
 from billing.web.addresses import address_of
 from billing.web.i18n import gettext

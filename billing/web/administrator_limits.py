@@ -6,14 +6,9 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading.accounts import (
-    CompanyFilter,
-    account_names,
-    company_choices,
-    list_companies,
-)
-from billing.projections.reading.lookups import accounts_named
-from billing.projections.reading.reach import EVERYTHING
+from billing.queries.companies import CompanyFilter, account_names, company_choices, list_companies
+from billing.queries.lookups import accounts_named
+from billing.queries.reach import EVERYTHING
 from billing.web.access import admits
 from billing.web.filters import read_listing
 from billing.web.forms import Form

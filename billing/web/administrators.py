@@ -10,8 +10,8 @@ from sanic.response import HTTPResponse
 from billing.aggregates.event import Envelope
 from billing.commands import administrators as commands
 from billing.log.store import Store
-from billing.projections.reading import administrators as reading
-from billing.projections.reading.api_tokens import tokens_of
+from billing.queries import administrators as reading
+from billing.queries.api_tokens import tokens_of
 from billing.values import Refused, new_id
 from billing.web import words
 from billing.web.access import admits, form_value

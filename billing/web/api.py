@@ -13,8 +13,8 @@ from billing.aggregates.event import Envelope
 from billing.commands.accounts import Receipt, RechargeAccount, recharge_once
 from billing.commands.deciding import Overtaken
 from billing.log.store import Store
-from billing.projections.reading import calls, money, portal
-from billing.projections.reading.paging import Page
+from billing.queries import accounts, calls, money
+from billing.queries.paging import Page
 from billing.values import Money, Refused, decimal_string, parse_micros
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
@@ -57,8 +57,8 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def list_accounts(request: Request[Any, Any]) -> HTTPResponse:
     """The accounts of all three kinds with their balances."""
-    listing = read_listing(request, ("kind", "company", "state", "q"), portal.KEY_TYPE)
-    wanted = portal.AccountsFilter(
+    listing = read_listing(request, ("kind", "company", "state", "q"), accounts.KEY_TYPE)
+    wanted = accounts.AccountsFilter(
         reach=reach_of(request),
         kind=choice(listing.given, "kind", words.ACCOUNT_KINDS),
         company_id=listing.given.get("company", ""),
@@ -66,7 +66,7 @@ async def list_accounts(request: Request[Any, Any]) -> HTTPResponse:
         text=listing.given.get("q", ""),
     )
     async with site_of(request).pool.connection() as connection:
-        found = await portal.list_accounts(connection, wanted, listing.place, _limit(request))
+        found = await accounts.list_accounts(connection, wanted, listing.place, _limit(request))
     return _page("accounts", found, [_account(row) for row in found.rows])
 
 
@@ -192,7 +192,7 @@ def _call(row: calls.CallRow) -> dict[str, Any]:
     }
 
 
-def _account(row: portal.AccountRow | money.AccountView) -> dict[str, Any]:
+def _account(row: accounts.AccountRow | money.AccountView) -> dict[str, Any]:
     """A sub-account without a wallet of its own has no balance: its company pays."""
     return {
         "account": row.account,

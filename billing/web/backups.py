@@ -8,8 +8,8 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, ResponseStream, file_stream
 
 from billing.keeping.backup import CALLS
-from billing.projections.reading import keeping as reading
-from billing.projections.reading.devices import actor_names
+from billing.queries import keeping as reading
+from billing.queries.devices import actor_names
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.acting import go_on
 from billing.web.export_table import attachment

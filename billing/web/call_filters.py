@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from sanic import Request
 
-from billing.projections.reading.call_filter import ANY, NONE, CallFilter
-from billing.projections.reading.calls import key_type
-from billing.projections.reading.reach import Reach
+from billing.queries.call_filter import ANY, NONE, CallFilter
+from billing.queries.calls import key_type
+from billing.queries.reach import Reach
 from billing.values import Refused, decimal_string, parse_micros
 from billing.web import words
 from billing.web.filters import Listing, choice, read_listing, read_period

@@ -10,11 +10,11 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import accounts, devices
-from billing.projections.reading import calls as reading
-from billing.projections.reading.call_filter import CallFilter
-from billing.projections.reading.call_totals import area_choices, total_calls
-from billing.projections.reading.keeping import archived_between
+from billing.queries import calls as reading
+from billing.queries import companies, devices
+from billing.queries.call_filter import CallFilter
+from billing.queries.call_totals import area_choices, total_calls
+from billing.queries.keeping import archived_between
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.call_columns import COLUMNS, shown_columns
@@ -74,10 +74,10 @@ async def _choices(connection: AsyncConnection[Any], wanted: CallFilter) -> dict
     reach, company = wanted.reach, wanted.company_id
     user, gateway = wanted.user_account, wanted.gateway_account
     return {
-        "companies": await accounts.company_choices(connection, reach, company),
+        "companies": await companies.company_choices(connection, reach, company),
         "devices": await devices.device_choices(connection, reach, wanted.device_id),
-        "users": await accounts.sub_account_choices(connection, reach, "user", company, user),
-        "gateways": await accounts.sub_account_choices(
+        "users": await companies.sub_account_choices(connection, reach, "user", company, user),
+        "gateways": await companies.sub_account_choices(
             connection, reach, "gateway", company, gateway
         ),
         "areas": await area_choices(connection, reach, wanted.period),
@@ -99,7 +99,7 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
     streams = [f"company:{rating.company_id}", rating.user_account, rating.gateway_account]
     actors = {record.envelope.actor for record in events}
     async with site.pool.connection() as connection:
-        names = await accounts.account_names(
+        names = await companies.account_names(
             connection, reach_of(request), [*streams, rating.payer]
         )
         device = await devices.device_name(connection, story.device_id)

@@ -12,8 +12,9 @@ from billing.commands.corrections import RateCallAgain, rate_call_again
 from billing.correcting import jobs
 from billing.correcting.jobs import Asked, Correction
 from billing.log.sealing import CALLS
-from billing.projections.reading import accounts, devices, suspended
-from billing.projections.reading.reach import EVERYTHING, Reach
+from billing.queries import companies as accounts
+from billing.queries import devices, suspended
+from billing.queries.reach import EVERYTHING, Reach
 from billing.values import Money, Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits, current_session, form_value

@@ -17,7 +17,7 @@ from billing.deck_work.preview import month_before
 from billing.deck_work.tasks import Apply, Preview, Previewed, Undo, Wish
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
-from billing.projections.reading import prices
+from billing.queries import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits

@@ -12,9 +12,9 @@ from sanic.response import HTTPResponse
 
 from billing.aggregates.device import FORMATS, CascadeSet, DeviceChanged
 from billing.commands import devices as commands
-from billing.projections.reading import device_page as reading
-from billing.projections.reading.accounts import company_choices
-from billing.projections.reading.devices import device_choices
+from billing.queries import device as reading
+from billing.queries.companies import company_choices
+from billing.queries.devices import device_choices
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits, is_fragment
 from billing.web.acting import carry_out, go_on

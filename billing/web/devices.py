@@ -5,8 +5,8 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import devices as reading
-from billing.projections.reading.accounts import company_choices
+from billing.queries import devices as reading
+from billing.queries.companies import company_choices
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import Listing, choice, read_listing

@@ -10,7 +10,7 @@ from sanic import Blueprint, Request
 
 from billing.keeping.stretches import shortened_stretches
 from billing.log.store import Recorded, Store
-from billing.projections.reading.history import moved_on
+from billing.queries.history import moved_on
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import view_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing.projections.reading.calls import CallRow
+from billing.queries.calls import CallRow
 from billing.web import words
 from billing.web.export_table import CsvTable
 from billing.web.export_writer import ListWriter

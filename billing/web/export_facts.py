@@ -5,8 +5,8 @@ from typing import Any
 
 from sanic import Request
 
-from billing.projections.reading import accounts, devices
-from billing.projections.reading.progress import position_of_all
+from billing.queries import companies, devices
+from billing.queries.progress import position_of_all
 from billing.values import Period
 from billing.web import words
 from billing.web.formats import day
@@ -45,7 +45,7 @@ async def facts_of(
     streams = [f"company:{company}", given.get("account", "")]
     async with site_of(request).pool.connection() as connection:
         position = await position_of_all(connection)
-        names = await accounts.account_names(connection, reach_of(request), streams)
+        names = await companies.account_names(connection, reach_of(request), streams)
         named = {"company": names.get(streams[0], company), "account": names.get(streams[1], "")}
         if device:
             named["device"] = await devices.device_name(connection, device)

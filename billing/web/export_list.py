@@ -8,7 +8,7 @@ import msgspec
 from sanic import Request
 from sanic.response import BaseHTTPResponse, ResponseStream
 
-from billing.projections.reading.paging import Page, Place, decode_place
+from billing.queries.paging import Page, Place, decode_place
 from billing.web.export_delivery import deliver
 from billing.web.export_jobs import Job, write_rows
 from billing.web.export_table import CsvTable, attachment

@@ -12,7 +12,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from billing.projections.reading.statements import BilledCall, Statement
+from billing.queries.statements import BilledCall, Statement
 from billing.web import formats, words
 from billing.web.export_table import Sheet, write_workbook
 from billing.web.export_xlsx import Column

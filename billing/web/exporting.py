@@ -7,12 +7,12 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import BaseHTTPResponse, ResponseStream
 
-from billing.projections.reading import accounts, devices
-from billing.projections.reading.call_filter import CallFilter
-from billing.projections.reading.call_totals import total_calls
-from billing.projections.reading.calls import export_calls
-from billing.projections.reading.progress import position_of_all
-from billing.projections.reading.snapshot import snapshot
+from billing.queries import companies, devices
+from billing.queries.call_filter import CallFilter
+from billing.queries.call_totals import total_calls
+from billing.queries.calls import export_calls
+from billing.queries.progress import position_of_all
+from billing.queries.snapshot import snapshot
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.call_filters import describe, read_call_filter
 from billing.web.export import CallWriter, CsvWriter
@@ -57,7 +57,7 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
     wanted, _ = read_call_filter(request, site.zone)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
-        names = await accounts.account_names(
+        names = await companies.account_names(
             connection,
             wanted.reach,
             [f"company:{wanted.company_id}", wanted.user_account, wanted.gateway_account],

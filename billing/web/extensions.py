@@ -15,10 +15,10 @@ from billing.commands.devices import (
     remove_extensions,
 )
 from billing.decks import cells
-from billing.projections.reading import extensions as reading
-from billing.projections.reading.accounts import sub_account_choices
-from billing.projections.reading.lookups import accounts_named
-from billing.projections.reading.paging import Page, Place
+from billing.queries import extensions as reading
+from billing.queries.companies import sub_account_choices
+from billing.queries.lookups import accounts_named
+from billing.queries.paging import Page, Place
 from billing.sheets import Column
 from billing.values import Refused
 from billing.web.access import EVERY_ROLE, admits

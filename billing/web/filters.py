@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from sanic import Request
 
-from billing.projections.reading.calls import last_days
-from billing.projections.reading.paging import Place, decode_place
+from billing.queries.calls import last_days
+from billing.queries.paging import Place, decode_place
 from billing.values import Period, Refused
 from billing.web.i18n import gettext
 

@@ -11,9 +11,9 @@ from sanic.response import HTTPResponse
 from billing.aggregates.account import Account
 from billing.commands.accounts import evolve_of
 from billing.commands.deciding import fold
-from billing.projections.reading import history, money
-from billing.projections.reading.history import Moment, Start
-from billing.projections.reading.paging import encode_key
+from billing.queries import history, money
+from billing.queries.history import Moment, Start
+from billing.queries.paging import encode_key
 from billing.values import Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -11,8 +11,8 @@ from billing.aggregates.keeping import MOST_BACKUP_DAYS, MOST_BACKUPS, MOST_MONT
 from billing.commands.keeping import SetKeeping, set_keeping
 from billing.keeping.months import is_over, months_before, read_month
 from billing.keeping.tasks import ASK, asking
-from billing.projections.reading import keeping as reading
-from billing.projections.reading.devices import actor_names
+from billing.queries import keeping as reading
+from billing.queries.devices import actor_names
 from billing.values import Refused
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.acting import carry_out, envelope_of, go_on

@@ -4,8 +4,8 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from billing.projections.reading import keeping
-from billing.projections.reading.devices import actor_names
+from billing.queries import keeping
+from billing.queries.devices import actor_names
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.export_facts import facts_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from billing.projections.reading import accounts, devices
-from billing.projections.reading.paging import Page, Place
+from billing.queries import companies, devices
+from billing.queries.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.accounts import read_filter as read_company_filter
@@ -36,7 +36,7 @@ def _company_columns() -> list[Column]:
     ]
 
 
-def _company_row(row: accounts.CompanyRow) -> list[Any]:
+def _company_row(row: companies.CompanyRow) -> list[Any]:
     return [
         row.name,
         words.word(words.ACCOUNT_STATES, row.state),
@@ -95,12 +95,12 @@ async def export_companies(request: Request[Any, Any]) -> Answer:
     wanted, listing = read_company_filter(request)
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return accounts.list_companies(connection, wanted, place, AT_ONCE)
+        return companies.list_companies(connection, wanted, place, AT_ONCE)
 
     exported = Exported(
         title=gettext("Companies"),
         columns=_company_columns(),
-        pages=all_pages(site_of(request), read, accounts.KEY_TYPE, _company_row),
+        pages=all_pages(site_of(request), read, companies.KEY_TYPE, _company_row),
         facts=await facts_of(request, listing.given),
     )
     return await send_list(request, exported)

@@ -9,8 +9,8 @@ from psycopg import Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sanic import Blueprint, Request
 
-from billing.projections.reading.calls import arrived_within, count_arrived
-from billing.projections.reading.reach import Reach
+from billing.queries.calls import arrived_within, count_arrived
+from billing.queries.reach import Reach
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.pages import render_text
 from billing.web.reach import reach_of

@@ -7,8 +7,8 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import operations, sign_ins
-from billing.projections.reading.paging import Page, Place
+from billing.queries import operations, sign_ins
+from billing.queries.paging import Page, Place
 from billing.web import words
 from billing.web.access import admits
 from billing.web.export_facts import facts_of

@@ -6,8 +6,8 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import money
-from billing.projections.reading.accounts import account_names, company_choices
+from billing.queries import money
+from billing.queries.companies import account_names, company_choices
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.filters import choice, presets, read_listing, read_period

@@ -7,8 +7,8 @@ from sanic.exceptions import NotFound, Unauthorized
 from sanic.response import HTTPResponse
 
 from billing.commands.sessions import end_sessions
-from billing.projections.reading import administrators as reading
-from billing.projections.reading.api_tokens import tokens_of
+from billing.queries import administrators as reading
+from billing.queries.api_tokens import tokens_of
 from billing.web.access import EVERY_ROLE, admits, current_session, form_value
 from billing.web.acting import go_on, with_secrets
 from billing.web.i18n import gettext

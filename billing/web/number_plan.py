@@ -12,10 +12,10 @@ from billing.aggregates.number_plan import IMPORTED, SEED, TYPES, PlanKey
 from billing.commands.rates import ChangeNumberPlan, change_number_plan
 from billing.decks import cells
 from billing.projections.prices import BEGINNING
-from billing.projections.reading import plan
-from billing.projections.reading.accounts import company_choices
-from billing.projections.reading.paging import Page, Place
-from billing.projections.reading.reach import EVERYTHING
+from billing.queries import number_plan
+from billing.queries.companies import company_choices
+from billing.queries.paging import Page, Place
+from billing.queries.reach import EVERYTHING
 from billing.rating.plan import PlanEntry
 from billing.values import Refused
 from billing.web import words
@@ -46,8 +46,8 @@ async def list_plan(request: Request[Any, Any]) -> HTTPResponse:
     tried = str(request.args.get("test", "")).strip()[:40]
     country = str(request.args.get("in", "")).strip().upper()[:2]
     async with site_of(request).pool.connection() as connection:
-        found = await plan.list_entries(connection, wanted, listing.place, PAGE_SIZE)
-        total = await plan.count_entries(connection, wanted)
+        found = await number_plan.list_entries(connection, wanted, listing.place, PAGE_SIZE)
+        total = await number_plan.count_entries(connection, wanted)
         companies = dict(await company_choices(connection, EVERYTHING, ""))
     digits = "".join(each for each in tried if each in "0123456789").removeprefix("00")
     entry = await asyncio.to_thread(_attribute, request, digits[:LONGEST], country)
@@ -74,9 +74,9 @@ def _attribute(request: Request[Any, Any], digits: str, country: str) -> PlanEnt
     return known.short_code(digits, country, now) or known.attribute(digits, now)
 
 
-def _read_filter(request: Request[Any, Any]) -> tuple[plan.PlanFilter, Listing]:
-    listing = read_listing(request, ("q", "layer", "type", "country"), plan.KEY_TYPE)
-    wanted = plan.PlanFilter(
+def _read_filter(request: Request[Any, Any]) -> tuple[number_plan.PlanFilter, Listing]:
+    listing = read_listing(request, ("q", "layer", "type", "country"), number_plan.KEY_TYPE)
+    wanted = number_plan.PlanFilter(
         text=listing.given.get("q", "").removeprefix("+"),
         layer=listing.given.get("layer", ""),
         type=choice(listing.given, "type", words.AREA_TYPES),
@@ -95,18 +95,18 @@ async def export_plan(request: Request[Any, Any]) -> Answer:
     columns = [Column(gettext(head), width=20) for head in heads]
 
     def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return plan.list_entries(connection, wanted, place, AT_ONCE)
+        return number_plan.list_entries(connection, wanted, place, AT_ONCE)
 
     exported = Exported(
         title=gettext("Number attribution"),
         columns=columns,
-        pages=all_pages(site_of(request), read, plan.KEY_TYPE, _row),
+        pages=all_pages(site_of(request), read, number_plan.KEY_TYPE, _row),
         facts=await facts_of(request, listing.given),
     )
     return await send_list(request, exported)
 
 
-def _row(each: plan.PlanRow) -> Row:
+def _row(each: number_plan.PlanRow) -> Row:
     since = "" if each.effective_from <= BEGINNING else each.effective_from.date().isoformat()
     lengths = [str(n or "") for n in (each.min_len, each.max_len)]
     layer = each.layer.partition(":")[2]

@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse
 
 from billing.commands.companies import OpenCompany, open_company
 from billing.commands.sub_accounts import OpenSubAccount, open_sub_account
-from billing.projections.reading.accounts import company_choices
+from billing.queries.companies import company_choices
 from billing.values import Refused, new_id
 from billing.web import words
 from billing.web.access import admits

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from billing.log.sealing import CALLS
 from billing.projections.prices import BEGINNING
-from billing.projections.reading.operations import OperationRow
-from billing.projections.reading.price_changes import PriceChange
+from billing.queries.operations import OperationRow
+from billing.queries.price_changes import PriceChange
 from billing.values import Money
 from billing.web import formats, words
 from billing.web.i18n import N_, gettext

@@ -7,13 +7,13 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import overview as reading
-from billing.projections.reading import statistics
-from billing.projections.reading.calls import last_days
-from billing.projections.reading.snapshot import snapshot
-from billing.projections.reading.statistics import Asked
-from billing.projections.reading.suspended import waiting_by_reason
-from billing.projections.reading.system import silent_devices
+from billing.queries import overview as reading
+from billing.queries import statistics
+from billing.queries.calls import last_days
+from billing.queries.snapshot import snapshot
+from billing.queries.statistics import Asked
+from billing.queries.suspended import waiting_by_reason
+from billing.queries.system import silent_devices
 from billing.values import Period
 from billing.web import statistics_view as views
 from billing.web.access import EVERY_ROLE, admits

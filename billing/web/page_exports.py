@@ -8,9 +8,9 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 
 from billing.correcting import jobs
-from billing.projections.reading import accounts, administrators, devices, money, suspended
-from billing.projections.reading.device_page import Submission, submissions_before
-from billing.projections.reading.paging import Page, Place
+from billing.queries import administrators, companies, devices, money, suspended
+from billing.queries.device import Submission, submissions_before
+from billing.queries.paging import Page, Place
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import view_of
@@ -139,7 +139,7 @@ async def export_correction(request: Request[Any, Any], correction_id: str) -> A
         if correction is None:
             raise NotFound
         streams = [f"company:{line.company_id}" for line in correction.lines]
-        names = await accounts.account_names(connection, reach_of(request), streams)
+        names = await companies.account_names(connection, reach_of(request), streams)
     exported = Exported(
         title=words.word(words.CORRECTIONS, correction.kind),
         columns=[

@@ -7,8 +7,8 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from billing.projections.reading import devices, prices, rate_groups
-from billing.projections.reading.paging import Page, Place
+from billing.queries import devices, prices, rate_groups
+from billing.queries.paging import Page, Place
 from billing.values import MICROS
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -15,7 +15,7 @@ from billing.commands.rates import (
     remove_rate,
 )
 from billing.projections.prices import BEGINNING, key_of_target
-from billing.projections.reading import devices, prices
+from billing.queries import devices, prices
 from billing.rating.rates import Rate, Tier, target_of
 from billing.values import Refused
 from billing.web import words

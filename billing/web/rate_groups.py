@@ -18,8 +18,8 @@ from billing.commands.rates import (
     rename_rate_group,
 )
 from billing.deck_work.tasks import Copy
-from billing.projections.reading import prices, rate_groups
-from billing.projections.reading.suspended import all_groups
+from billing.queries import prices, rate_groups
+from billing.queries.suspended import all_groups
 from billing.values import Refused, new_id
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_actions import CHANGERS

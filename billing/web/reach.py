@@ -1,6 +1,6 @@
 """What an administrator who is limited to companies may name: one place looks at every request.
 
-The reading layer leaves out what is beyond a reach (projections/reading/reach.py); this refuses a
+The reading layer leaves out what is beyond a reach (queries/reach.py); this refuses a
 request that names it, in its path, its query or its form, as if it were not there.
 """
 
@@ -15,7 +15,7 @@ from sanic.request import RequestParameters
 
 from billing.log.sealing import CALLS
 from billing.log.store import Recorded
-from billing.projections.reading.reach import NOTHING, Reach, reaches
+from billing.queries.reach import NOTHING, Reach, reaches
 from billing.web.sessions import Session
 
 # What a part of a path names; "" where it names nothing, or what its maker alone may see.

@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Request
 
 from billing.commands import accounts
-from billing.projections.reading.lookups import NamedAccount, accounts_named
+from billing.queries.lookups import NamedAccount, accounts_named
 from billing.sheets import Column
 from billing.values import Money, Refused, parse_amount
 from billing.web import formats

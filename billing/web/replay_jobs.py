@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from billing.log.store import Store
-from billing.projections.replay import Progress, replay
+from billing.queries.replay import Progress, replay
 
 MOST_KEPT = 50
 logger = logging.getLogger(__name__)

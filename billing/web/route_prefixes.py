@@ -8,9 +8,9 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.commands.devices import SetRoutePrefixes, set_route_prefixes
-from billing.projections.reading.accounts import account_names
-from billing.projections.reading.devices import device_choices
-from billing.projections.reading.reach import EVERYTHING
+from billing.queries.companies import account_names
+from billing.queries.devices import device_choices
+from billing.queries.reach import EVERYTHING
 from billing.rating.cdr import Cdr
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused

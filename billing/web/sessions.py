@@ -9,7 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.reach import EVERYTHING, Reach
+from billing.queries.reach import EVERYTHING, Reach
 
 LASTS = timedelta(hours=12)
 TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too many

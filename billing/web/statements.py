@@ -8,14 +8,9 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, raw
 
-from billing.projections.reading import money
-from billing.projections.reading.months import totals_of
-from billing.projections.reading.statements import (
-    BilledCall,
-    Statement,
-    billed_calls,
-    find_statement,
-)
+from billing.queries import money
+from billing.queries.statements import BilledCall, Statement, billed_calls, find_statement
+from billing.queries.wallet_months import totals_of
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import PAGE_OF, view_of
 from billing.web.export_delivery import deliver

@@ -8,9 +8,9 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import accounts
-from billing.projections.reading import statistics as reading
-from billing.projections.reading.snapshot import snapshot
+from billing.queries import companies as accounts
+from billing.queries import statistics as reading
+from billing.queries.snapshot import snapshot
 from billing.web import statistics_view as views
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -7,8 +7,8 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, raw
 
-from billing.projections.reading import accounts
-from billing.projections.reading.statistics import Figures, Split
+from billing.queries import companies
+from billing.queries.statistics import Figures, Split
 from billing.web import statistics_view as views
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
@@ -84,7 +84,7 @@ async def _facts(
     asked, before = view.asked, view.before.period
     streams = [f"company:{asked.company_id}", asked.account]
     async with site_of(request).pool.connection() as connection:
-        names = await accounts.account_names(connection, asked.reach, streams)
+        names = await companies.account_names(connection, asked.reach, streams)
     said = [
         (gettext("From"), day(asked.period.first)),
         (gettext("To"), day(asked.period.last)),

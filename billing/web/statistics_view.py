@@ -7,15 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing.projections.reading.call_filter import NONE
-from billing.projections.reading.reach import Reach
-from billing.projections.reading.statistics import (
-    Asked,
-    Figures,
-    Grain,
-    Ranking,
-    Split,
-)
+from billing.queries.call_filter import NONE
+from billing.queries.reach import Reach
+from billing.queries.statistics import Asked, Figures, Grain, Ranking, Split
 from billing.values import Money, Period
 from billing.web import formats, words
 from billing.web.charts import MEASURES

@@ -6,7 +6,7 @@ import msgspec
 from sanic import Request
 
 from billing.commands import sub_accounts
-from billing.projections.reading.lookups import NamedDevice, accounts_named, devices_named
+from billing.queries.lookups import NamedDevice, accounts_named, devices_named
 from billing.sheets import Column
 from billing.values import new_id
 from billing.web.forms import Form

@@ -11,8 +11,8 @@ from sanic.exceptions import Forbidden
 from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
-from billing.projections.reading import keeping
-from billing.projections.reading.system import SILENT_AFTER, Status, read_status
+from billing.queries import keeping
+from billing.queries.system import SILENT_AFTER, Status, read_status
 from billing.web import formats
 from billing.web.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
 from billing.web.certificate import Certificate, expires_soon

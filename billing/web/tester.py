@@ -7,9 +7,9 @@ from typing import Any, cast
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.projections.reading import accounts, devices
-from billing.projections.reading.rate_groups import find_group
-from billing.projections.reading.reach import EVERYTHING
+from billing.queries import companies, devices
+from billing.queries.rate_groups import find_group
+from billing.queries.reach import EVERYTHING
 from billing.rating.cdr import Cdr, Direction
 from billing.rating.context import Rating
 from billing.values import Refused
@@ -52,7 +52,7 @@ async def test_rate(request: Request[Any, Any]) -> HTTPResponse:
         if rating:
             company = f"company:{rating.company_id}"
             streams = [company, rating.user_account, rating.gateway_account, rating.payer]
-            names = await accounts.account_names(connection, EVERYTHING, streams)
+            names = await companies.account_names(connection, EVERYTHING, streams)
             group = await find_group(connection, rating.group_id)
     return page(
         request,

@@ -11,7 +11,7 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.commands import second_factors as commands
 from billing.one_time_codes import address_of
-from billing.projections.reading import administrators as reading
+from billing.queries import administrators as reading
 from billing.values import Refused
 from billing.web import sessions
 from billing.web.access import EVERY_ROLE, admits, form_value

@@ -5,8 +5,8 @@ import time
 import psycopg
 
 from billing.log.store import Store
-from billing.projections.reading.history import read_history
-from billing.projections.replay import replay
+from billing.queries.history import read_history
+from billing.queries.replay import replay
 
 ACCOUNT = "company:acme"
 PAGES = 40

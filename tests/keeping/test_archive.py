@@ -16,8 +16,8 @@ from billing.keeping.container import ROWS, Header, check, event_rows, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
 from billing.log.store import Pending
-from billing.projections.reading.history import read_history
-from billing.projections.replay import replay
+from billing.queries.history import read_history
+from billing.queries.replay import replay
 from billing.values import Refused
 from billing.verifying import Verdict, verify
 from tests.keeping.sample import (

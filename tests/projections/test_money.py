@@ -21,10 +21,10 @@ from billing.policies.limits import watch_limits
 from billing.projections import projections
 from billing.projections import runner as running
 from billing.projections.days import month_end
-from billing.projections.reading.history import read_history, read_moment
-from billing.projections.reading.statements import billed_calls
-from billing.projections.replay import replay
 from billing.projections.runner import Runner
+from billing.queries.history import read_history, read_moment
+from billing.queries.replay import replay
+from billing.queries.statements import billed_calls
 from billing.values import Money, Refused
 from tests.conftest import fresh_database
 from tests.projections.sample import ZONE, received, runner, stream

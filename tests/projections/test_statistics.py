@@ -27,11 +27,11 @@ from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.user_account import UserAccountOpened
 from billing.log.store import Store
 from billing.projections import runner as running
-from billing.projections.reading import statistics as reading
-from billing.projections.reading.call_filter import ANY, CallFilter
-from billing.projections.reading.call_totals import total_calls
-from billing.projections.reading.reach import EVERYTHING, Reach
-from billing.projections.reading.statistics import Asked, Figures, Split
+from billing.queries import statistics as reading
+from billing.queries.call_filter import ANY, CallFilter
+from billing.queries.call_totals import total_calls
+from billing.queries.reach import EVERYTHING, Reach
+from billing.queries.statistics import Asked, Figures, Split
 from billing.rating.context import Rating
 from billing.values import Period
 from tests.projections.sample import START, ZONE, append, received, runner, stream, voided

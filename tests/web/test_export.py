@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from openpyxl.reader.excel import load_workbook
 
-from billing.projections.reading.calls import CallRow
+from billing.queries.calls import CallRow
 from billing.web import export_table
 from billing.web.export import CallWriter, CsvWriter
 from billing.web.export_table import unformula

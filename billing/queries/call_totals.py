@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from billing.projections.reading.call_filter import ANY, NONE, UNRATED, CallFilter, where_calls
-from billing.projections.reading.reach import Reach
+from billing.queries.call_filter import ANY, NONE, UNRATED, CallFilter, where_calls
+from billing.queries.reach import Reach
 from billing.values import Money, Period
 
 COUNT_BOUND = 20_000  # beyond it a count takes longer than a person waits

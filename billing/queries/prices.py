@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.prices import BEGINNING, key_of_target
-from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.queries.paging import Page, Place, like, make_page
 from billing.rating.rates import Rate, RateKey
 
 KEY_TYPE = tuple[str]

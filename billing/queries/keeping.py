@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.call_filter import UNRATED
+from billing.queries.call_filter import UNRATED
 from billing.values import Money
 
 

@@ -9,9 +9,9 @@ import msgspec
 from psycopg import AsyncConnection
 
 from billing.projections import usage_months
-from billing.projections.reading.call_filter import UNRATED
-from billing.projections.reading.call_totals import days_of
-from billing.projections.reading.reach import Reach
+from billing.queries.call_filter import UNRATED
+from billing.queries.call_totals import days_of
+from billing.queries.reach import Reach
 from billing.values import Period
 
 Kind = Literal["company", "user", "gateway"]

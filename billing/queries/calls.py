@@ -8,9 +8,9 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.call_filter import CallFilter, where_calls
-from billing.projections.reading.paging import Page, Place, make_page
-from billing.projections.reading.reach import Reach
+from billing.queries.call_filter import CallFilter, where_calls
+from billing.queries.paging import Page, Place, make_page
+from billing.queries.reach import Reach
 from billing.values import Period
 
 EXPORT_CHUNK = 4_000

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing.projections.reading.paging import like
-from billing.projections.reading.reach import Reach
+from billing.queries.paging import like
+from billing.queries.reach import Reach
 from billing.values import Period
 
 ANY, NONE = "*", "-"  # instead of an account or an area: has one, has none

@@ -8,7 +8,7 @@ from psycopg import Connection, IsolationLevel
 
 from billing.aggregates.statement import StatementClosed
 from billing.log.store import Store
-from billing.projections.reading.history import moved_on
+from billing.queries.history import moved_on
 
 WINDOW = 50_000  # positions read at a time
 SHOWN = """

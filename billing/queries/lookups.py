@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.reach import Reach
+from billing.queries.reach import Reach
 
 
 class NamedAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.paging import Page, Place, like, make_page
+from billing.queries.paging import Page, Place, like, make_page
 
 KEY_TYPE = tuple[str, str]
 

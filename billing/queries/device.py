@@ -7,8 +7,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.paging import Page, Place, make_page
-from billing.projections.reading.reach import Reach
+from billing.queries.paging import Page, Place, make_page
+from billing.queries.reach import Reach
 
 LOG_LINES = 25
 

@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.reach import Reach
+from billing.queries.reach import Reach
 from billing.values import Money
 
 USUAL_DAYS = 90  # by whose calls it is judged what a suspended one may cost

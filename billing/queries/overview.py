@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.reach import Reach
+from billing.queries.reach import Reach
 
 SHOWN = 8
 # A wallet that is empty, below its warning, or near the end of its credit.

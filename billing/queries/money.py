@@ -8,8 +8,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
-from billing.projections.reading.paging import Page, Place, like, make_page
-from billing.projections.reading.reach import Reach
+from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.reach import Reach
 from billing.values import Money, Period
 
 KEY_TYPE = tuple[int]

@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from billing.projections.reading.reach import Reach
+from billing.queries.reach import Reach
 
 MOST = 1_000
 

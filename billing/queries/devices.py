@@ -7,9 +7,9 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.device_page import HEALTH
-from billing.projections.reading.paging import Page, Place, like, make_page
-from billing.projections.reading.reach import Reach
+from billing.queries.device import HEALTH
+from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.reach import Reach
 
 KEY_TYPE = tuple[str, str]
 

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.accounts import account_names
-from billing.projections.reading.paging import Page, Place, like, make_page
-from billing.projections.reading.price_changes import PriceChange, changes_of
-from billing.projections.reading.rate_groups import group_names
-from billing.projections.reading.reach import EVERYTHING, Reach
+from billing.queries.companies import account_names
+from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.price_changes import PriceChange, changes_of
+from billing.queries.rate_groups import group_names
+from billing.queries.reach import EVERYTHING, Reach
 from billing.values import Period
 
 KEY_TYPE = tuple[int]

@@ -7,8 +7,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.reading.keeping import last_backup
-from billing.projections.reading.reach import EVERYTHING, Reach
+from billing.queries.keeping import last_backup
+from billing.queries.reach import EVERYTHING, Reach
 
 SILENT_AFTER = timedelta(hours=24)
 RATE_SECONDS = 60

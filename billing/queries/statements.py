@@ -12,7 +12,7 @@ from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, To
 from billing.log.store import Recorded, Store
 from billing.projections.balances import unpack_positions
 from billing.projections.days import local_month, month_end
-from billing.projections.reading.money import AccountView
+from billing.queries.money import AccountView
 
 AT_ONCE = 5_000  # events read at a time
 

@@ -1,0 +1,1 @@
+"""Queries: what pages, files and programs ask of the read models, within the reader's reach."""

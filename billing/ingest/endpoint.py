@@ -21,10 +21,10 @@ from billing.config import Config
 from billing.database import Database
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
-from billing.ingest.formats import SourceProfile, Unacceptable, profile_of, read_body
 from billing.ingest.submission_log import Noted, SubmissionLog, address_of
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
+from billing.reading import SourceProfile, Unacceptable, profile_of, read_body
 from billing.values import Refused, new_id
 
 MOST_RECORDS = 5_000  # in one body

@@ -15,10 +15,10 @@ import msgspec
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls, commit, prepare
 from billing.commands.catalogue import Catalogue
-from billing.ingest.formats import profile_of, read_file
 from billing.interpreter import keep_for_good
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
+from billing.reading import profile_of, read_file
 
 BATCH = 2_000  # records in one append
 AHEAD = 3  # batches rated and not yet committed, so that neither side waits for the other

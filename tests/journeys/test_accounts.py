@@ -13,10 +13,10 @@ from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.devices import RegisterDevice, register_device
 from billing.commands.rates import ChangeRates, CreateRateGroup, change_rates, create_rate_group
-from billing.ingest.formats import profile_of, read_body
 from billing.log.store import Store
 from billing.policies.closing import close_books
 from billing.rating.rates import Rate, Tier
+from billing.reading import profile_of, read_body
 from tests.journeys.conftest import IN_BROWSER, Opened
 from tests.web.serving import following
 

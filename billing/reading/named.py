@@ -2,9 +2,10 @@
 
 import msgspec
 
-from billing.ingest.formats.delivery import Delivery
-from billing.ingest.formats.times import moments
-from billing.ingest.formats.values import (
+from billing.rating.cdr import Cdr
+from billing.reading.delivery import Delivery
+from billing.reading.times import moments
+from billing.reading.values import (
     BadDuration,
     Fields,
     cause_of,
@@ -15,7 +16,6 @@ from billing.ingest.formats.values import (
     result_of,
     whole_number,
 )
-from billing.rating.cdr import Cdr
 
 START = ("start", "start_time", "started_at", "start_stamp", "calldate", "time_start", "timestart")
 ANSWER = ("answer", "answer_time", "answered_at", "answer_stamp", "time_answered")

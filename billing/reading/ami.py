@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from billing.ingest.formats import asterisk
-from billing.ingest.formats.delivery import Delivery
 from billing.rating.cdr import CallRecord
+from billing.reading import asterisk
+from billing.reading.delivery import Delivery
 
 EVENT = re.compile(rb"^Event: Cdr\r?$", re.MULTILINE | re.IGNORECASE)
 _BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n")

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator
 
-from billing.ingest.formats.model import Unacceptable
+from billing.reading.model import Unacceptable
 
 MOST_BYTES = 64 * 1024 * 1024  # of one body, decompressed
 MOST_LINES = 500_000  # of one body; so many records of a length that says something are over 64 MiB

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from billing.ingest.formats import SourceProfile, read_body
 from billing.rating.cdr import CallRecord, Cdr
+from billing.reading import SourceProfile, read_body
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.rating.cdr import Cdr
-from tests.ingest.formats.bodies import cdr_of, read, utc
+from tests.reading.bodies import cdr_of, read, utc
 
 CALL: dict[str, Any] = {
     "id": "1a",

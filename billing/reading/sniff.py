@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from billing.ingest.formats import ami, kamailio, parameter
+from billing.reading import ami, kamailio, parameter
 
 Kind = Literal["parameter", "xml", "json", "form", "ami", "kamailio_log", "csv"]
 HEAD_BYTES = 64 * 1024  # enough of a body to know it by

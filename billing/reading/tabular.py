@@ -4,9 +4,9 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 
-from billing.ingest.formats import asterisk, named
-from billing.ingest.formats.delivery import BLANK, Delivery, Line
 from billing.rating.cdr import CallRecord
+from billing.reading import asterisk, named
+from billing.reading.delivery import BLANK, Delivery, Line
 
 # fmt: off -- the template "example" of mod_cdr_csv, in rows as it is written
 _FREESWITCH = (

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from billing.ingest.formats.delivery import Delivery
-from billing.ingest.formats.named import durations
-from billing.ingest.formats.times import moments
-from billing.ingest.formats.values import Fields, first_of, number_dialled, result_of
 from billing.rating.cdr import Cdr
+from billing.reading.delivery import Delivery
+from billing.reading.named import durations
+from billing.reading.times import moments
+from billing.reading.values import Fields, first_of, number_dialled, result_of
 
 # fmt: off -- columns are read in rows, as they are written
 _BASE = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ingest.formats.bodies import cdr_of, read, utc
+from tests.reading.bodies import cdr_of, read, utc
 
 ROW = "7,2026-07-01 12:00:00,00:01:02,62,1001,4930,ANSWERED"
 NAMES = ("id", "start", "duration", "billsec", "src", "dst", "result")

@@ -12,15 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.ingest.formats import (
-    SourceProfile,
-    Unacceptable,
-    json_repair,
-    profile_of,
-    read_file,
-)
 from billing.rating.cdr import CallRecord
-from tests.ingest.formats.bodies import RECEIVED, read, sample
+from billing.reading import SourceProfile, Unacceptable, json_repair, profile_of, read_file
+from tests.reading.bodies import RECEIVED, read, sample
 
 LINE = (
     b'{"id":"%d","start":"2026-05-04T10:00:00Z","duration_ms":1,"bill_ms":1,"src":"1","dst":"2"}\n'

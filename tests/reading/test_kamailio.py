@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.ingest.formats.bodies import cdr_of, read, sample, utc
+from tests.reading.bodies import cdr_of, read, sample, utc
 
 INVITE = {
     "time": 1795399098,

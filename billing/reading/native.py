@@ -6,11 +6,11 @@ from typing import Annotated
 
 import msgspec
 
-from billing.ingest.formats import objects
-from billing.ingest.formats.delivery import BLANK, Delivery, Line
-from billing.ingest.formats.times import FIRST_YEAR, LAST_YEAR
-from billing.ingest.formats.values import MOST_MS, cause_of, number_dialled, result_of
 from billing.rating.cdr import CallRecord, Cdr, Direction, Result
+from billing.reading import objects
+from billing.reading.delivery import BLANK, Delivery, Line
+from billing.reading.times import FIRST_YEAR, LAST_YEAR
+from billing.reading.values import MOST_MS, cause_of, number_dialled, result_of
 
 Stamp = Annotated[datetime, msgspec.Meta(tz=True)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_MS)]

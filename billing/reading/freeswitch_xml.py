@@ -6,11 +6,11 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from billing.ingest.formats import freeswitch
-from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.model import Unacceptable
-from billing.ingest.formats.values import text_of
 from billing.rating.cdr import CallRecord
+from billing.reading import freeswitch
+from billing.reading.delivery import Delivery, Line
+from billing.reading.model import Unacceptable
+from billing.reading.values import text_of
 
 _TAG = re.compile(r"<(/?)([^\s<>/!?][^\s<>/]*)")
 _ATTRIBUTE_PREFIX = re.compile(r"(?<=\s)([\w.-]{1,80}):(?=[\w.-]{1,80}=[\"'])")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from billing.ingest.formats import json_repair, native, objects
-from billing.ingest.formats.delivery import BLANK, Delivery
-from billing.ingest.formats.unpack import MOST_LINES
 from billing.rating.cdr import CallRecord
+from billing.reading import json_repair, native, objects
+from billing.reading.delivery import BLANK, Delivery
+from billing.reading.unpack import MOST_LINES
 
 _BLANK = BLANK.encode()
 _array = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_LINES)])

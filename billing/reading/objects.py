@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from billing.ingest.formats import asterisk, freeswitch, json_repair, kamailio, named
-from billing.ingest.formats.delivery import Delivery, Line, repaired
-from billing.ingest.formats.values import Fields, fields_of
 from billing.rating.cdr import CallRecord
+from billing.reading import asterisk, freeswitch, json_repair, kamailio, named
+from billing.reading.delivery import Delivery, Line, repaired
+from billing.reading.values import Fields, fields_of
 
 _NATIVE = frozenset(("start", "duration_ms", "bill_ms"))
 

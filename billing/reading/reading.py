@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from billing.ingest.formats import (
+from billing.rating.cdr import CallRecord, Cdr
+from billing.reading import (
     ami,
     freeswitch_xml,
     json_body,
@@ -19,19 +20,11 @@ from billing.ingest.formats import (
     objects,
     parameter,
 )
-from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.model import SourceProfile, Unacceptable
-from billing.ingest.formats.sniff import HEAD_BYTES, Kind, kind_of
-from billing.ingest.formats.tabular import Table
-from billing.ingest.formats.unpack import (
-    BYTE_ORDER_MARK,
-    GZIP_MAGIC,
-    MOST_BYTES,
-    inflate,
-    unpack,
-    whole,
-)
-from billing.rating.cdr import CallRecord, Cdr
+from billing.reading.delivery import Delivery, Line
+from billing.reading.model import SourceProfile, Unacceptable
+from billing.reading.sniff import HEAD_BYTES, Kind, kind_of
+from billing.reading.tabular import Table
+from billing.reading.unpack import BYTE_ORDER_MARK, GZIP_MAGIC, MOST_BYTES, inflate, unpack, whole
 
 BLOCK_BYTES = 1024 * 1024  # of a file, read at once
 LONGEST_RECORD = (

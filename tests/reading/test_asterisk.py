@@ -5,9 +5,9 @@ from collections import Counter
 import msgspec
 import pytest
 
-from billing.ingest.formats.asterisk import caller_id, peer_of
 from billing.rating.cdr import Cdr
-from tests.ingest.formats.bodies import cdr_of, read, sample, utc
+from billing.reading.asterisk import caller_id, peer_of
+from tests.reading.bodies import cdr_of, read, sample, utc
 
 BASE = (
     '"4711","1002","49301","from-acme","""Zoë"" <1002>","PJSIP/acme-00000000",'

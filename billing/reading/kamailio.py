@@ -3,9 +3,10 @@
 import re
 from zoneinfo import ZoneInfo
 
-from billing.ingest.formats.delivery import Delivery, Line
-from billing.ingest.formats.times import moments
-from billing.ingest.formats.values import (
+from billing.rating.cdr import CallRecord, Cdr
+from billing.reading.delivery import Delivery, Line
+from billing.reading.times import moments
+from billing.reading.values import (
     BadDuration,
     Fields,
     cause_of,
@@ -14,7 +15,6 @@ from billing.ingest.formats.values import (
     number_dialled,
     result_of,
 )
-from billing.rating.cdr import CallRecord, Cdr
 
 LOG_LINE = re.compile(
     rb"ACC: [a-z ]{1,40}: (?=timestamp=)|log_write_cdr\(\): (?=start_time=)", re.IGNORECASE

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from billing.ingest.formats.model import Source, SourceProfile
 from billing.rating.cdr import CallRecord, Cdr
+from billing.reading.model import Source, SourceProfile
 
 BLANK = " \t\r\n\v\f"  # what makes a line blank; str.strip() alone would take control characters
 

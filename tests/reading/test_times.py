@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.ingest.formats.times import BadTime, Moments, moments, read_stamp
-from tests.ingest.formats.bodies import cdr_of, utc
+from billing.reading.times import BadTime, Moments, moments, read_stamp
+from tests.reading.bodies import cdr_of, utc
 
 MADRID = ZoneInfo("Europe/Madrid")  # 2026-10-25 03:00 becomes 02:00, 2026-03-29 02:00 becomes 03:00
 FIRST, SECOND = utc("2026-10-25 00:30:00"), utc("2026-10-25 01:30:00")

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from billing.ingest.formats import Unacceptable
 from billing.rating.cdr import Cdr
-from tests.ingest.formats.bodies import cdr_of, read, sample
+from billing.reading import Unacceptable
+from tests.reading.bodies import cdr_of, read, sample
 
 A_LEG = Cdr(
     key="98d8ac49-6c21-4555-820d-f80802878321",

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from billing.ingest.formats.delivery import Delivery
-from billing.ingest.formats.times import moments
-from billing.ingest.formats.values import (
+from billing.rating.cdr import Cdr, Direction
+from billing.reading.delivery import Delivery
+from billing.reading.times import moments
+from billing.reading.values import (
     BadDuration,
     Fields,
     direction_of,
@@ -18,7 +19,6 @@ from billing.ingest.formats.values import (
     result_of,
     whole_number,
 )
-from billing.rating.cdr import Cdr, Direction
 
 _GATEWAY = re.compile(r"sofia/gateway/(?:[^/:]{1,80}::)?([^/]{1,80})/")
 _STAMPS = ("start_stamp", "end_stamp", "profile_start_stamp")

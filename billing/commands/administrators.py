@@ -8,8 +8,8 @@ from billing.aggregates.event import Envelope, Event
 from billing.commands.api_tokens import revoke
 from billing.commands.deciding import decide, decide_new, fold
 from billing.commands.sessions import end_sessions
+from billing.credentials.passwords import generate_password, hash_password
 from billing.log.store import Store
-from billing.passwords import generate_password, hash_password
 from billing.values import Refused
 
 LOCK = 0x61646D6E  # one change of who governs at a time, or two could remove each other

@@ -12,8 +12,8 @@ from babel import Locale
 from billing.aggregates import company, device
 from billing.aggregates.event import Envelope, Event
 from billing.commands.deciding import decide, decide_new, existing
+from billing.credentials.passwords import generate_password, hash_password
 from billing.log.store import Store
-from billing.passwords import generate_password, hash_password
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
 

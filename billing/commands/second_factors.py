@@ -9,13 +9,13 @@ from billing.aggregates import second_factor
 from billing.aggregates.event import Envelope
 from billing.commands.deciding import decide
 from billing.commands.sessions import end_sessions
-from billing.log.store import Store
-from billing.one_time_codes import (
+from billing.credentials.one_time_codes import (
     hash_recovery_code,
     new_recovery_codes,
     new_secret,
     step_of,
 )
+from billing.log.store import Store
 from billing.values import Refused
 
 BEGIN = """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 import psycopg_pool
 
-from billing.passwords import nobody, verify_password
+from billing.credentials.passwords import nobody, verify_password
 
 FRESH_SECONDS = 1.0  # how long a credential is believed without asking the table again
 BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once; then one more every 6 s

@@ -25,12 +25,12 @@ from billing.keeping.container import END, Header, check, event_rows, frames
 from billing.keeping.parts import archived_parts, split_missing
 from billing.keeping.past import open_store
 from billing.keeping.tables import COLUMNS_OF, ROWS_OF, read_table
+from billing.keeping.verifying import verify
 from billing.log.sealing import create_partition
 from billing.log.store import Pending, Row, Store
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.values import Refused
-from billing.verifying import verify
 
 Tell = Callable[[str], None]
 BATCH = 2_000

@@ -6,7 +6,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, redirect
 
 from billing.commands import administrators as commands
-from billing.password_strength import refuse_weak
+from billing.credentials.strength import refuse_weak
 from billing.values import Refused
 from billing.web import sessions
 from billing.web.access import EVERY_ROLE, admits, current_session, form_value

@@ -18,8 +18,8 @@ from billing.web.import_plans import Plans
 from billing.web.knowledge import Knowledge
 from billing.web.live import Arrivals
 from billing.web.pages import make_environment
-from billing.web.passwords import Passwords
 from billing.web.replay_jobs import Replays
+from billing.web.services.passwords import Passwords
 
 
 class Site:

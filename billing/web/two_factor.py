@@ -10,7 +10,7 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
 
 from billing.commands import second_factors as commands
-from billing.one_time_codes import address_of
+from billing.credentials.one_time_codes import address_of
 from billing.queries import administrators as reading
 from billing.values import Refused
 from billing.web import sessions

@@ -20,7 +20,7 @@ from billing.aggregates.second_factor import (
     TwoFactorEnabled,
     TwoFactorReset,
 )
-from billing.password_strength import refuse_weak
+from billing.credentials.strength import refuse_weak
 from billing.values import Refused
 from tests.given import given
 

@@ -10,9 +10,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from billing.aggregates.event import Envelope
+from billing.cli.demo import synthetic_lines
 from billing.commands import companies, devices, rates
 from billing.database import migrate
-from billing.demo import synthetic_lines
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 from billing.rating.seed_plan import seed_plan

@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 
 from billing.aggregates.event import Envelope
+from billing.cli.demo import synthetic_lines
 from billing.commands.keeping import load_keeping
 from billing.database import EmbeddedServer
-from billing.demo import synthetic_lines
 from billing.interpreter import tune
 from billing.keeping import backup
 from billing.keeping.archive import archive
@@ -25,10 +25,10 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.past import open_store
 from billing.keeping.restore import restore
 from billing.keeping.shortening import shorten
+from billing.keeping.verifying import verify
 from billing.policies.closing import close_books
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.verifying import verify
 from tests.bench import bulk, installation
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "1000000"))

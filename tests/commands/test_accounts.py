@@ -14,13 +14,13 @@ from billing.aggregates.event import Event
 from billing.aggregates.number_plan import SEED, NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
 from billing.aggregates.user_account import UserAccountOpened
+from billing.cli.setup import said_here
 from billing.commands import accounts, administrators, companies, rates, sub_accounts
 from billing.commands.deciding import ATTEMPTS, decide
+from billing.credentials.passwords import verify_password
 from billing.log.store import Pending, Store
-from billing.passwords import verify_password
 from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, Tier
-from billing.setup import said_here
 from billing.values import Money, Refused
 
 SAID = said_here()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from billing.aggregates.call import CallRated, CallReceived, CallSuspended, ConflictKept
 from billing.aggregates.number_plan import SEED
+from billing.cli.setup import said_here
 from billing.commands import accounts, companies, devices, rates, sub_accounts
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
@@ -21,7 +22,6 @@ from billing.log.store import Recorded, Store
 from billing.rating.cdr import CallRecord, Cdr
 from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, Tier
-from billing.setup import said_here
 from billing.values import Refused
 from tests.ingest.serving import install
 from tests.projections.sample import rows, runner

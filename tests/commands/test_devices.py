@@ -11,12 +11,12 @@ from billing.aggregates.device import (
     TrunkAssigned,
 )
 from billing.aggregates.event import Event
+from billing.cli.setup import said_here
 from billing.commands import companies, devices
 from billing.commands.devices import Assignment, issue_device_password
+from billing.credentials.passwords import verify_password
 from billing.log.store import Store
-from billing.passwords import verify_password
 from billing.rating.numbers import RoutePrefix
-from billing.setup import said_here
 from billing.values import Refused
 
 SAID = said_here()

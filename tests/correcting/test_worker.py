@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from billing.aggregates.call import CallRerated
 from billing.aggregates.correction import CorrectionEnded, stream_of
 from billing.aggregates.event import Envelope
+from billing.cli.setup import said_here
 from billing.commands import companies, rates
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
@@ -32,7 +33,6 @@ from billing.correcting.jobs import Asked, Correction
 from billing.correcting.worker import Worker
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
-from billing.setup import said_here
 from billing.values import Money, Refused
 from tests.commands.test_calls import record
 from tests.ingest.serving import install

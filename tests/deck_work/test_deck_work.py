@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from billing.aggregates.rate_group import DeckImported
+from billing.cli.setup import said_here
 from billing.commands import companies, rates
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
@@ -25,7 +26,6 @@ from billing.decks import uploads
 from billing.log.store import Store
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
-from billing.setup import said_here
 from billing.values import Refused
 from tests.commands.test_calls import record
 from tests.correcting.test_worker import ask, catch_up, find

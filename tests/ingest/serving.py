@@ -15,10 +15,10 @@ import httpx
 import psycopg
 
 from billing.aggregates.event import Envelope
+from billing.cli.setup import said_here
 from billing.commands import companies, devices, rates
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
-from billing.setup import said_here
 
 ACCOUNT, PASSWORD = "acme", "s3cret"  # those of the captures
 

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 
 from billing.aggregates.device import DeviceChanged
+from billing.cli.setup import said_here
 from billing.commands import devices
 from billing.ingest.batcher import FRESH_SECONDS
 from billing.ingest.submission_log import FLUSH_SECONDS
 from billing.log.store import Store
-from billing.setup import said_here
 from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
 
 PATH = "/v1/cdr"

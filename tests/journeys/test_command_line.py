@@ -19,13 +19,13 @@ import pytest
 from billing.aggregates.administrator import AdministratorLimited
 from billing.aggregates.call import CallRated
 from billing.aggregates.event import Envelope
+from billing.cli.demo import synthetic_lines
 from billing.commands import second_factors
-from billing.demo import synthetic_lines
-from billing.jobs import JOBS
+from billing.jobs.jobs import JOBS
+from billing.keeping.verifying import verify
 from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.verifying import verify
 from tests.ingest.serving import free_port, record, wait_for
 from tests.projections.sample import charges
 

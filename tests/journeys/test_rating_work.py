@@ -11,12 +11,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from billing.cli.setup import said_here
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.deck_work.preview import month_before
 from billing.log.store import Store
 from billing.policies.cascades import Cascades
-from billing.setup import said_here
 from tests.commands.test_calls import record
 from tests.journeys.conftest import IN_BROWSER, PHONE, Opened
 from tests.web.serving import following

@@ -15,11 +15,11 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.container import ROWS, Header, check, event_rows, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
+from billing.keeping.verifying import Verdict, verify
 from billing.log.store import Pending
 from billing.queries.history import read_history
 from billing.queries.replay import replay
 from billing.values import Refused
-from billing.verifying import Verdict, verify
 from tests.keeping.sample import (
     BALANCES,
     LATER,

@@ -22,9 +22,9 @@ from billing.keeping.archive import archive
 from billing.keeping.container import check, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore, restore_calls
+from billing.keeping.verifying import verify
 from billing.log.store import Store
 from billing.values import Period, Refused
-from billing.verifying import verify
 from tests.conftest import fresh_database
 from tests.keeping.sample import (
     LATER,

@@ -15,7 +15,7 @@ from billing.commands.keeping import load_keeping
 from billing.database import migrate, migrations
 from billing.keeping.archive import archive
 from billing.keeping.keeper import Keeper
-from billing.verifying import verify
+from billing.keeping.verifying import verify
 from tests.conftest import fresh_database
 from tests.keeping.sample import LATER, MONTH, sums
 

@@ -29,11 +29,11 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore
 from billing.keeping.shortening import is_unshortened, shorten
+from billing.keeping.verifying import Verdict, verify
 from billing.keeping.worker import Worker
 from billing.log.store import Pending
 from billing.projections import runner
 from billing.values import Refused
-from billing.verifying import Verdict, verify
 from tests.conftest import fresh_database
 from tests.keeping.sample import (
     LATER,

@@ -8,9 +8,9 @@ import pytest
 
 from billing.aggregates.account import AccountFrozen, AccountUnfrozen
 from billing.aggregates.event import Envelope
+from billing.keeping.verifying import verify
 from billing.log import queries
 from billing.log.store import Conflict, Pending, Store
-from billing.verifying import verify
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SAID = Envelope(recorded_at=NOW, actor="system", address="127.0.0.1", request_id="r1")

@@ -8,13 +8,13 @@ import pytest
 
 from billing.aggregates.call import CallLinked, CallVoided
 from billing.aggregates.device import CascadeSet
+from billing.cli.setup import said_here
 from billing.commands import devices
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.log.store import Store
 from billing.policies.cascades import Cascades
 from billing.rating.numbers import RoutePrefix
-from billing.setup import said_here
 from tests.commands.test_calls import record
 from tests.ingest.serving import install
 from tests.projections.sample import charges, runner

@@ -4,10 +4,10 @@ import psycopg
 import pytest
 
 from billing.aggregates.rate_group import DeckImported, RateGroupCreated, RatesChanged
+from billing.cli.setup import said_here
 from billing.log.store import Pending, Store
 from billing.projections import prices
 from billing.rating.rates import Rate, Tier
-from billing.setup import said_here
 from tests.web.serving import catch_up
 
 SAID = said_here()

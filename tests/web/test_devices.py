@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 
-from billing.passwords import verify_password
+from billing.credentials.passwords import verify_password
 from tests.ingest.serving import served as submission_served
 from tests.web.serving import SignIn, add_administrator, following, served
 from tests.web.test_corrections import post

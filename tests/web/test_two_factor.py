@@ -9,7 +9,7 @@ import psycopg
 import pyotp
 import pytest
 
-from billing.one_time_codes import STEP_SECONDS, hash_recovery_code, step_of
+from billing.credentials.one_time_codes import STEP_SECONDS, hash_recovery_code, step_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, following
 from tests.web.test_access import csrf_of
 

@@ -12,12 +12,12 @@ from billing.interpreter import tune
 
 # Named and not imported: the pages' modules take a second, and the five others don't need them.
 JOBS = {
-    "web": "billing.web.job:run",
-    "submission": "billing.ingest.job:run",
-    "projections": "billing.projecting:run",
-    "policies": "billing.policies.job:run",
-    "corrections": "billing.correcting.job:run",
-    "keeping": "billing.keeping.job:run",
+    "web": "billing.jobs.web:run",
+    "submission": "billing.jobs.submission:run",
+    "projections": "billing.jobs.projections:run",
+    "policies": "billing.jobs.policies:run",
+    "rerating": "billing.jobs.rerating:run",
+    "keeping": "billing.jobs.keeping:run",
 }
 
 
@@ -50,7 +50,3 @@ def _follow_parent() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

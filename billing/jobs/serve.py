@@ -16,13 +16,13 @@ from types import FrameType
 import msgspec
 
 from billing.config import SETTINGS, Config
-from billing.jobs import JOBS
+from billing.jobs.jobs import JOBS
 
 STOP_SECONDS = 20  # requests in flight get 15
 LIVES = 5  # deaths within MINUTE that mean it can't live
 MINUTE = 60.0
 
-logger = logging.getLogger("billing.serve")
+logger = logging.getLogger("billing.jobs.serve")
 
 
 class Child:

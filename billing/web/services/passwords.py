@@ -2,7 +2,7 @@
 
 import asyncio
 
-from billing.passwords import hash_password, nobody, verify_password
+from billing.credentials.passwords import hash_password, nobody, verify_password
 
 LONGEST = 1000
 AT_ONCE = 2  # each takes 64 MiB for about a tenth of a second

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.cli.setup import said_here
 from billing.config import Config
 from billing.database import migrate, pending
 from billing.keeping import archive, attach, backup, restore
 from billing.keeping.container import check
 from billing.keeping.keeper import Keeper
 from billing.log.store import Store
-from billing.setup import said_here
 from billing.values import Refused
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from billing.aggregates.number_plan import SEED
+from billing.cli.setup import said_here
 from billing.commands import (
     accounts,
     administrators,
@@ -26,7 +27,6 @@ from billing.projections.runner import Runner
 from billing.rating.numbers import RoutePrefix
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
-from billing.setup import said_here
 from billing.values import MICROS, Money
 
 LAB = "lab"  # id and account of the device that one may submit as

@@ -1,0 +1,157 @@
+"""The `billing` command: what an operator and an installer type."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from billing.cli import demo, keeping, setup
+from billing.config import Config, read_config
+from billing.database import EmbeddedServer, embedded_if_needed, migrate, pending
+from billing.ingest.files import ingest_file
+from billing.interpreter import tune
+from billing.jobs import serve
+from billing.jobs.jobs import set_up_logging
+from billing.keeping.past import open_store
+from billing.keeping.verifying import verify
+from billing.log.store import Store
+from billing.projections import projections
+from billing.projections.runner import Runner
+from billing.values import Refused
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as `--help` tells it."""
+    top = argparse.ArgumentParser(prog="billing", description="Contarifa: call billing.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace, Config], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    serving = "Serve the pages, the submission interface, the projections."
+    for name, run, text in (
+        ("serve", run_serve, serving),
+        ("demo", run_demo, "The same, with demo companies, devices, prices and calls."),
+        ("migrate", run_migrate, "Bring the database up to date."),
+    ):
+        backed_up = "back up before an upgrade, without asking"
+        command(name, run, text).add_argument("--backup", action="store_true", help=backed_up)
+    command("verify", run_verify, "Check the seals of the whole log.")
+    command("psql", run_psql, "Open psql on the database.")
+    rebuild = command("rebuild", run_rebuild, "Empty a projection and replay it.")
+    rebuild.add_argument("name")
+    ingest = command("ingest", run_ingest, "Take in a file of call records.")
+    ingest.add_argument("file", type=Path)
+    ingest.add_argument("--device", required=True, help="its id, name or account")
+    ingest.add_argument("--format", default="auto", help="auto unless the file needs telling")
+    setup.add_commands(commands)
+    keeping.add_commands(commands)
+    return top
+
+
+def main() -> int:
+    """Run the command; 0 if it did what was asked, 1 if it was refused."""
+    set_up_logging()
+    tune()
+    arguments = parser().parse_args()
+    server: EmbeddedServer | None = None
+    try:
+        config = read_config(os.environ)
+        server = embedded_if_needed(config)
+        if server:
+            config = msgspec.structs.replace(config, database_url=server.url)
+        arguments.server = server
+        code: int = arguments.run(arguments, config)
+    except Refused as refused:
+        print(f"billing: {refused}", file=sys.stderr)
+        return 1
+    else:
+        return code
+    finally:
+        if server:
+            server.stop()
+
+
+def run_migrate(arguments: argparse.Namespace, config: Config) -> int:
+    keeping.offer_backup(config, wanted=arguments.backup)
+    applied = migrate(config.database_url)
+    print("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+    return 0
+
+
+def run_serve(arguments: argparse.Namespace, config: Config) -> int:
+    keeping.offer_backup(config, wanted=arguments.backup)
+    migrate(config.database_url)
+    print(f"Pages:      http://{config.bind_address}:{config.web_port}/")
+    print(f"Submission: http://{config.bind_address}:{config.cdr_port}/v1/cdr", flush=True)
+    return serve.serve(config)
+
+
+def run_demo(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    store = Store(config.database_url)
+    demo.create(store, config)
+    store.close()
+    return run_serve(arguments, config)
+
+
+def run_verify(_: argparse.Namespace, config: Config) -> int:
+    pending(config.database_url)  # refused: what a newer program made may look altered to us
+    verdict = verify(config.database_url, folder=config.archives)
+    print(f"{verdict.events} events under {verdict.seals} seals: {verdict.fault or 'all fit'}.")
+    for missing in verdict.missing:
+        print(f"Not checked, {missing}")
+    return 1 if verdict.fault else 0
+
+
+def run_psql(arguments: argparse.Namespace, config: Config) -> int:
+    program = str(arguments.server.psql) if arguments.server else "psql"
+    return os.spawnlp(os.P_WAIT, program, program, config.database_url)  # noqa: S606 -- no shell
+
+
+def run_rebuild(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    store = open_store(config.database_url, config.archives)
+    runner = Runner(config.database_url, store, projections(config.time_zone))
+    runner.rebuild(arguments.name)
+    runner.catch_up()
+    print(f"{arguments.name} was rebuilt.")
+    return 0
+
+
+def run_ingest(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    if not arguments.file.is_file():
+        raise Refused("There is no file %(file)s.", file=arguments.file)
+    store = Store(config.database_url)
+    counts = ingest_file(
+        store,
+        arguments.file,
+        device_id=setup.find_device(store, config.database_url, arguments.device),
+        record_format=arguments.format,
+        envelope=setup.said_here(),
+        progress=show_progress,
+    )
+    print(file=sys.stderr)
+    print(counted(counts))
+    return 0
+
+
+def counted(counts: Counter[str]) -> str:
+    """The counts of an ingestion, always all five."""
+    names = ("accepted", "duplicate", "suspended", "conflict")
+    return f"{counts['read']} read: " + ", ".join(f"{counts[name]} {name}" for name in names)
+
+
+def show_progress(share: float, counts: Counter[str]) -> None:
+    """One line, written over itself."""
+    bar = "#" * round(share * 30)
+    print(f"\r[{bar:<30}] {share:4.0%}  {counted(counts)}", end="", file=sys.stderr, flush=True)

@@ -14,8 +14,6 @@ from psycopg.conninfo import make_conninfo
 from billing.database import EmbeddedServer, migrate
 from billing.log.store import Store
 
-SHARED = Path(__file__).parent.parent.parent / "shared"
-
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -72,11 +70,3 @@ def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
     yield store
     store.close()
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The folder of captures and vectors; the test is skipped without it."""
-    if not SHARED.exists():
-        pytest.skip("../shared is not here")
-    return SHARED

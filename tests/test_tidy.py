@@ -33,7 +33,7 @@ FORBIDDEN = {
 # Libraries kept behind one door.
 DOORS = {
     "eventsourcing": {"log/store.py"},
-    "sanic": {"web/", "ingest/endpoint.py", "ingest/submission_log.py", "jobs/serve.py"},
+    "sanic": {"web/", "ingest/endpoint.py", "ingest/submission_log.py"},
     "openpyxl": {"sheets/workbooks.py"},
     "reportlab": {"web/export"},
     "phonenumbers": {"rating/seed_plan.py"},

@@ -30,7 +30,6 @@ from billing.rating.seed_plan import seed_plan
 from billing.values import MICROS, Money
 
 LAB = "lab"  # id and account of the device that one may submit as
-CAPTURES = Path(__file__).parent.parent.parent / "shared" / "samples"
 CALLS = 4_000  # synthetic ones, over DAYS
 DAYS = 30
 COUNTRIES = {"EUR": ("ES", "91", "Europe/Madrid"), "PEN": ("PE", "1", "America/Lima")}
@@ -231,7 +230,7 @@ def _captures(store: Store) -> int:
     model = "FreeSWITCH, Asterisk, Kamailio"
     _device(store, LAB, "clinica", name="Laboratorio", currency="EUR", model=model)
     count = 0
-    for path in sorted(CAPTURES.glob("asterisk/*.csv")):
+    for path in sorted(captures_folder().glob("*.csv")):
         counts = ingest_file(
             store,
             path,
@@ -242,6 +241,12 @@ def _captures(store: Store) -> int:
         )
         count += counts["read"]
     return count
+
+
+def captures_folder() -> Path:
+    """Files of a real Asterisk: among the tests in a checkout, inside the package when installed."""
+    inside = Path(__file__).parent / "captures"
+    return inside if inside.exists() else Path(__file__).parents[2] / "tests/captures/asterisk"
 
 
 def _device(

@@ -20,6 +20,7 @@ from billing.ingest.batcher import FRESH_SECONDS
 from billing.ingest.submission_log import FLUSH_SECONDS
 from billing.log.store import Store
 from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
+from tests.reading.bodies import CAPTURES
 
 PATH = "/v1/cdr"
 
@@ -220,10 +221,8 @@ def test_many_clients_at_once_are_each_acknowledged_once(address: str, database_
     assert calls(database_url) == 100
 
 
-def test_every_capture_goes_in_and_again_changes_nothing(
-    address: str, database_url: str, shared: Path
-) -> None:
-    captures = sorted(shared.glob("samples/*/*.req"))
+def test_every_capture_goes_in_and_again_changes_nothing(address: str, database_url: str) -> None:
+    captures = sorted(CAPTURES.glob("*/*.req"))
     unauthenticated = {"000.req", "008.req"}  # of Kamailio: it waits for the challenge
 
     def send(path: Path) -> tuple[int, list[str]]:
@@ -246,10 +245,10 @@ def test_every_capture_goes_in_and_again_changes_nothing(
     assert calls(database_url) == stored
 
 
-def test_every_captured_file_goes_in(client: httpx.Client, shared: Path) -> None:
+def test_every_captured_file_goes_in(client: httpx.Client) -> None:
     expected = {"Master.csv": 11, "lab-Master.csv": 105, "master.jsonl": 11}
     for name, count in expected.items():
-        body = (shared / "samples" / "asterisk" / name).read_bytes()
+        body = (CAPTURES / "asterisk" / name).read_bytes()
         response = client.post(PATH, content=body)
         assert response.json()["received"] == count
     # The JSON lines are the calls of Master.csv; one of them was broken JSON.

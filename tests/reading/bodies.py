@@ -3,12 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from billing.rating.cdr import CallRecord, Cdr
 from billing.reading import SourceProfile, read_body
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
+CAPTURES = Path(__file__).parents[1] / "captures"
 RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
@@ -32,10 +30,8 @@ def cdr_of(body: bytes | str, **profile: object) -> Cdr:
 
 
 def sample(name: str) -> bytes:
-    """The body of a capture; the test is skipped where the captures are not at hand."""
-    path = SAMPLES / name
-    if not path.exists():
-        pytest.skip("the captures are not at hand")
+    """The body of a capture of a real switch (tests/captures/README.md)."""
+    path = CAPTURES / name
     content = path.read_bytes()
     return content.split(b"\n\n", 1)[1] if path.suffix == ".req" else content
 

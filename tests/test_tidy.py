@@ -15,7 +15,7 @@ FORBIDDEN = {
         "it reads texts, whatever they are for",
     ),
     "decks": ({"store", "commands", "projections", "ingest", "web"}, "it compares prices"),
-    "deck_work": ({"ingest", "web"}, "it does for a page what a page must not do itself"),
+    "offload": ({"ingest", "web"}, "it does for a page what a page must not do itself"),
     "values": ({"billing"}, "values import nothing of ours"),
     "rating": ({"aggregates", "store", "commands", "projections", "ingest", "web"}, "it is pure"),
     "aggregates": ({"store", "commands", "projections", "ingest", "web", "database"}, "no I/O"),

@@ -244,7 +244,7 @@ def _captures(store: Store) -> int:
 
 
 def captures_folder() -> Path:
-    """Files of a real Asterisk: among the tests in a checkout, inside the package when installed."""
+    """Files of a real Asterisk: among the tests in a checkout, else inside the package."""
     inside = Path(__file__).parent / "captures"
     return inside if inside.exists() else Path(__file__).parents[2] / "tests/captures/asterisk"
 

@@ -12,7 +12,7 @@ from billing.cli.setup import said_here
 from billing.config import Config
 from billing.database import migrate, pending
 from billing.keeping import archive, attach, backup, restore
-from billing.keeping.container import check
+from billing.keeping.archive_format import check
 from billing.keeping.keeper import Keeper
 from billing.log.store import Store
 from billing.values import Refused

@@ -16,7 +16,7 @@ from billing.ingest.files import ingest_file
 from billing.interpreter import tune
 from billing.jobs import serve
 from billing.jobs.jobs import set_up_logging
-from billing.keeping.past import open_store
+from billing.keeping.archived_events import open_store
 from billing.keeping.verifying import verify
 from billing.log.store import Store
 from billing.projections import projections

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from billing.config import Config
-from billing.keeping.past import open_store
+from billing.keeping.archived_events import open_store
 from billing.projections import projections
 from billing.projections.runner import Runner
 

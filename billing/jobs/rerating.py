@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 from billing.config import Config
-from billing.correcting.worker import Worker
 from billing.log.store import Store
+from billing.rerating.worker import Worker
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:

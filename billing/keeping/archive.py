@@ -12,7 +12,7 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import MonthArchived, NumbersShortened
 from billing.commands.keeping import archive_month, load_keeping
-from billing.keeping.container import (
+from billing.keeping.archive_format import (
     ROWS,
     EventRow,
     Header,
@@ -24,8 +24,8 @@ from billing.keeping.container import (
 )
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
+from billing.keeping.shortened_ranges import Stretches, shortened_stretches
 from billing.keeping.shortening import shorten
-from billing.keeping.stretches import Stretches, shortened_stretches
 from billing.log.sealing import archived_key, partition_digests, partition_name
 from billing.log.store import LOCK
 from billing.values import Money, Refused

@@ -8,7 +8,7 @@ from billing.aggregates import keeping
 from billing.aggregates.event import Envelope
 from billing.commands.keeping import attach_month, detach_month, load_keeping
 from billing.keeping.archive import Progress, archive
-from billing.keeping.container import check, event_rows
+from billing.keeping.archive_format import check, event_rows
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import partition_exists
 from billing.log.sealing import create_partition, partition_name

@@ -14,7 +14,7 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import BackupMade, BackupRemoved, MonthArchived
 from billing.commands.keeping import BACKUPS, load_keeping, note_backup
-from billing.keeping.container import (
+from billing.keeping.archive_format import (
     BLOCK,
     ROWS,
     EventRow,
@@ -24,10 +24,10 @@ from billing.keeping.container import (
     event_rows,
     writing,
 )
+from billing.keeping.archived_events import archived_parts, split_missing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import kept_months, months_between
-from billing.keeping.parts import archived_parts, split_missing
-from billing.keeping.tables import kept_tables, write_table
+from billing.keeping.table_dump import kept_tables, write_table
 from billing.log.sealing import partition_name
 from billing.log.store import Store
 from billing.values import Period, Refused

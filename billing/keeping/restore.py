@@ -19,12 +19,11 @@ from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import CallsRestored
 from billing.commands.keeping import note_backup
 from billing.database import half_restored, migrate, migrations
-from billing.keeping import container
+from billing.keeping import archive_format
+from billing.keeping.archive_format import END, Header, check, event_rows, frames
+from billing.keeping.archived_events import archived_parts, open_store, split_missing
 from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
-from billing.keeping.container import END, Header, check, event_rows, frames
-from billing.keeping.parts import archived_parts, split_missing
-from billing.keeping.past import open_store
-from billing.keeping.tables import COLUMNS_OF, ROWS_OF, read_table
+from billing.keeping.table_dump import COLUMNS_OF, ROWS_OF, read_table
 from billing.keeping.verifying import verify
 from billing.log.sealing import create_partition
 from billing.log.store import Pending, Row, Store
@@ -145,7 +144,7 @@ def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int
     with cursor.copy(COPY) as copy:
         copy.set_types(COPY_TYPES)
         for block in blocks:
-            for row in container.decode_events(block):
+            for row in archive_format.decode_events(block):
                 copy.write_row(row)
                 count += 1
     return count
@@ -154,7 +153,7 @@ def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int
 def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
     if Path(name).name != name:
         raise Refused("There is no file %(file)s.", file=name)
-    unfinished = folder / (name + container.UNFINISHED)
+    unfinished = folder / (name + archive_format.UNFINISHED)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as out:
@@ -162,7 +161,7 @@ def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
                 out.write(block)
         unfinished.rename(folder / name)
     except OSError as error:
-        raise container.unwritten(name, error) from error
+        raise archive_format.unwritten(name, error) from error
     finally:
         with suppress(OSError):
             unfinished.unlink()

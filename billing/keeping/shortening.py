@@ -17,7 +17,7 @@ from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import NumbersShortened
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.keeping import load_keeping
-from billing.keeping.container import EventRow
+from billing.keeping.archive_format import EventRow
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
 from billing.log.sealing import digest_over, partition_digests, partition_name

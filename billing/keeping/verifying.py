@@ -2,7 +2,7 @@
 
 Months that were archived are read from their files; where a file is missing its digests are left
 out, and the chain around them still has to fit. Where numbers were shortened, the sealed word of
-that leads from what was sealed to what is there (keeping/stretches.py).
+that leads from what was sealed to what is there (keeping/shortened_ranges.py).
 """
 
 import heapq
@@ -15,9 +15,9 @@ import msgspec
 import psycopg
 
 from billing.aggregates.keeping import MonthArchived
-from billing.keeping.container import EventRow, event_rows
-from billing.keeping.parts import archived_parts, split_missing
-from billing.keeping.stretches import Stretches, shortened_stretches
+from billing.keeping.archive_format import EventRow, event_rows
+from billing.keeping.archived_events import archived_parts, split_missing
+from billing.keeping.shortened_ranges import Stretches, shortened_stretches
 from billing.log.sealing import GENESIS, partition_digests, partition_of, seal_of
 
 SEALS = """

@@ -11,15 +11,15 @@ import psycopg
 
 from billing.aggregates.event import Envelope
 from billing.commands.keeping import load_keeping
-from billing.keeping import backup, tasks
+from billing.keeping import backup, queue
 from billing.keeping.archive import Progress, archive
+from billing.keeping.archive_format import UNFINISHED
 from billing.keeping.attach import attach, detach
-from billing.keeping.container import UNFINISHED
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months
+from billing.keeping.queue import Task
 from billing.keeping.restore import restore_calls
 from billing.keeping.shortening import is_unshortened, shorten
-from billing.keeping.tasks import Task
 from billing.values import Refused
 
 LOCK = 0x6B656570  # one keeping job at a time
@@ -66,20 +66,20 @@ class Worker:
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
             self.ask_what_is_due(now)
-        task = tasks.take(self._connection, now)
+        task = queue.take(self._connection, now)
         if task is None:
             return False
         try:
             outcome = self._do(task, now)
         except Refused as refused:
             logger.warning("%s %s: %s", task.kind, task.argument, refused)
-            tasks.end(self._connection, task, datetime.now(UTC), refused=refused)
+            queue.end(self._connection, task, datetime.now(UTC), refused=refused)
         except Exception:
             logger.exception("%s %s failed", task.kind, task.argument)
             failed = Refused("It failed; the service's own log says why.")
-            tasks.end(self._connection, task, datetime.now(UTC), refused=failed)
+            queue.end(self._connection, task, datetime.now(UTC), refused=failed)
         else:
-            tasks.end(self._connection, task, datetime.now(UTC), outcome=outcome)
+            queue.end(self._connection, task, datetime.now(UTC), outcome=outcome)
         return True
 
     def ask_what_is_due(self, now: datetime) -> None:
@@ -110,17 +110,17 @@ class Worker:
         return (now.astimezone(self._zone).date() - since).days >= days
 
     def _was_refused(self, kind: str, argument: str, now: datetime) -> bool:
-        ((at,),) = self._connection.execute(tasks.LAST_REFUSED, (kind, argument)).fetchall()
+        ((at,),) = self._connection.execute(queue.LAST_REFUSED, (kind, argument)).fetchall()
         return at is not None and now - at < AGAIN_AFTER
 
     def _ask(self, kind: str, argument: str, now: datetime) -> None:
         envelope = Envelope(recorded_at=now, actor="system")
-        self._connection.execute(tasks.ASK, tasks.asking(kind, argument, envelope))
+        self._connection.execute(queue.ASK, queue.asking(kind, argument, envelope))
 
     def _do(self, task: Task, now: datetime) -> str:
         """Do a task; what came of it."""
         keeper = self._keeper
-        tell = tasks.teller(self._connection, task)
+        tell = queue.teller(self._connection, task)
         envelope = msgspec.structs.replace(task.envelope, recorded_at=now)
         match task.kind:
             case "archive" | "attach" | "detach" | "shorten":

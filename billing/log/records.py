@@ -53,7 +53,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Past(Protocol):
-    """The events of archived months, read from their files (keeping/past.py)."""
+    """The events of archived months, read from their files (keeping/archived_events.py)."""
 
     def check(self) -> None:
         """Refused unless every file is there and whole."""

@@ -9,7 +9,7 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, text
 
 from billing.config import Config
 from billing.database import Database
-from billing.keeping.past import open_store
+from billing.keeping.archived_events import open_store
 from billing.web import (
     account_actions,
     account_exports,

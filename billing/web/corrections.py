@@ -9,12 +9,12 @@ from sanic.exceptions import Forbidden, NotFound
 from sanic.response import HTTPResponse, redirect
 
 from billing.commands.corrections import RateCallAgain, rate_call_again
-from billing.correcting import jobs
-from billing.correcting.jobs import Asked, Correction
 from billing.log.sealing import CALLS
 from billing.queries import companies as accounts
 from billing.queries import devices, suspended
 from billing.queries.reach import EVERYTHING, Reach
+from billing.rerating import queue
+from billing.rerating.queue import Asked, Correction
 from billing.values import Money, Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits, current_session, form_value
@@ -116,7 +116,7 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
 async def show_correction(request: Request[Any, Any], correction_id: str) -> HTTPResponse:
     """How far one is, and what it does to each company."""
     async with site_of(request).pool.connection() as connection:
-        correction = await jobs.find(connection, correction_id)
+        correction = await queue.find(connection, correction_id)
         if correction is None:
             raise NotFound
         found = await _names(connection, reach_of(request), correction)
@@ -138,7 +138,7 @@ async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:
     """Apply what a preview showed, stop, or go on."""
-    actions = {"apply": jobs.apply, "cancel": jobs.cancel, "continue": jobs.go_on}
+    actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.go_on}
     if action not in actions:
         raise NotFound
     session = await current_session(request)
@@ -163,13 +163,13 @@ def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
 async def _ask(request: Request[Any, Any], kind: str, asked: Asked) -> HTTPResponse:
     envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
-        found = await jobs.ask(connection, kind, asked, envelope.actor, envelope.address)
+        found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)
     return redirect(f"/corrections/{found}", status=303)
 
 
 async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
-        found = await jobs.newest(connection)
+        found = await queue.newest(connection)
         return page(
             request,
             "corrections.html",

@@ -13,10 +13,10 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
 
 from billing.commands.rates import UndoImport
-from billing.deck_work.preview import month_before
-from billing.deck_work.tasks import Apply, Preview, Previewed, Undo, Wish
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
+from billing.offload.preview import month_before
+from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
 from billing.queries import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
@@ -108,7 +108,7 @@ async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str
         return await _deck_page(request, upload, rows, form, status=422)
     asked = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
     try:
-        answer = await site.deck_work.ask(asked)
+        answer = await site.offload.ask(asked)
     except Refused as refusal:
         form.refuse(refusal)
         return await _deck_page(request, upload, rows, form, status=422)
@@ -223,7 +223,7 @@ async def _have_done(
     """Have it done, and show the group; what it is refused with is said there."""
     path = f"/rate-groups/{group_id}"
     try:
-        answer = await site_of(request).deck_work.ask(asked)
+        answer = await site_of(request).offload.ask(asked)
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
     return go_on(path, done, shown=await until_shown(request, answer.position))

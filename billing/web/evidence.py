@@ -8,7 +8,7 @@ import msgspec
 from psycopg import Connection
 from sanic import Blueprint, Request
 
-from billing.keeping.stretches import shortened_stretches
+from billing.keeping.shortened_ranges import shortened_stretches
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
 from billing.web import words

@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.deck_work.tasks import Seed, Seeded
+from billing.offload.tasks import Seed, Seeded
 from billing.values import Refused
 from billing.web import words
 from billing.web.access import admits
@@ -51,7 +51,7 @@ async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
     if form.errors:
         return _show(request, form, status=422)
     try:
-        answer = await site_of(request).deck_work.ask(asked)
+        answer = await site_of(request).offload.ask(asked)
     except Refused as refusal:
         form.refuse(refusal, "countries")
         return _show(request, form, status=422)

@@ -7,10 +7,10 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 
-from billing.correcting import jobs
 from billing.queries import administrators, companies, devices, money, suspended
 from billing.queries.device import Submission, submissions_before
 from billing.queries.paging import Page, Place
+from billing.rerating import queue
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.account_page import view_of
@@ -97,7 +97,7 @@ def _waiting_row(row: suspended.Waiting) -> Row:
 async def export_corrections(request: Request[Any, Any]) -> Answer:
     """Every re-rating and recycling that was asked for, the newest first."""
     async with site_of(request).pool.connection() as connection:
-        found = await jobs.newest(connection, MOST_CORRECTIONS)
+        found = await queue.newest(connection, MOST_CORRECTIONS)
         actors = await devices.actor_names(connection, [each.actor for each in found])
     exported = Exported(
         title=gettext("Re-rating"),
@@ -135,7 +135,7 @@ async def export_corrections(request: Request[Any, Any]) -> Answer:
 async def export_correction(request: Request[Any, Any], correction_id: str) -> Answer:
     """What one does to each company."""
     async with site_of(request).pool.connection() as connection:
-        correction = await jobs.find(connection, correction_id)
+        correction = await queue.find(connection, correction_id)
         if correction is None:
             raise NotFound
         streams = [f"company:{line.company_id}" for line in correction.lines]

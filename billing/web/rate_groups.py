@@ -17,7 +17,7 @@ from billing.commands.rates import (
     delete_rate_group,
     rename_rate_group,
 )
-from billing.deck_work.tasks import Copy
+from billing.offload.tasks import Copy
 from billing.queries import prices, rate_groups
 from billing.queries.suspended import all_groups
 from billing.values import Refused, new_id
@@ -73,7 +73,7 @@ async def create_group(request: Request[Any, Any]) -> HTTPResponse:
             if original:
                 copy = CopyRateGroup(group_id=own_id, name=name, original_id=original)
                 asked = Copy(command=copy, envelope=await envelope_of(request))
-                answer = await site_of(request).deck_work.ask(asked)
+                answer = await site_of(request).offload.ask(asked)
                 shown = await until_shown(request, answer.position)
             else:
                 create = CreateRateGroup(group_id=own_id, name=name, currency=currency)

@@ -9,8 +9,8 @@ from psycopg_pool import AsyncConnectionPool
 from sanic import Request
 
 from billing.config import Config
-from billing.deck_work.process import DeckWork
 from billing.log.store import Store
+from billing.offload.process import Offload
 from billing.web.assets import Asset, load_assets
 from billing.web.certificate import CertificateWatch
 from billing.web.export_jobs import Exports
@@ -37,7 +37,7 @@ class Site:
         self.certificate = CertificateWatch(config.public_url)
         self.exports = Exports()
         self.plans = Plans()
-        self.deck_work = DeckWork(store.url)
+        self.offload = Offload(store.url)
         self.knowledge = Knowledge(store)
         self.replays = Replays(self.connect, store)
 

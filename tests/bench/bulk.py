@@ -15,12 +15,12 @@ import psycopg
 from psycopg import AsyncConnection
 
 from billing.commands.rates import ChangeRates, change_rates
-from billing.correcting.jobs import Asked, apply, ask
-from billing.correcting.worker import Worker
 from billing.ingest.files import ingest_file
 from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
+from billing.rerating.queue import Asked, apply, ask
+from billing.rerating.worker import Worker
 from tests.bench.installation import SAID, deck
 
 ZONE = "Europe/Madrid"

@@ -17,12 +17,12 @@ import psycopg
 import xlsxwriter
 
 from billing.commands.catalogue import Catalogue
-from billing.deck_work.process import DeckWork
-from billing.deck_work.tasks import Answer, Apply, Preview, Wish
 from billing.decks import uploads
 from billing.decks.columns import guess
 from billing.interpreter import tune
 from billing.log.store import Store
+from billing.offload.process import Offload
+from billing.offload.tasks import Answer, Apply, Preview, Wish
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.sheets import read_sheet
@@ -115,7 +115,7 @@ def _project(url: str) -> None:
 
 
 async def _asked(url: str, asked: Preview | Apply) -> Answer:
-    return await DeckWork(url).ask(asked)
+    return await Offload(url).ask(asked)
 
 
 def look_up(url: str) -> float:

@@ -20,9 +20,9 @@ from billing.database import EmbeddedServer
 from billing.interpreter import tune
 from billing.keeping import backup
 from billing.keeping.archive import archive
+from billing.keeping.archived_events import open_store
 from billing.keeping.attach import attach, detach
 from billing.keeping.keeper import Keeper
-from billing.keeping.past import open_store
 from billing.keeping.restore import restore
 from billing.keeping.shortening import shorten
 from billing.keeping.verifying import verify

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.conftest import DESK, IN_BROWSER, PHONE, Opened
 from tests.web.serving import following
-from tests.web.test_corrections import correcting
+from tests.web.test_corrections import rerating
 
 pytestmark = IN_BROWSER
 PBX = "/devices/clinica-pbx"
@@ -25,7 +25,7 @@ PAGES = (
 
 @pytest.fixture(autouse=True)
 def at_work(site: str, database_url: str) -> Iterator[None]:
-    with following(database_url), correcting(database_url):
+    with following(database_url), rerating(database_url):
         yield
 
 

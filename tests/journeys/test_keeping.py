@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 
 from billing.aggregates.event import Envelope
 from billing.keeping.archive import archive
+from billing.keeping.archived_events import open_store
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import months_before
-from billing.keeping.past import open_store
 from billing.keeping.worker import Worker
 from billing.policies.closing import close_books
 from tests.journeys.conftest import IN_BROWSER, Opened

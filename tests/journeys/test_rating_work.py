@@ -14,13 +14,13 @@ from playwright.sync_api import Page, expect
 from billing.cli.setup import said_here
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.deck_work.preview import month_before
 from billing.log.store import Store
+from billing.offload.preview import month_before
 from billing.policies.cascades import Cascades
 from tests.commands.test_calls import record
 from tests.journeys.conftest import IN_BROWSER, PHONE, Opened
 from tests.web.serving import following
-from tests.web.test_corrections import correcting
+from tests.web.test_corrections import rerating
 
 pytestmark = IN_BROWSER
 SAID = said_here()
@@ -40,7 +40,7 @@ Perú;51;;1.234,5;1;01/01/2026
 
 @pytest.fixture(autouse=True)
 def at_work(site: str, database_url: str) -> Iterator[None]:
-    with following(database_url), correcting(database_url):
+    with following(database_url), rerating(database_url):
         yield
 
 

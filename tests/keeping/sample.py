@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 
 from billing.aggregates.event import Envelope
+from billing.keeping.archived_events import Past
 from billing.keeping.keeper import Keeper
-from billing.keeping.past import Past
 from billing.log.store import Store
 from billing.policies.closing import close_books
 from billing.projections import projections

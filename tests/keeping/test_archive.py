@@ -11,8 +11,8 @@ import pytest
 from billing.aggregates.keeping import KeepingSet
 from billing.commands.keeping import load_keeping
 from billing.keeping.archive import archive, fault_of
+from billing.keeping.archive_format import ROWS, Header, check, event_rows, writing
 from billing.keeping.attach import attach, detach
-from billing.keeping.container import ROWS, Header, check, event_rows, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
 from billing.keeping.verifying import Verdict, verify

@@ -17,9 +17,9 @@ from billing.aggregates.event import Event
 from billing.commands import devices
 from billing.commands.keeping import SetKeeping, set_keeping
 from billing.database import migrate
-from billing.keeping import backup, container
+from billing.keeping import archive_format, backup
 from billing.keeping.archive import archive
-from billing.keeping.container import check, writing
+from billing.keeping.archive_format import check, writing
 from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore, restore_calls
 from billing.keeping.verifying import verify
@@ -172,13 +172,13 @@ backup.back_up(keeper, LATER, progress=lambda _: os.kill(os.getpid(), signal.SIG
 def test_a_backup_that_was_killed_is_no_backup_and_the_next_one_is(
     keeper: Keeper, other_url: str, tmp_path: Path
 ) -> None:
-    append(keeper.store, [(stream(each), each) for each in map(many, range(container.ROWS))])
+    append(keeper.store, [(stream(each), each) for each in map(many, range(archive_format.ROWS))])
     catch_up(keeper)
     command = [sys.executable, "-c", KILLED_BACKUP, keeper.url, str(tmp_path)]
     ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
     assert ended.returncode == -signal.SIGKILL
     (half,) = keeper.backups.iterdir()
-    assert half.name.endswith(container.UNFINISHED)
+    assert half.name.endswith(archive_format.UNFINISHED)
     assert backup.backups_made(keeper.store) == []
     made = backup.back_up(keeper, LATER)
     restore(other_url, keeper.backups / made.file, tmp_path / "elsewhere", ZONE)

@@ -10,7 +10,7 @@ import pytest
 
 from billing.aggregates.event import Envelope
 from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
-from billing.keeping import backup, tasks
+from billing.keeping import backup, queue
 from billing.keeping.keeper import Keeper
 from billing.keeping.worker import Worker
 from billing.values import Refused
@@ -38,8 +38,8 @@ def ended(keeper: Keeper) -> list[Any]:
 
 def ask(keeper: Keeper, kind: str, argument: str) -> None:
     with psycopg.connect(keeper.url, autocommit=True) as connection:
-        connection.execute(tasks.ASK, tasks.asking(kind, argument, SOMEBODY))
-        connection.execute(tasks.ASK, tasks.asking(kind, argument, SOMEBODY))
+        connection.execute(queue.ASK, queue.asking(kind, argument, SOMEBODY))
+        connection.execute(queue.ASK, queue.asking(kind, argument, SOMEBODY))
 
 
 def work(worker: Worker, keeper: Keeper, now: datetime = NIGHT) -> None:

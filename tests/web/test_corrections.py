@@ -10,16 +10,16 @@ import pytest
 
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.correcting.worker import Worker
 from billing.log.store import Store
+from billing.rerating.worker import Worker
 from tests.commands.test_calls import record
-from tests.correcting.test_worker import FRANCE, SAID, set_price
 from tests.ingest.serving import install
+from tests.rerating.test_worker import FRANCE, SAID, set_price
 from tests.web.serving import SignIn, add_administrator, following
 
 
 @contextmanager
-def correcting(url: str) -> Iterator[None]:
+def rerating(url: str) -> Iterator[None]:
     """Carry out what is asked for, as `billing serve` does, from a thread."""
     stopping, store = threading.Event(), Store(url)
     worker = Worker(url, store, stopping)
@@ -40,7 +40,7 @@ def at_work(database_url: str, store: Store) -> Iterator[None]:
     install(database_url)
     records = [record("f", called=FRANCE), *(record(f"k{number}") for number in range(3))]
     submit(store, Catalogue(), [SubmitCalls(device_id="pbx", records=records, envelope=SAID)])
-    with following(database_url), correcting(database_url):
+    with following(database_url), rerating(database_url):
         yield
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from billing.aggregates.call import CallRated
 from billing.aggregates.event import Envelope
+from billing.keeping.archived_events import open_store
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import months_before
-from billing.keeping.past import open_store
 from billing.keeping.shortening import shorten
 from billing.keeping.worker import Worker
 from billing.web.formats import segment

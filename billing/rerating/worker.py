@@ -20,10 +20,10 @@ from billing.commands.corrections import (
     end_correction,
     ended,
 )
-from billing.correcting import jobs
-from billing.correcting.jobs import Asked, Correction
 from billing.log.sealing import CALLS
 from billing.log.store import Store
+from billing.rerating import queue
+from billing.rerating.queue import Asked, Correction
 from billing.values import Refused
 
 BATCH = 2_000  # calls rated and written at once
@@ -42,7 +42,7 @@ CONDITIONS = {
 LAST_POSITION = "select coalesce(max(last_position), 0) from seals"
 BEHIND = "select position < %s from checkpoints where name = 'calls'"
 
-logger = logging.getLogger("billing.correcting")
+logger = logging.getLogger("billing.rerating")
 
 
 class Worker:
@@ -60,7 +60,7 @@ class Worker:
 
     def run(self) -> None:
         """Carry out what is asked for until told to stop."""
-        self._connection.execute(f"listen {jobs.CHANNEL}")
+        self._connection.execute(f"listen {queue.CHANNEL}")
         while not self._stopping.is_set():
             while self.work():
                 pass
@@ -71,7 +71,7 @@ class Worker:
         """Carry out one correction, if one waits; whether one did."""
         if self._stopping.is_set() or not self._has_lock():
             return False
-        correction = jobs.take_next(self._connection)
+        correction = queue.take_next(self._connection)
         if correction is None:
             return False
         lines = Lines.of(correction.lines)
@@ -88,7 +88,7 @@ class Worker:
 
     def _fail(self, correction: Correction, lines: Lines, problem: str) -> None:
         self._note(correction, lines, "failed")
-        jobs.end(self._connection, correction.correction_id, "failed", problem)
+        queue.end(self._connection, correction.correction_id, "failed", problem)
 
     def _has_lock(self) -> bool:
         if not self._is_ours:
@@ -107,13 +107,13 @@ class Worker:
         place = correction.place
         if place is not None:  # suspended calls that were rated are not found again
             expected = max(correction.expected, correction.looked_at)
-        jobs.begin(self._connection, correction.correction_id, expected)
+        queue.begin(self._connection, correction.correction_id, expected)
         if correction.filter.with_group:
             rate_with(catalogue, correction.filter.with_group)
         if self._look_at_all(correction, catalogue, (where, values), lines):
             self._note(correction, lines, "done")
             waits = correction.kind == "rerate" and not correction.applying
-            jobs.end(self._connection, correction.correction_id, "ready" if waits else "done")
+            queue.end(self._connection, correction.correction_id, "ready" if waits else "done")
         elif not self._stopping.is_set():
             self._note(correction, lines, "cancelled")
 
@@ -147,7 +147,7 @@ class Worker:
             )
             correct_calls(self._store, catalogue, command, lines)
             looked_at, place = looked_at + len(found), found[-1]
-            saved = jobs.save(
+            saved = queue.save(
                 self._connection, correction.correction_id, looked_at, place, lines.sorted()
             )
             if not saved or self._stopping.is_set():

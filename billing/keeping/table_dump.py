@@ -6,7 +6,7 @@ import msgspec
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from billing.keeping.container import Writer
+from billing.keeping.archive_format import Writer
 from billing.projections import projections
 
 # The log has frames of its own; the others are made anew, or mean nothing elsewhere.

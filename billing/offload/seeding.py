@@ -6,8 +6,8 @@ from billing.aggregates import number_plan
 from billing.aggregates.number_plan import SEED
 from billing.commands.deciding import fold
 from billing.commands.rates import ReplaceNumberPlan, replace_number_plan
-from billing.deck_work.tasks import Answer, Seed, Seeded
 from billing.log.store import Store
+from billing.offload.tasks import Answer, Seed, Seeded
 from billing.rating.seed_plan import seed_plan
 
 SAMPLE = 40  # entries shown

@@ -27,12 +27,12 @@ from billing.commands.corrections import (
     correct_calls,
     rate_call_again,
 )
-from billing.correcting import jobs
-from billing.correcting import worker as working
-from billing.correcting.jobs import Asked, Correction
-from billing.correcting.worker import Worker
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
+from billing.rerating import queue
+from billing.rerating import worker as working
+from billing.rerating.queue import Asked, Correction
+from billing.rerating.worker import Worker
 from billing.values import Money, Refused
 from tests.commands.test_calls import record
 from tests.ingest.serving import install
@@ -90,18 +90,18 @@ def told(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[Any]]) -> 
 
 def ask(url: str, kind: str, **asked: Any) -> str:
     said = Asked(**asked)
-    found: str = told(url, lambda own: jobs.ask(own, kind, said, "administrator:marta", "::1"))
+    found: str = told(url, lambda own: queue.ask(own, kind, said, "administrator:marta", "::1"))
     return found
 
 
 def find(url: str, correction_id: str) -> Correction:
-    found = told(url, lambda own: jobs.find(own, correction_id))
+    found = told(url, lambda own: queue.find(own, correction_id))
     assert isinstance(found, Correction)
     return found
 
 
 def apply(url: str, correction_id: str) -> None:
-    told(url, lambda own: jobs.apply(own, correction_id))
+    told(url, lambda own: queue.apply(own, correction_id))
 
 
 def rerated(store: Store) -> list[CallRerated]:
@@ -177,7 +177,7 @@ def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
     stop = correct_calls
 
     def stop_after_a_batch(*given: Any) -> int:
-        told(database_url, lambda own: jobs.cancel(own, correction))
+        told(database_url, lambda own: queue.cancel(own, correction))
         return stop(*given)
 
     with monkeypatch.context() as patched:
@@ -185,7 +185,7 @@ def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
         work()
     (stopped,) = noted(installed, correction)
     assert (stopped.outcome, stopped.calls, stopped.changed) == ("cancelled", 2, 2)
-    told(database_url, lambda own: jobs.go_on(own, correction))
+    told(database_url, lambda own: queue.go_on(own, correction))
     work()
     (_, done) = noted(installed, correction)
     assert (done.outcome, done.calls, done.changed, done.company_id) == ("done", 5, 5, "acme")
@@ -249,9 +249,9 @@ def test_one_that_was_cancelled_goes_on_where_it_was(
 ) -> None:
     set_price(installed, "34", "0.02")
     correction = ask(database_url, "rerate")
-    told(database_url, lambda own: jobs.cancel(own, correction))
+    told(database_url, lambda own: queue.cancel(own, correction))
     assert not work()
-    told(database_url, lambda own: jobs.go_on(own, correction))
+    told(database_url, lambda own: queue.go_on(own, correction))
     assert work()
     assert find(database_url, correction).state == "ready"
 

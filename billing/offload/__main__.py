@@ -6,11 +6,11 @@ import msgspec
 import psycopg
 
 from billing.commands.rates import ImportDeck, copy_rate_group, import_deck, undo_import
-from billing.deck_work.preview import preview
-from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.decks import uploads
 from billing.interpreter import tune
 from billing.log.store import Store
+from billing.offload.preview import preview
+from billing.offload.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.values import Refused
 
 
@@ -39,7 +39,7 @@ def carry_out(task: Task) -> Answer:
         case Copy(command=command, envelope=envelope):
             return Answer(position=copy_rate_group(Store(task.url), command, envelope))
         case Seed() as asked:
-            from billing.deck_work.seeding import seed  # noqa: PLC0415 -- slow, only seeds need it
+            from billing.offload.seeding import seed  # noqa: PLC0415 -- slow, only seeds need it
 
             return seed(Store(task.url), asked)
 

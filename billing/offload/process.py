@@ -6,11 +6,11 @@ from asyncio.subprocess import PIPE
 
 import msgspec
 
-from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
+from billing.offload.tasks import Answer, Apply, Copy, Preview, Seed, Task, Undo
 from billing.values import Refused
 
 
-class DeckWork:
+class Offload:
     """What the pages of one database ask for; who comes second waits."""
 
     def __init__(self, url: str) -> None:
@@ -29,7 +29,7 @@ class DeckWork:
 
 
 async def _run(task: bytes) -> bytes:
-    command = (sys.executable, "-m", "billing.deck_work")
+    command = (sys.executable, "-m", "billing.offload")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     try:
         told, _ = await process.communicate(task)

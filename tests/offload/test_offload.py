@@ -18,18 +18,18 @@ from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.corrections import Line
 from billing.commands.rates import load_rate_group
-from billing.correcting.worker import Worker
-from billing.deck_work.preview import month_before
-from billing.deck_work.process import DeckWork
-from billing.deck_work.tasks import Answer, Apply, Copy, Preview, Previewed, Undo, Wish
 from billing.decks import uploads
 from billing.log.store import Store
+from billing.offload.preview import month_before
+from billing.offload.process import Offload
+from billing.offload.tasks import Answer, Apply, Copy, Preview, Previewed, Undo, Wish
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
+from billing.rerating.worker import Worker
 from billing.values import Refused
 from tests.commands.test_calls import record
-from tests.correcting.test_worker import ask, catch_up, find
 from tests.ingest.serving import install
+from tests.rerating.test_worker import ask, catch_up, find
 
 ZONE = ZoneInfo("Europe/Madrid")
 SAID = said_here()
@@ -61,7 +61,7 @@ NUMBERS = (
 
 
 def ask_for(url: str, asked: Preview | Apply | Undo | Copy) -> Answer:
-    return asyncio.run(DeckWork(url).ask(asked))
+    return asyncio.run(Offload(url).ask(asked))
 
 
 def keep(url: str, text: str, upload_id: str = "u1", group_id: str = "g") -> None:

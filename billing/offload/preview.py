@@ -13,7 +13,6 @@ from billing.aggregates import call
 from billing.aggregates.rate_group import PRICES
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import fold
-from billing.deck_work.tasks import Preview, Previewed
 from billing.decks import uploads
 from billing.decks.changes import Changes, find_changes
 from billing.decks.impact import Impact, NeededPrices, PastCall, differ
@@ -21,6 +20,7 @@ from billing.decks.reading import Deck, Terms, read_deck
 from billing.decks.uploads import Prepared
 from billing.log.sealing import CALLS
 from billing.log.store import Store
+from billing.offload.tasks import Preview, Previewed
 from billing.queries.past_calls import MOST, charged_calls
 from billing.queries.prices import every_version
 from billing.rating.chain import rate_cdr

@@ -1,4 +1,4 @@
-"""Reads archived events in the order of their positions, for what is made anew from the log."""
+"""Archived events: the files the log names, and their events in the order of their positions."""
 
 import heapq
 from collections import deque
@@ -7,13 +7,45 @@ from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
+import msgspec
+import psycopg
+
 from billing.aggregates.keeping import MonthArchived
 from billing.commands.keeping import load_keeping
-from billing.keeping.container import EventRow, check, event_rows
+from billing.keeping.archive_format import EventRow, check, event_rows
 from billing.log.store import Recorded, Row, Store
 from billing.values import Refused
 
+ARCHIVED = """
+select state from billing_events_default where topic = 'MonthArchived.1' order by notification_id"""
 FAR = 10_000  # positions: a file is then better read anew from near there
+
+
+class _State(msgspec.Struct, frozen=True):
+    event: MonthArchived
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+def archived_parts(connection: psycopg.Connection) -> list[MonthArchived]:
+    """Every part in the order it was archived, as this connection's snapshot has it."""
+    return [_state.decode(row[0]).event for row in connection.execute(ARCHIVED, binary=True)]
+
+
+def split_missing(
+    parts: list[MonthArchived], folder: Path
+) -> tuple[list[MonthArchived], tuple[str, ...]]:
+    """The parts whose file is there and whole; and what is wrong with the others."""
+    whole, missing = [], []
+    for part in parts:
+        try:
+            check(folder / part.file, ("archive",), part.sha256)
+        except Refused as refused:
+            missing.append(f"{part.month}: {refused}")
+        else:
+            whole.append(part)
+    return whole, tuple(missing)
 
 
 class Past:

@@ -2,9 +2,8 @@
 
 import re
 import secrets
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -131,17 +130,10 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-class Period(msgspec.Struct, frozen=True):
-    """Half-open local days [first, last + 1 day) in one zone."""
-
-    first: date
-    last: date
-
-    def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """The UTC instants at which the period begins and has ended."""
-        begin = datetime.combine(self.first, time(), zone)
-        end = datetime.combine(self.last + timedelta(days=1), time(), zone)
-        return begin.astimezone(UTC), end.astimezone(UTC)
+def first_repeated(texts: Sequence[str]) -> str:
+    """The first text that stands in `texts` a second time. Raises StopIteration if none does."""
+    seen: set[str] = set()
+    return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
 
 
 def new_id() -> str:

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.values import (
-    Period,
-    Refused,
-    decimal_string,
-    parse_amount,
-    parse_micros,
-    parse_price,
-)
+from billing.periods import Period
+from billing.values import Refused, decimal_string, parse_amount, parse_micros, parse_price
 
 
 @given(st.integers(-(10**17), 10**17))

@@ -8,7 +8,6 @@ from zoneinfo import available_timezones
 import msgspec
 
 from billing.aggregates.event import Event
-from billing.rating.numbers import RoutePrefix
 from billing.values import Refused, is_digits
 
 FORMATS = ("auto", "native", "freeswitch", "asterisk", "kamailio", "csv")
@@ -59,45 +58,6 @@ class TenantNamed(Event, frozen=True, kw_only=True):
     company_id: str
 
 
-class ExtensionAssigned(Event, frozen=True, kw_only=True):
-    """From `valid_from` on the extension belongs to `account` ('' = the company itself)."""
-
-    extension: str
-    account: str = ""
-    name: str = ""
-    tenant: str = ""
-    valid_from: datetime | None = None  # None: from the beginning
-
-
-class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of many assignments."""
-
-    extension: str
-    account: str = ""
-    name: str = ""
-    tenant: str = ""
-    valid_from: datetime | None = None
-
-
-class ExtensionsAssigned(Event, frozen=True, kw_only=True):
-    """Many at once: an import is one event."""
-
-    entries: tuple[ExtensionEntry, ...]
-
-
-def entries_of(event: Event) -> tuple[ExtensionEntry, ...]:
-    """The assignments that an event tells, whether it is one of one or of many."""
-    if isinstance(event, ExtensionAssigned):
-        return (ExtensionEntry(**msgspec.structs.asdict(event)),)
-    return event.entries if isinstance(event, ExtensionsAssigned) else ()
-
-
-class ExtensionsRemoved(Event, frozen=True, kw_only=True):
-    """These are no extensions of the device, and never were."""
-
-    extensions: tuple[tuple[str, str], ...]  # (tenant, extension)
-
-
 class CascadeSet(Event, frozen=True, kw_only=True):
     """Calls of this device go on through another one, which tells them again."""
 
@@ -113,10 +73,6 @@ class TrunkAssigned(Event, frozen=True, kw_only=True):
     trunk: str
     account: str
     valid_from: datetime | None = None
-
-
-class RoutePrefixesSet(Event, frozen=True, kw_only=True):
-    rules: tuple[RoutePrefix, ...]
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,21 +179,6 @@ def enable_device(device: Device) -> list[Event]:
     return [DeviceEnabled()]
 
 
-def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> list[Event]:
-    """Assign many extensions by one event."""
-    if any(not entry.extension for entry in entries):
-        raise Refused("An extension needs a number.")
-    lines = [f"{entry.tenant} {entry.extension}".strip() for entry in entries]
-    if len(set(lines)) < len(lines):
-        raise Refused("The extension %(extension)s is there twice.", extension=_twice(lines))
-    return [ExtensionsAssigned(entries=entries)] if entries else []
-
-
-def remove_extensions(device: Device, extensions: tuple[tuple[str, str], ...]) -> list[Event]:
-    """Take back extensions that were a mistake. To end one, give it back to the company."""
-    return [ExtensionsRemoved(extensions=extensions)] if extensions else []
-
-
 def set_cascade(device: Device, change: CascadeSet, *, device_id: str) -> list[Event]:
     """Say through which device its calls go on."""
     if change.upper == device_id:
@@ -256,25 +197,6 @@ def name_tenant(device: Device, *, tenant: str, company_id: str) -> list[Event]:
     return [TenantNamed(tenant=tenant, company_id=company_id)]
 
 
-def assign_extension(
-    device: Device,
-    *,
-    extension: str,
-    account: str = "",
-    name: str = "",
-    tenant: str = "",
-    valid_from: datetime | None = None,
-) -> list[Event]:
-    """Give an extension to a user account from a moment on."""
-    if not extension:
-        raise Refused("An extension needs a number.")
-    return [
-        ExtensionAssigned(
-            extension=extension, account=account, name=name, tenant=tenant, valid_from=valid_from
-        )
-    ]
-
-
 def assign_trunk(
     device: Device, *, trunk: str, account: str, valid_from: datetime | None = None
 ) -> list[Event]:
@@ -282,22 +204,3 @@ def assign_trunk(
     if not trunk:
         raise Refused("A trunk needs a name.")
     return [TrunkAssigned(trunk=trunk, account=account, valid_from=valid_from)]
-
-
-def set_route_prefixes(state: object, rules: tuple[RoutePrefix, ...]) -> list[Event]:
-    """Replace the device's route prefixes; they are tried in their order, one applies."""
-    if any(not is_digits(rule.prefix) for rule in rules):
-        raise Refused("A route prefix is digits only.")
-    if any(not 0 <= rule.min_rest <= rule.max_rest for rule in rules):
-        raise Refused("The shortest rest of a route prefix is longer than the longest.")
-    prefixes = [rule.prefix for rule in rules]
-    if len(set(prefixes)) < len(prefixes):
-        raise Refused("The route prefix %(prefix)s is there twice.", prefix=_twice(prefixes))
-    if any(rule.replacement.startswith(rule.prefix) for rule in rules):
-        raise Refused("A replacement that begins with its own prefix would leave it in front.")
-    return [RoutePrefixesSet(rules=rules)]
-
-
-def _twice(texts: list[str]) -> str:
-    seen: set[str] = set()
-    return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]

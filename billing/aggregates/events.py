@@ -37,22 +37,17 @@ from billing.aggregates.call import (
     ConflictKept,
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
-from billing.aggregates.correction import CorrectionEnded
 from billing.aggregates.device import (
     CascadeSet,
     DeviceChanged,
     DeviceDisabled,
     DeviceEnabled,
     DeviceRegistered,
-    ExtensionAssigned,
-    ExtensionsAssigned,
-    ExtensionsRemoved,
-    RoutePrefixesSet,
     TenantNamed,
     TrunkAssigned,
 )
 from billing.aggregates.event import Event
-from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.extension import ExtensionAssigned, ExtensionsAssigned, ExtensionsRemoved
 from billing.aggregates.keeping import (
     BackupMade,
     BackupRemoved,
@@ -74,6 +69,8 @@ from billing.aggregates.rate_group import (
     RatesChanged,
     RatesWithdrawn,
 )
+from billing.aggregates.rerating import CorrectionEnded
+from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.aggregates.second_factor import (
     RecoveryCodesMade,
     RecoveryCodeUsed,
@@ -83,8 +80,11 @@ from billing.aggregates.second_factor import (
     TwoFactorReset,
 )
 from billing.aggregates.statement import MonthClosed, StatementClosed
-from billing.aggregates.sub_account import SubAccountRenamed
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import (
+    GatewayAccountOpened,
+    SubAccountRenamed,
+    UserAccountOpened,
+)
 
 TOPICS: dict[str, type[Event]] = {
     "AccountAdjusted.1": AccountAdjusted,

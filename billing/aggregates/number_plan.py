@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from billing.aggregates.event import Event
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.values import Refused, is_digits
 
 SEED, IMPORTED = "number-plan:seed", "number-plan:imported"

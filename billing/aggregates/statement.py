@@ -3,6 +3,7 @@
 import msgspec
 
 from billing.aggregates.event import Event
+from billing.periods import month_after
 from billing.values import Refused
 
 
@@ -95,15 +96,3 @@ def close_statement(
             closing_micros=opening_micros + totals.change_micros,
         )
     ]
-
-
-def month_after(month: str) -> str:
-    """The month that follows: of 2026-12 it is 2027-01."""
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + number // 12:04}-{number % 12 + 1:02}"
-
-
-def month_before(month: str) -> str:
-    """The month before: of 2027-01 it is 2026-12."""
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"

@@ -1,8 +1,25 @@
-"""What user accounts and gateway accounts share: they belong to one company, which may pay."""
+"""Sub-accounts of one company: user accounts hold extensions, gateway accounts hold trunks.
 
-from billing.aggregates.account import Account, evolve_wallet
+Both are opened, renamed and charged alike; each has an opening event of its own.
+"""
+
+from billing.aggregates.account import Account, counting, evolve_wallet
 from billing.aggregates.event import Event
 from billing.values import Refused
+
+
+class UserAccountOpened(Event, frozen=True, kw_only=True):
+    company_id: str
+    name: str
+    currency: str
+    own_wallet: bool = False
+
+
+class GatewayAccountOpened(Event, frozen=True, kw_only=True):
+    company_id: str
+    name: str
+    currency: str
+    own_wallet: bool = False
 
 
 class SubAccountRenamed(Event, frozen=True, kw_only=True):
@@ -14,11 +31,43 @@ class SubAccount(Account, frozen=True, kw_only=True):
     name: str
 
 
-def evolve_sub_account(account: SubAccount, event: Event) -> SubAccount:
-    """The account after an event that is not its opening."""
-    if isinstance(event, SubAccountRenamed):
-        return account.changed(name=event.name)
-    return evolve_wallet(account, event)
+Opening = type[UserAccountOpened] | type[GatewayAccountOpened]
+
+
+@counting
+def evolve(account: SubAccount | None, event: Event) -> SubAccount | None:
+    """The sub-account after `event`; None before its opening."""
+    match event:
+        case UserAccountOpened() | GatewayAccountOpened():
+            return SubAccount(
+                company_id=event.company_id,
+                name=event.name,
+                currency=event.currency,
+                own_wallet=event.own_wallet,
+            )
+        case SubAccountRenamed() if account:
+            return account.changed(name=event.name)
+        case _:
+            return account and evolve_wallet(account, event)
+
+
+def open_sub_account(
+    account: SubAccount | None,
+    opening: Opening,
+    *,
+    company_id: str,
+    name: str,
+    currency: str,
+    own_wallet: bool,
+) -> list[Event]:
+    """Open a user account or a gateway account; without a wallet of its own the company pays."""
+    if account:
+        raise Refused("This account is already open.")
+    if not name.strip():
+        raise Refused("An account needs a name.")
+    return [
+        opening(company_id=company_id, name=name.strip(), currency=currency, own_wallet=own_wallet)
+    ]
 
 
 def rename(account: SubAccount, name: str) -> list[Event]:

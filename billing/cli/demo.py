@@ -15,9 +15,12 @@ from billing.commands import (
     administrators,
     companies,
     devices,
-    rates,
+    number_plan,
+    rate_groups,
+    route_prefixes,
     sub_accounts,
 )
+from billing.commands.extensions import AssignExtensions, Assignment, assign_extensions
 from billing.config import Config
 from billing.database import Database
 from billing.ingest.files import ingest_file
@@ -119,19 +122,21 @@ def _administrator(store: Store, config: Config) -> str:
 
 def _prices(store: Store) -> None:
     entries = tuple(seed_plan([country for country, _, _ in COUNTRIES.values()], "es"))
-    command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
-    rates.replace_number_plan(store, command, said_here())
+    command = number_plan.ReplaceNumberPlan(layer=SEED, entries=entries)
+    number_plan.replace_number_plan(store, command, said_here())
     for currency in COUNTRIES:
         group_id = f"standard-{currency.lower()}"
-        rates.create_rate_group(
+        rate_groups.create_rate_group(
             store,
-            rates.CreateRateGroup(
+            rate_groups.CreateRateGroup(
                 group_id=group_id, name=f"Estándar {currency}", currency=currency
             ),
             said_here(),
         )
         deck = (*_class_rates(currency), *_prefix_rates(currency))
-        rates.change_rates(store, rates.ChangeRates(group_id=group_id, rates=deck), said_here())
+        rate_groups.change_rates(
+            store, rate_groups.ChangeRates(group_id=group_id, rates=deck), said_here()
+        )
 
 
 def _flat(price: str) -> tuple[Tier, ...]:
@@ -187,14 +192,14 @@ def _company(store: Store, company_id: str) -> None:
     device_name = f"Centralita {name.split()[0]}"
     _device(store, device_id, company_id, name=device_name, currency=currency, model="Asterisk 20")
     assignments = tuple(
-        devices.Assignment(extension=str(101 + i), account=user if i < 2 else "")  # noqa: PLR2004 -- the reception has two
+        Assignment(extension=str(101 + i), account=user if i < 2 else "")  # noqa: PLR2004 -- the reception has two
         for i in range(extensions)
     )
-    assign = devices.AssignExtensions(device_id=device_id, assignments=assignments)
-    devices.assign_extensions(store, assign, said_here())
+    assign = AssignExtensions(device_id=device_id, assignments=assignments)
+    assign_extensions(store, assign, said_here())
     prefix = RoutePrefix(order=1, prefix="9", replacement="", min_rest=11, max_rest=15)
-    rules = devices.SetRoutePrefixes(device_id=device_id, rules=(prefix,))
-    devices.set_route_prefixes(store, rules, said_here())
+    rules = route_prefixes.SetRoutePrefixes(device_id=device_id, rules=(prefix,))
+    route_prefixes.set_route_prefixes(store, rules, said_here())
 
 
 def _calls(store: Store) -> int:

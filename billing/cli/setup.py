@@ -14,7 +14,14 @@ from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.number_plan import SEED
 from billing.aggregates.rate_group import RateGroupCreated
-from billing.commands import administrators, companies, devices, rates, second_factors
+from billing.commands import (
+    administrators,
+    companies,
+    devices,
+    number_plan,
+    rate_groups,
+    second_factors,
+)
 from billing.config import Config
 from billing.database import Database, migrate
 from billing.log.store import Recorded, Store
@@ -130,12 +137,14 @@ def run_group(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
     prices = read_prices(arguments.rates) if arguments.rates else ()
     group_id, store = new_id(), Store(config.database_url)
-    create = rates.CreateRateGroup(
+    create = rate_groups.CreateRateGroup(
         group_id=group_id, name=arguments.name, currency=arguments.currency
     )
-    rates.create_rate_group(store, create, said_here())
+    rate_groups.create_rate_group(store, create, said_here())
     if prices:
-        rates.change_rates(store, rates.ChangeRates(group_id=group_id, rates=prices), said_here())
+        rate_groups.change_rates(
+            store, rate_groups.ChangeRates(group_id=group_id, rates=prices), said_here()
+        )
     store.close()
     print(f"rate group {group_id}: {len(prices)} prices")
     return 0
@@ -215,8 +224,8 @@ def run_plan(arguments: argparse.Namespace, config: Config) -> int:
     countries = [country.upper() for country in arguments.countries]
     entries = tuple(seed_plan(countries, arguments.language))
     store = Store(config.database_url)
-    command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
-    rates.replace_number_plan(store, command, said_here())
+    command = number_plan.ReplaceNumberPlan(layer=SEED, entries=entries)
+    number_plan.replace_number_plan(store, command, said_here())
     store.close()
     print(f"number plan of {', '.join(countries)}: {len(entries)} prefixes")
     return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from billing.aggregates import account, company, gateway_account, user_account
+from billing.aggregates import account, company, sub_account
 from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import StatementClosed
@@ -88,8 +88,8 @@ class ApplyLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 EVOLVE: dict[str, Callable[..., Any]] = {
     "company": company.evolve,
-    "user": user_account.evolve,
-    "gateway": gateway_account.evolve,
+    "user": sub_account.evolve,
+    "gateway": sub_account.evolve,
 }
 
 

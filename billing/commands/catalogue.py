@@ -19,7 +19,6 @@ from billing.aggregates.account import (
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
 from billing.aggregates.event import Event
-from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.number_plan import (
     IMPORTED,
     SEED,
@@ -38,7 +37,7 @@ from billing.aggregates.rate_group import (
     RatesWithdrawn,
     changes_of,
 )
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.commands.device_book import DeviceBook, Registration
 from billing.log.store import Store
 from billing.rating.context import (
@@ -48,7 +47,7 @@ from billing.rating.context import (
     DeviceProfile,
     RatingContext,
 )
-from billing.rating.plan import NumberPlan
+from billing.rating.number_plan import NumberPlan
 from billing.rating.rates import RateGroup
 
 CHUNK = 5_000

@@ -11,15 +11,17 @@ from billing.aggregates.device import (
     DeviceDisabled,
     DeviceEnabled,
     DeviceRegistered,
+    TenantNamed,
+    TrunkAssigned,
+)
+from billing.aggregates.event import Event
+from billing.aggregates.extension import (
     ExtensionAssigned,
     ExtensionsAssigned,
     ExtensionsRemoved,
-    RoutePrefixesSet,
-    TenantNamed,
-    TrunkAssigned,
     entries_of,
 )
-from billing.aggregates.event import Event
+from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.rating.context import Assignment, DeviceProfile
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused

@@ -14,10 +14,7 @@ from billing.aggregates.event import Envelope, Event
 from billing.commands.deciding import decide, decide_new, existing
 from billing.credentials.passwords import generate_password, hash_password
 from billing.log.store import Store
-from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
-
-GENERAL_PREFIXES = "route-prefixes:general"  # the stream of those that every device tries
 
 
 class RegisterDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,19 +26,6 @@ class RegisterDevice(msgspec.Struct, frozen=True, kw_only=True):
     area_code: str
     model: str = ""
     format: str = "auto"
-
-
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    extension: str
-    account: str = ""  # '' = the company itself
-    name: str = ""
-    tenant: str = ""
-    valid_from: datetime | None = None
-
-
-class AssignExtensions(msgspec.Struct, frozen=True, kw_only=True):
-    device_id: str
-    assignments: tuple[Assignment, ...]
 
 
 class AssignTrunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,19 +49,9 @@ class EnableDevice(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
 
 
-class RemoveExtensions(msgspec.Struct, frozen=True, kw_only=True):
-    device_id: str
-    extensions: tuple[tuple[str, str], ...]  # (tenant, extension)
-
-
 class SetCascade(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
     change: device.CascadeSet
-
-
-class SetRoutePrefixes(msgspec.Struct, frozen=True, kw_only=True):
-    device_id: str  # "" = those that every device tries after its own
-    rules: tuple[RoutePrefix, ...]
 
 
 class NameTenant(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +84,7 @@ def register_device(store: Store, command: RegisterDevice, envelope: Envelope) -
 
 def change_device(store: Store, command: ChangeDevice, envelope: Envelope) -> int:
     """Edit a device."""
-    return _decide(
+    return decide_on_device(
         store,
         command.device_id,
         lambda state: device.change_device(
@@ -122,7 +96,7 @@ def change_device(store: Store, command: ChangeDevice, envelope: Envelope) -> in
 
 def disable_device(store: Store, command: DisableDevice, envelope: Envelope) -> int:
     """Refuse what a device submits."""
-    return _decide(
+    return decide_on_device(
         store,
         command.device_id,
         lambda state: device.disable_device(state, command.reason),
@@ -132,41 +106,14 @@ def disable_device(store: Store, command: DisableDevice, envelope: Envelope) -> 
 
 def enable_device(store: Store, command: EnableDevice, envelope: Envelope) -> int:
     """Let a device submit again."""
-    return _decide(store, command.device_id, device.enable_device, envelope)
-
-
-def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelope) -> int:
-    """Assign many extensions of a device, all or none, by one event."""
-    entries = tuple(
-        device.ExtensionEntry(**msgspec.structs.asdict(each)) for each in command.assignments
-    )
-    return _decide(
-        store,
-        command.device_id,
-        lambda state: (
-            device.assign_extension(state, **msgspec.structs.asdict(entries[0]))
-            if len(entries) == 1
-            else device.assign_extensions(state, entries)
-        ),
-        envelope,
-    )
-
-
-def remove_extensions(store: Store, command: RemoveExtensions, envelope: Envelope) -> int:
-    """Take back extensions that were a mistake."""
-    return _decide(
-        store,
-        command.device_id,
-        lambda state: device.remove_extensions(state, command.extensions),
-        envelope,
-    )
+    return decide_on_device(store, command.device_id, device.enable_device, envelope)
 
 
 def set_cascade(store: Store, command: SetCascade, envelope: Envelope) -> int:
     """Say through which other device the calls of one go on."""
     if command.change.upper:
         existing(store, f"device:{command.change.upper}", device.evolve)
-    return _decide(
+    return decide_on_device(
         store,
         command.device_id,
         lambda state: device.set_cascade(state, command.change, device_id=command.device_id),
@@ -174,12 +121,13 @@ def set_cascade(store: Store, command: SetCascade, envelope: Envelope) -> int:
     )
 
 
-def _decide(
+def decide_on_device(
     store: Store,
     device_id: str,
     decision: Callable[[device.Device], Sequence[Event]],
     envelope: Envelope,
 ) -> int:
+    """Decide on one device; the position of the last event appended. Refused if there is none."""
     return decide(store, f"device:{device_id}", device.evolve, decision, envelope)
 
 
@@ -192,25 +140,6 @@ def assign_trunk(store: Store, command: AssignTrunk, envelope: Envelope) -> int:
         lambda state: device.assign_trunk(
             state, trunk=command.trunk, account=command.account, valid_from=command.valid_from
         ),
-        envelope,
-    )
-
-
-def set_route_prefixes(store: Store, command: SetRoutePrefixes, envelope: Envelope) -> int:
-    """Replace the route prefixes of a device, or of all."""
-    if not command.device_id:
-        return decide_new(
-            store,
-            GENERAL_PREFIXES,
-            device.evolve,
-            lambda state: device.set_route_prefixes(state, command.rules),
-            envelope,
-        )
-    return decide(
-        store,
-        f"device:{command.device_id}",
-        device.evolve,
-        lambda state: device.set_route_prefixes(state, command.rules),
         envelope,
     )
 

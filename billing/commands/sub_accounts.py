@@ -1,12 +1,16 @@
 """Commands on user accounts and gateway accounts: opened, renamed, imported in batches."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from billing.aggregates import company, device, gateway_account, sub_account, user_account
+from billing.aggregates import (
+    company,
+    device,
+    extension,
+    sub_account,
+)
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS, evolve_of
 from billing.commands.deciding import Step, decide, decide_many, existing, there
@@ -74,9 +78,9 @@ class GiveLines(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
 
 
-_OPEN: dict[str, Callable[..., Any]] = {
-    "user": user_account.open_user_account,
-    "gateway": gateway_account.open_gateway_account,
+_OPENINGS: dict[str, sub_account.Opening] = {
+    "user": sub_account.UserAccountOpened,
+    "gateway": sub_account.GatewayAccountOpened,
 }
 
 
@@ -171,13 +175,14 @@ def _owner(store: Store, company_id: str) -> company.Company:
 
 def _opening(owner: company.Company, company_id: str, row: ImportedAccount, place: int) -> Step:
     kind = row.account.partition(":")[0]
-    if kind not in _OPEN:
+    if kind not in _OPENINGS:
         raise Refused("%(account)s is not an account.", account=row.account)
     return Step(
         row.account,
         evolve_of(row.account),
-        lambda state: _OPEN[kind](
+        lambda state: sub_account.open_sub_account(
             state,
+            _OPENINGS[kind],
             company_id=company_id,
             name=row.name,
             currency=owner.currency,
@@ -202,7 +207,7 @@ def _giving(company_id: str, account_id: str, line: Line, place: int) -> Step:
             return device.assign_trunk(
                 known, trunk=line.number, account=account_id, valid_from=line.valid_from
             )
-        return device.assign_extension(
+        return extension.assign_extension(
             known,
             extension=line.number,
             account=account_id,

@@ -26,11 +26,12 @@ from billing.keeping.archive_format import (
 )
 from billing.keeping.archived_events import archived_parts, split_missing
 from billing.keeping.keeper import Keeper
-from billing.keeping.months import kept_months, months_between
+from billing.keeping.months import kept_months
 from billing.keeping.table_dump import kept_tables, write_table
 from billing.log.sealing import partition_name
 from billing.log.store import Store
-from billing.values import Period, Refused
+from billing.periods import Period, months_between
+from billing.values import Refused
 
 Progress = Callable[[float], None]
 NAME = "%Y-%m-%d-%H%M%S"

@@ -5,7 +5,7 @@ import sys
 import msgspec
 import psycopg
 
-from billing.commands.rates import ImportDeck, copy_rate_group, import_deck, undo_import
+from billing.commands.rate_groups import ImportDeck, copy_rate_group, import_deck, undo_import
 from billing.decks import uploads
 from billing.interpreter import tune
 from billing.log.store import Store

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from billing.decks.uploads import Prepared
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.offload.tasks import Preview, Previewed
+from billing.periods import last_month
 from billing.queries.past_calls import MOST, charged_calls
 from billing.queries.prices import every_version
 from billing.rating.chain import rate_cdr
@@ -92,7 +93,7 @@ def _compare(
     begins = wish.effective_from or now
     latest = max(rate.effective_from or begins for rate in deck.rates)
     at = max(latest, begins)
-    begin, end = month_before(now, ZoneInfo(wish.zone))
+    begin, end = last_month(now, wish.zone)
     calls = [PastCall(*found) for found in charged_calls(connection, asked.group_id, begin, end)]
     needed = NeededPrices(calls, at)
     versions = every_version(connection, asked.group_id)
@@ -149,10 +150,3 @@ def _rate_twice(
         impact.unpriced += lost
         impact.before_micros += before.amount_micros
         impact.after_micros += after.amount_micros
-
-
-def month_before(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The UTC instants at which the calendar month before began and ended."""
-    first: Any = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    before = (first - timedelta(days=1)).replace(day=1)
-    return before.astimezone(UTC), first.astimezone(UTC)

@@ -5,7 +5,7 @@ from collections import Counter
 from billing.aggregates import number_plan
 from billing.aggregates.number_plan import SEED
 from billing.commands.deciding import fold
-from billing.commands.rates import ReplaceNumberPlan, replace_number_plan
+from billing.commands.number_plan import ReplaceNumberPlan, replace_number_plan
 from billing.log.store import Store
 from billing.offload.tasks import Answer, Seed, Seeded
 from billing.rating.seed_plan import seed_plan

@@ -5,11 +5,11 @@ from datetime import datetime
 import msgspec
 
 from billing.aggregates.event import Envelope
-from billing.commands.rates import CopyRateGroup, UndoImport
+from billing.commands.rate_groups import CopyRateGroup, UndoImport
 from billing.decks.changes import Change
 from billing.decks.impact import Impact
 from billing.decks.reading import Wrong
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from typing import Any
 from psycopg import Connection
 
 from billing.aggregates.event import Envelope
-from billing.aggregates.statement import month_before
 from billing.commands.statements import (
     AccountMonth,
     CloseMonth,
@@ -23,7 +22,7 @@ from billing.commands.statements import (
     close_statements,
 )
 from billing.log.store import Store
-from billing.projections.days import month_end
+from billing.periods import month_before, month_end
 from billing.queries.wallet_months import totals_of
 
 GRACE = timedelta(hours=1)  # for the calls that midnight found under way

@@ -26,12 +26,15 @@ from billing.aggregates.company import (
     RateGroupBound,
     opening_credit,
 )
-from billing.aggregates.device import TrunkAssigned, entries_of
+from billing.aggregates.device import TrunkAssigned
 from billing.aggregates.event import Event
-from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.extension import entries_of
 from billing.aggregates.statement import StatementClosed
-from billing.aggregates.sub_account import SubAccountRenamed
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import (
+    GatewayAccountOpened,
+    SubAccountRenamed,
+    UserAccountOpened,
+)
 from billing.log.store import Recorded
 
 NAME = "accounts"

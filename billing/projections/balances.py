@@ -10,11 +10,10 @@ from psycopg import Cursor
 
 from billing.aggregates.account import RechargeReversed
 from billing.aggregates.company import CompanyOpened
-from billing.aggregates.gateway_account import GatewayAccountOpened
 from billing.aggregates.posting import Posting
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.log.store import Recorded
-from billing.projections.days import local_day
+from billing.periods import local_day
 from billing.projections.postings import postings_in
 
 NAME = "balances"

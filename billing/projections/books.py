@@ -10,9 +10,9 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.statement import MonthClosed, StatementClosed, month_after
+from billing.aggregates.statement import MonthClosed, StatementClosed
 from billing.log.store import Recorded
-from billing.projections.days import local_month
+from billing.periods import local_month, month_after
 from billing.projections.postings import postings_in
 
 NAME = "books"

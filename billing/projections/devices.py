@@ -8,11 +8,8 @@ import msgspec
 from psycopg import Cursor
 
 from billing.aggregates.call import CallRated, CallReceived, CallSuspended, CallVoided
-from billing.aggregates.device import (
-    DeviceChanged,
-    DeviceDisabled,
-    DeviceEnabled,
-    DeviceRegistered,
+from billing.aggregates.device import DeviceChanged, DeviceDisabled, DeviceEnabled, DeviceRegistered
+from billing.aggregates.extension import (
     ExtensionAssigned,
     ExtensionEntry,
     ExtensionsAssigned,

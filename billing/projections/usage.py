@@ -11,7 +11,7 @@ from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.aggregates.posting import posted_ratings
 from billing.log.binary_arrays import Int8Array, TextArray, register
 from billing.log.store import Recorded
-from billing.projections.days import local_hour
+from billing.periods import local_hour
 from billing.projections.sums import Key, Sums, add
 from billing.projections.usage_months import late_months, settle_before, settled_through
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from billing.periods import Period
 from billing.queries.paging import like
 from billing.queries.reach import Reach
-from billing.values import Period
 
 ANY, NONE = "*", "-"  # instead of an account or an area: has one, has none
 UNRATED = "status in ('suspended', 'voided')"  # word for word what the partial index says

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
+from billing.periods import Period
 from billing.queries.call_filter import ANY, NONE, UNRATED, CallFilter, where_calls
 from billing.queries.reach import Reach
-from billing.values import Money, Period
+from billing.values import Money
 
 COUNT_BOUND = 20_000  # beyond it a count takes longer than a person waits
 

@@ -1,7 +1,7 @@
 """What the call list shows: pages and exports of one filter, and how many calls came in."""
 
 from collections.abc import AsyncGenerator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from psycopg.rows import class_row
 from billing.queries.call_filter import CallFilter, where_calls
 from billing.queries.paging import Page, Place, make_page
 from billing.queries.reach import Reach
-from billing.values import Period
 
 EXPORT_CHUNK = 4_000
 
@@ -133,8 +132,3 @@ def arrived_within(reach: Reach, arrived: dict[str, int]) -> int:
 def key_type() -> Any:
     """What a place in the call list is made of."""
     return tuple[datetime, str]
-
-
-def last_days(today: date, days: int) -> Period:
-    """The period of the `days` days that end today."""
-    return Period(date.fromordinal(today.toordinal() - days + 1), today)

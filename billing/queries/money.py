@@ -8,9 +8,10 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
+from billing.periods import Period
 from billing.queries.paging import Page, Place, like, make_page
 from billing.queries.reach import Reach
-from billing.values import Money, Period
+from billing.values import Money
 
 KEY_TYPE = tuple[int]
 

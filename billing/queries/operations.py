@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.periods import Period
 from billing.queries.companies import account_names
 from billing.queries.paging import Page, Place, like, make_page
 from billing.queries.price_changes import PriceChange, changes_of
 from billing.queries.rate_groups import group_names
 from billing.queries.reach import EVERYTHING, Reach
-from billing.values import Period
 
 KEY_TYPE = tuple[int]
 

@@ -8,8 +8,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.periods import Period
 from billing.queries.paging import Page, Place, like, make_page
-from billing.values import Period
 
 KEY_TYPE = tuple[int]
 

@@ -8,10 +8,10 @@ import msgspec
 from psycopg import Connection
 
 from billing.aggregates.posting import postings_of
-from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, Totals, month_before
+from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, Totals
 from billing.log.store import Recorded, Store
+from billing.periods import local_month, month_before, month_end
 from billing.projections.balances import unpack_positions
-from billing.projections.days import local_month, month_end
 from billing.queries.money import AccountView
 
 AT_ONCE = 5_000  # events read at a time

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import AsyncConnection
 
+from billing.periods import Period
 from billing.projections import usage_months
 from billing.queries.call_filter import UNRATED
 from billing.queries.call_totals import days_of
 from billing.queries.reach import Reach
-from billing.values import Period
 
 Kind = Literal["company", "user", "gateway"]
 Grain = Literal["hour", "day", "week", "month"]

@@ -15,7 +15,7 @@ from billing.rating.context import (
     Suspend,
 )
 from billing.rating.dialled import find_number
-from billing.rating.plan import FREE, ORDINARY, PlanEntry
+from billing.rating.number_plan import FREE, ORDINARY, PlanEntry
 from billing.rating.rates import CompiledRate, RateGroup
 from billing.rating.whose import find_owner
 from billing.values import PRICE_DECIMALS, decimal_string

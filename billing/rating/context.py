@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from billing.rating.cdr import Direction
+from billing.rating.number_plan import NumberPlan
 from billing.rating.numbers import RoutePrefix
-from billing.rating.plan import NumberPlan
 from billing.rating.rates import RateGroup
 
 CallClass = Literal["internal", "local", "national", "international", "special", ""]

@@ -5,8 +5,8 @@ from functools import lru_cache, partial
 
 from billing.rating.cdr import Cdr
 from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContext
+from billing.rating.number_plan import ORDINARY, SHORT_CODE_DIGITS, NumberPlan, PlanEntry
 from billing.rating.numbers import RoutePrefix, clean, dial_plan, strip_route_prefix, to_e164
-from billing.rating.plan import ORDINARY, SHORT_CODE_DIGITS, NumberPlan, PlanEntry
 
 Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
 

@@ -19,7 +19,7 @@ from phonenumbers.shortnumberinfo import (
     is_valid_short_number_for_region,
 )
 
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.values import Refused
 
 TYPES = {

@@ -12,8 +12,8 @@ import msgspec
 
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
+from billing.rating.number_plan import SHORT_CODE_DIGITS
 from billing.rating.numbers import E164_LONGEST
-from billing.rating.plan import SHORT_CODE_DIGITS
 
 SHORTENED = "shortened"  # the flag of a record and of its rating
 HIDDEN = 4  # digits of each number

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.commands.corrections import Line
+from billing.commands.rerating import Line
 from billing.values import Refused, new_id
 
 CHANNEL = "corrections"  # NOTIFY: something was asked for

@@ -10,16 +10,10 @@ from typing import Any
 import msgspec
 import psycopg
 
-from billing.aggregates.correction import CorrectionEnded
 from billing.aggregates.event import Envelope
+from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import (
-    CorrectCalls,
-    Lines,
-    correct_calls,
-    end_correction,
-    ended,
-)
+from billing.commands.rerating import CorrectCalls, Lines, correct_calls, end_correction, ended
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.rerating import queue

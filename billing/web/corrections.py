@@ -8,7 +8,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import Forbidden, NotFound
 from sanic.response import HTTPResponse, redirect
 
-from billing.commands.corrections import RateCallAgain, rate_call_again
+from billing.commands.rerating import RateCallAgain, rate_call_again
 from billing.log.sealing import CALLS
 from billing.queries import companies as accounts
 from billing.queries import devices, suspended

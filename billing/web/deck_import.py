@@ -12,11 +12,11 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
 
-from billing.commands.rates import UndoImport
+from billing.commands.rate_groups import UndoImport
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
-from billing.offload.preview import month_before
 from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
+from billing.periods import last_month
 from billing.queries import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
@@ -188,7 +188,7 @@ async def _deck_page(
         column_names=COLUMN_NAMES,
         units=[(code, gettext(text)) for code, text in UNITS.items()],
         made=made,
-        month=month_before(datetime.now(UTC), site_of(request).zone)[0],
+        month=last_month(datetime.now(UTC), site_of(request).zone.key)[0],
     )
 
 

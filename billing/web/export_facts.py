@@ -5,9 +5,9 @@ from typing import Any
 
 from sanic import Request
 
+from billing.periods import Period
 from billing.queries import companies, devices
 from billing.queries.progress import position_of_all
-from billing.values import Period
 from billing.web import words
 from billing.web.formats import day
 from billing.web.i18n import N_, gettext

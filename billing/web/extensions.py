@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.commands.devices import (
+from billing.commands.extensions import (
     AssignExtensions,
     Assignment,
     RemoveExtensions,

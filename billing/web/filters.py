@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from sanic import Request
 
-from billing.queries.calls import last_days
+from billing.periods import Period, last_days, month_before, month_period
 from billing.queries.paging import Place, decode_place
-from billing.values import Period, Refused
+from billing.values import Refused
 from billing.web.i18n import gettext
 
 LONGEST = 100  # characters of a search
@@ -77,7 +77,6 @@ def _day(given: dict[str, str], name: str) -> date | None:
 def presets(today: date) -> list[tuple[str, Period]]:
     """The periods people ask for most."""
     month = today.replace(day=1)
-    last_of_previous = date.fromordinal(month.toordinal() - 1)
     yesterday = date.fromordinal(today.toordinal() - 1)
     return [
         (gettext("Today"), Period(today, today)),
@@ -85,5 +84,5 @@ def presets(today: date) -> list[tuple[str, Period]]:
         (gettext("Last 7 days"), last_days(today, 7)),
         (gettext("Last 30 days"), last_days(today, DEFAULT_DAYS)),
         (gettext("This month"), Period(month, today)),
-        (gettext("Last month"), Period(last_of_previous.replace(day=1), last_of_previous)),
+        (gettext("Last month"), month_period(month_before(today.isoformat()[:7]))),
     ]

@@ -9,8 +9,9 @@ from sanic.response import HTTPResponse, ResponseStream, file_stream
 
 from billing.aggregates.keeping import MOST_BACKUP_DAYS, MOST_BACKUPS, MOST_MONTHS
 from billing.commands.keeping import SetKeeping, set_keeping
-from billing.keeping.months import is_over, months_before, read_month
+from billing.keeping.months import is_over
 from billing.keeping.queue import ASK, asking
+from billing.periods import months_before, read_month
 from billing.queries import keeping as reading
 from billing.queries.devices import actor_names
 from billing.values import Refused

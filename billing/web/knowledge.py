@@ -9,8 +9,8 @@ from billing.rating.cdr import Cdr
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
 from billing.rating.dialled import try_prefixes
+from billing.rating.number_plan import NumberPlan
 from billing.rating.numbers import RoutePrefix
-from billing.rating.plan import NumberPlan
 
 
 class Knowledge:

@@ -9,14 +9,14 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.aggregates.number_plan import IMPORTED, SEED, TYPES, PlanKey
-from billing.commands.rates import ChangeNumberPlan, change_number_plan
+from billing.commands.number_plan import ChangeNumberPlan, change_number_plan
 from billing.decks import cells
 from billing.projections.prices import BEGINNING
 from billing.queries import number_plan
 from billing.queries.companies import company_choices
 from billing.queries.paging import Page, Place
 from billing.queries.reach import EVERYTHING
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.values import Refused
 from billing.web import words
 from billing.web.access import EVERY_ROLE, admits

@@ -7,9 +7,9 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.aggregates.number_plan import IMPORTED, validate_entry
-from billing.commands.rates import ChangeNumberPlan, change_number_plan
+from billing.commands.number_plan import ChangeNumberPlan, change_number_plan
 from billing.decks import cells
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.sheets import Column, plain_words
 from billing.values import Refused
 from billing.web import words

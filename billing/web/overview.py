@@ -7,14 +7,13 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.periods import Period, last_days
 from billing.queries import overview as reading
 from billing.queries import statistics
-from billing.queries.calls import last_days
 from billing.queries.snapshot import snapshot
 from billing.queries.statistics import Asked
 from billing.queries.suspended import waiting_by_reason
 from billing.queries.system import silent_devices
-from billing.values import Period
 from billing.web import statistics_view as views
 from billing.web.access import EVERY_ROLE, admits
 from billing.web.charts import Measure

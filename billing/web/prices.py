@@ -6,7 +6,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.commands.rates import (
+from billing.commands.rate_groups import (
     ChangeRates,
     EndRate,
     RemoveRate,

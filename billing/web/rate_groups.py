@@ -8,7 +8,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-from billing.commands.rates import (
+from billing.commands.rate_groups import (
     CopyRateGroup,
     CreateRateGroup,
     DeleteRateGroup,

@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.commands.devices import SetRoutePrefixes, set_route_prefixes
+from billing.commands.route_prefixes import SetRoutePrefixes, set_route_prefixes
 from billing.queries.companies import account_names
 from billing.queries.devices import device_choices
 from billing.queries.reach import EVERYTHING

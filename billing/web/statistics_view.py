@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from billing.periods import Period, period_before
 from billing.queries.call_filter import NONE
 from billing.queries.reach import Reach
 from billing.queries.statistics import Asked, Figures, Grain, Ranking, Split
-from billing.values import Money, Period
+from billing.values import Money
 from billing.web import formats, words
 from billing.web.charts import MEASURES
 from billing.web.filters import choice, read_period
@@ -22,7 +23,6 @@ GRAINS = {"hour": N_("Hours"), "day": N_("Days"), "week": N_("Weeks"), "month": 
 LONGEST = {"hour": 16, "day": 400, "week": 2_800, "month": 100_000}  # days with a bar each
 USUAL = {"hour": 2, "day": 62, "week": 370}
 CLASSES = ("local", "national", "international", "internal", "special", "")
-LAST_MONTH = 12
 HOURS = 24
 
 
@@ -78,17 +78,6 @@ def _fitting(grain: Grain | None, days: int) -> Grain:
     finer = get_args(Grain).index(grain)
     fitting = (each for each in get_args(Grain)[finer:] if days <= LONGEST[each])
     return next(fitting, "month")
-
-
-def period_before(period: Period) -> Period:
-    """As many days just before; for whole months as many months."""
-    last = period.first - timedelta(days=1)
-    if period.first.day == 1 and (period.last + timedelta(days=1)).day == 1:
-        months = (period.last.year - period.first.year) * LAST_MONTH
-        months += period.last.month - period.first.month + 1
-        month = period.first.year * LAST_MONTH + period.first.month - 1 - months
-        return Period(date(month // LAST_MONTH, month % LAST_MONTH + 1, 1), last)
-    return Period(last - (period.last - period.first), last)
 
 
 def main_currency(total: Figures, chosen: str) -> str:

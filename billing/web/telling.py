@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from billing.aggregates import account, company, gateway_account, statement, sub_account
+from billing.aggregates import account, company, statement, sub_account
 from billing.aggregates import call as calls
 from billing.aggregates.event import Event
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import UserAccountOpened
 from billing.values import Money
 from billing.web import formats, words
 from billing.web.i18n import gettext
@@ -113,7 +113,7 @@ def _tell_opening(event: Event) -> str:
             )
         case company.RateGroupBound(group_id=group):
             said = gettext("Rate group bound: %(group)s.", group=group)
-        case UserAccountOpened(name=name) | gateway_account.GatewayAccountOpened(name=name):
+        case UserAccountOpened(name=name) | sub_account.GatewayAccountOpened(name=name):
             said = gettext("Account opened: %(name)s.", name=name)
         case sub_account.SubAccountRenamed(name=name):
             said = gettext("Renamed: %(name)s.", name=name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.aggregates import company, statement, user_account
+from billing.aggregates import company, statement, sub_account
 from billing.aggregates.account import (
     AccountAdjusted,
     AccountClosed,
@@ -30,11 +30,9 @@ from billing.aggregates.statement import (
     Totals,
     close_month,
     close_statement,
-    month_after,
-    month_before,
 )
-from billing.aggregates.sub_account import SubAccountRenamed, rename
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import SubAccountRenamed, UserAccountOpened, rename
+from billing.periods import month_after, month_before
 from billing.values import Money
 from tests.given import given
 
@@ -141,9 +139,9 @@ def test_a_closed_account_takes_nothing() -> None:
 
 def test_a_sub_account_without_a_wallet_is_not_recharged() -> None:
     opened = UserAccountOpened(company_id="acme", name="Ana", currency="EUR")
-    given(user_account, opened).when(recharge, TEN, "cash").then_refused("its company pays")
-    given(user_account, opened).when(rename, "Ana R.").then(SubAccountRenamed(name="Ana R."))
-    given(user_account, opened).when(rename, "Ana").then()
+    given(sub_account, opened).when(recharge, TEN, "cash").then_refused("its company pays")
+    given(sub_account, opened).when(rename, "Ana R.").then(SubAccountRenamed(name="Ana R."))
+    given(sub_account, opened).when(rename, "Ana").then()
 
 
 def test_a_company_is_changed_but_for_its_currency() -> None:

@@ -71,3 +71,19 @@ def test_who_is_limited_governs_nobody_so_is_not_the_last() -> None:
     given(administrator, ADDED, LIMITED).when(
         change_administrator, name="Ana", role="auditor", language="es", last=True
     ).then(AdministratorChanged(name="Ana", role="auditor", language="es"))
+
+
+MARTA = {"sign_in_name": "marta", "name": "Marta", "role": "auditor", "language": "es"}
+
+
+def test_an_administrator_is_added() -> None:
+    given(administrator).when(add_administrator, **MARTA).then(AdministratorAdded(**MARTA))
+
+
+def test_an_administrator_with_a_strange_name_role_or_language_is_refused() -> None:
+    for wrong, words in (
+        ({"sign_in_name": "Marta "}, "lower case"),
+        ({"role": "king"}, "king is not a role"),
+        ({"language": "fr"}, "fr is not a language"),
+    ):
+        given(administrator).when(add_administrator, **{**MARTA, **wrong}).then_refused(words)

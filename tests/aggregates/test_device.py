@@ -3,14 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.aggregates import device
-from billing.aggregates.device import (
-    DeviceRegistered,
-    ExtensionAssigned,
-    RoutePrefixesSet,
-    TenantNamed,
-    TrunkAssigned,
-)
+from billing.aggregates import device, extension, route_prefix
+from billing.aggregates.device import DeviceRegistered, TenantNamed, TrunkAssigned
+from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.rating.numbers import RoutePrefix
 from tests.given import given
 
@@ -38,9 +34,9 @@ def test_a_device_needs_a_name_a_zone_a_country_and_an_area_that_can_be() -> Non
 
 def test_an_extension_is_assigned_from_a_moment_on() -> None:
     given(device, PBX).when(
-        device.assign_extension, extension="101", account="user:ana", valid_from=MAY
+        extension.assign_extension, extension="101", account="user:ana", valid_from=MAY
     ).then(ExtensionAssigned(extension="101", account="user:ana", valid_from=MAY))
-    given(device, PBX).when(device.assign_extension, extension="").then_refused("needs a number")
+    given(device, PBX).when(extension.assign_extension, extension="").then_refused("needs a number")
 
 
 def test_a_trunk_is_assigned_to_a_gateway_account() -> None:
@@ -59,8 +55,8 @@ def test_a_tenant_is_named() -> None:
 
 def test_route_prefixes_are_digits() -> None:
     nine = RoutePrefix(order=1, prefix="9", replacement="", min_rest=9, max_rest=15)
-    given(device, PBX).when(device.set_route_prefixes, (nine,)).then(
+    given(device, PBX).when(route_prefix.set_route_prefixes, (nine,)).then(
         RoutePrefixesSet(rules=(nine,))
     )
     star = RoutePrefix(order=1, prefix="*9", replacement="", min_rest=9, max_rest=15)
-    given(device, PBX).when(device.set_route_prefixes, (star,)).then_refused("digits only")
+    given(device, PBX).when(route_prefix.set_route_prefixes, (star,)).then_refused("digits only")

@@ -2,7 +2,7 @@
 
 from billing.aggregates import number_plan
 from billing.aggregates.number_plan import NumberPlanReplaced, replace_number_plan
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from tests.given import given
 
 MADRID = PlanEntry(prefix="3491", area="Madrid", type="landline", country="ES")

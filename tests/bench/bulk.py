@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
-from billing.commands.rates import ChangeRates, change_rates
+from billing.commands.rate_groups import ChangeRates, change_rates
 from billing.ingest.files import ingest_file
 from billing.log.store import Store
 from billing.projections import projections

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from billing.aggregates.event import Envelope
 from billing.cli.demo import synthetic_lines
-from billing.commands import companies, devices, rates
+from billing.commands import companies, devices, extensions, number_plan, rate_groups
 from billing.database import migrate
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
@@ -40,11 +40,13 @@ def database(server_url: str, name: str) -> Iterator[str]:
 def install(url: str) -> None:
     """The company, its device and its prices."""
     store = Store(url)
-    plan = rates.ReplaceNumberPlan(layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es")))
-    rates.replace_number_plan(store, plan, SAID)
-    group = rates.CreateRateGroup(group_id="deck", name="Deck", currency="EUR")
-    rates.create_rate_group(store, group, SAID)
-    rates.change_rates(store, rates.ChangeRates(group_id="deck", rates=deck()), SAID)
+    plan = number_plan.ReplaceNumberPlan(
+        layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es"))
+    )
+    number_plan.replace_number_plan(store, plan, SAID)
+    group = rate_groups.CreateRateGroup(group_id="deck", name="Deck", currency="EUR")
+    rate_groups.create_rate_group(store, group, SAID)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="deck", rates=deck()), SAID)
     company = companies.OpenCompany(
         company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
     )
@@ -60,9 +62,9 @@ def install(url: str) -> None:
         area_code="91",
     )
     devices.register_device(store, device, SAID)
-    assignments = tuple(devices.Assignment(extension=each) for each in EXTENSIONS)
-    assign = devices.AssignExtensions(device_id="pbx", assignments=assignments)
-    devices.assign_extensions(store, assign, SAID)
+    assignments = tuple(extensions.Assignment(extension=each) for each in EXTENSIONS)
+    assign = extensions.AssignExtensions(device_id="pbx", assignments=assignments)
+    extensions.assign_extensions(store, assign, SAID)
     store.close()
     with psycopg.connect(url, autocommit=True) as connection:
         devices.issue_device_password(connection, "pbx", ACCOUNT, PASSWORD)

@@ -13,13 +13,20 @@ from billing.aggregates.company import CompanyOpened, RateGroupBound
 from billing.aggregates.event import Event
 from billing.aggregates.number_plan import SEED, NumberPlanReplaced
 from billing.aggregates.rate_group import RateGroupCreated, RatesChanged
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import UserAccountOpened
 from billing.cli.setup import said_here
-from billing.commands import accounts, administrators, companies, rates, sub_accounts
+from billing.commands import (
+    accounts,
+    administrators,
+    companies,
+    number_plan,
+    rate_groups,
+    sub_accounts,
+)
 from billing.commands.deciding import ATTEMPTS, decide
 from billing.credentials.passwords import verify_password
 from billing.log.store import Pending, Store
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.rating.rates import Rate, Tier
 from billing.values import Money, Refused
 
@@ -27,7 +34,7 @@ SAID = said_here()
 ACME = companies.OpenCompany(
     company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
 )
-GROUP = rates.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
+GROUP = rate_groups.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
 ANA = sub_accounts.OpenSubAccount(
     account="user:ana", company_id="acme", name="Ana", own_wallet=True
 )
@@ -44,7 +51,7 @@ def recharge(reference: str, micros: int = 1_000_000) -> accounts.RechargeAccoun
 
 
 def test_a_company_is_opened_and_bound_to_a_rate_group(store: Store) -> None:
-    rates.create_rate_group(store, GROUP, SAID)
+    rate_groups.create_rate_group(store, GROUP, SAID)
     first = companies.open_company(store, ACME, SAID)
     bind = companies.BindRateGroup(company_id="acme", group_id="g")
     assert companies.bind_rate_group(store, bind, SAID) > first
@@ -60,7 +67,7 @@ def test_what_does_not_exist_is_named(store: Store) -> None:
         companies.bind_rate_group(
             store, companies.BindRateGroup(company_id="acme", group_id="g"), SAID
         )
-    rates.create_rate_group(store, GROUP, SAID)
+    rate_groups.create_rate_group(store, GROUP, SAID)
     with pytest.raises(Refused, match="There is no company:nobody"):
         companies.bind_rate_group(
             store, companies.BindRateGroup(company_id="nobody", group_id="g"), SAID
@@ -83,8 +90,8 @@ def test_a_refused_command_leaves_nothing_behind(store: Store) -> None:
     with pytest.raises(Refused, match="already"):
         companies.open_company(store, ACME, SAID)
     with pytest.raises(Refused, match="EUX is not a currency"):
-        rates.create_rate_group(
-            store, rates.CreateRateGroup(group_id="x", name="X", currency="EUX"), SAID
+        rate_groups.create_rate_group(
+            store, rate_groups.CreateRateGroup(group_id="x", name="X", currency="EUX"), SAID
         )
     assert len(store.after(0, 100)) == before
 
@@ -122,23 +129,25 @@ def test_a_recharge_sent_twice_is_posted_once(store: Store) -> None:
 
 
 def test_a_rate_group_begins_with_its_defaults_and_is_priced(store: Store) -> None:
-    rates.create_rate_group(store, GROUP, SAID)
+    rate_groups.create_rate_group(store, GROUP, SAID)
     spain = Rate(name="España", prefix="34", tiers=(Tier(price="0.018"),))
-    rates.change_rates(store, rates.ChangeRates(group_id="g", rates=(spain,)), SAID)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="g", rates=(spain,)), SAID)
     assert events(store, "rate-group:g") == [
         RateGroupCreated(name="Standard", currency="EUR"),
-        RatesChanged(rates=rates.default_rates()),
+        RatesChanged(rates=rate_groups.default_rates()),
         RatesChanged(rates=(spain,)),
     ]
     with pytest.raises(Refused, match="There is no rate-group:none"):
-        rates.change_rates(store, rates.ChangeRates(group_id="none", rates=(spain,)), SAID)
+        rate_groups.change_rates(
+            store, rate_groups.ChangeRates(group_id="none", rates=(spain,)), SAID
+        )
 
 
 def test_a_number_plan_is_replaced(store: Store) -> None:
     madrid = PlanEntry(prefix="3491", area="Madrid", type="landline")
     for entries in ((madrid,), ()):
-        command = rates.ReplaceNumberPlan(layer=SEED, entries=entries)
-        rates.replace_number_plan(store, command, SAID)
+        command = number_plan.ReplaceNumberPlan(layer=SEED, entries=entries)
+        number_plan.replace_number_plan(store, command, SAID)
     assert events(store, SEED) == [
         NumberPlanReplaced(entries=(madrid,)),
         NumberPlanReplaced(entries=()),

@@ -15,12 +15,19 @@ from hypothesis import strategies as st
 from billing.aggregates.call import CallRated, CallReceived, CallSuspended, ConflictKept
 from billing.aggregates.number_plan import SEED
 from billing.cli.setup import said_here
-from billing.commands import accounts, companies, devices, rates, sub_accounts
+from billing.commands import (
+    accounts,
+    companies,
+    extensions,
+    number_plan,
+    rate_groups,
+    sub_accounts,
+)
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.log.store import Recorded, Store
 from billing.rating.cdr import CallRecord, Cdr
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 from billing.rating.rates import Rate, Tier
 from billing.values import Refused
 from tests.ingest.serving import install
@@ -185,7 +192,9 @@ def test_a_catalogue_learns_of_new_prices_before_the_next_batch(installed: Store
     abroad = record("k2", called="0033123456789")
     assert statuses(send(installed, abroad, catalogue=catalogue)) == ["suspended"]
     france = Rate(name="Francia", prefix="33", tiers=(Tier(price="0.062"),))
-    rates.change_rates(installed, rates.ChangeRates(group_id="g", rates=(france,)), said_here())
+    rate_groups.change_rates(
+        installed, rate_groups.ChangeRates(group_id="g", rates=(france,)), said_here()
+    )
     other = msgspec.structs.replace(abroad, cdr=msgspec.structs.replace(abroad.cdr, key="k3"))
     (receipt,) = send(installed, other, catalogue=catalogue)
     assert first_event(installed, receipt).rating.amount_micros == 62_000
@@ -200,14 +209,14 @@ def test_a_catalogue_learns_of_accounts_extensions_holds_plans_and_devices(
         account="user:ana", company_id="acme", name="Ana", own_wallet=True
     )
     sub_accounts.open_sub_account(installed, ana, said)
-    assigned = (devices.Assignment(extension="101", account="user:ana"),)
-    devices.assign_extensions(
-        installed, devices.AssignExtensions(device_id="pbx", assignments=assigned), said
+    assigned = (extensions.Assignment(extension="101", account="user:ana"),)
+    extensions.assign_extensions(
+        installed, extensions.AssignExtensions(device_id="pbx", assignments=assigned), said
     )
     accounts.freeze(installed, accounts.FreezeAccount(account="user:ana", reason="x"), said)
     entry = PlanEntry(prefix="3493", area="Barcelona", type="landline", country="ES")
-    rates.replace_number_plan(
-        installed, rates.ReplaceNumberPlan(layer=SEED, entries=(entry,)), said
+    number_plan.replace_number_plan(
+        installed, number_plan.ReplaceNumberPlan(layer=SEED, entries=(entry,)), said
     )
     (receipt,) = send(installed, record("k1"), catalogue=catalogue)
     rating = first_event(installed, receipt).rating
@@ -220,11 +229,11 @@ def test_a_catalogue_learns_of_accounts_extensions_holds_plans_and_devices(
 
 def test_a_rate_group_bound_later_prices_the_calls_from_then_on(installed: Store) -> None:
     said = said_here()
-    rates.create_rate_group(
-        installed, rates.CreateRateGroup(group_id="h", name="Winter", currency="EUR"), said
+    rate_groups.create_rate_group(
+        installed, rate_groups.CreateRateGroup(group_id="h", name="Winter", currency="EUR"), said
     )
     dear = Rate(name="España", prefix="34", tiers=(Tier(price="0.1"),))
-    rates.change_rates(installed, rates.ChangeRates(group_id="h", rates=(dear,)), said)
+    rate_groups.change_rates(installed, rate_groups.ChangeRates(group_id="h", rates=(dear,)), said)
     companies.bind_rate_group(
         installed,
         companies.BindRateGroup(

@@ -3,17 +3,14 @@
 import psycopg
 import pytest
 
-from billing.aggregates.device import (
-    DeviceRegistered,
-    ExtensionAssigned,
-    RoutePrefixesSet,
-    TenantNamed,
-    TrunkAssigned,
-)
+from billing.aggregates.device import DeviceRegistered, TenantNamed, TrunkAssigned
 from billing.aggregates.event import Event
+from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.cli.setup import said_here
-from billing.commands import companies, devices
-from billing.commands.devices import Assignment, issue_device_password
+from billing.commands import companies, devices, extensions, route_prefixes
+from billing.commands.devices import issue_device_password
+from billing.commands.extensions import Assignment
 from billing.credentials.passwords import verify_password
 from billing.log.store import Store
 from billing.rating.numbers import RoutePrefix
@@ -54,15 +51,15 @@ def test_a_device_is_registered_for_a_company_that_is_there(store: Store) -> Non
 def test_everything_a_device_can_be_told_is_an_event(opened: Store) -> None:
     devices.register_device(opened, PBX, SAID)
     extension = Assignment(extension="101", account="user:ana", name="Ana")
-    devices.assign_extensions(
-        opened, devices.AssignExtensions(device_id="pbx", assignments=(extension,)), SAID
+    extensions.assign_extensions(
+        opened, extensions.AssignExtensions(device_id="pbx", assignments=(extension,)), SAID
     )
     devices.assign_trunk(
         opened, devices.AssignTrunk(device_id="pbx", trunk="gw1", account="gateway:x"), SAID
     )
     rule = RoutePrefix(order=1, prefix="9", min_rest=9, max_rest=15)
-    devices.set_route_prefixes(
-        opened, devices.SetRoutePrefixes(device_id="pbx", rules=(rule,)), SAID
+    route_prefixes.set_route_prefixes(
+        opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=(rule,)), SAID
     )
     tenant = devices.NameTenant(device_id="pbx", tenant="a.example", company_id="acme")
     devices.name_tenant(opened, tenant, SAID)
@@ -83,16 +80,16 @@ def test_extensions_are_assigned_all_or_none(opened: Store) -> None:
     devices.register_device(opened, PBX, SAID)
     some = (Assignment(extension="101"), Assignment(extension=""))
     with pytest.raises(Refused, match="needs a number"):
-        devices.assign_extensions(
-            opened, devices.AssignExtensions(device_id="pbx", assignments=some), SAID
+        extensions.assign_extensions(
+            opened, extensions.AssignExtensions(device_id="pbx", assignments=some), SAID
         )
     assert len(events(opened)) == 1
 
 
 def test_a_device_that_is_not_there_is_named(opened: Store) -> None:
     with pytest.raises(Refused, match="There is no device:pbx"):
-        devices.set_route_prefixes(
-            opened, devices.SetRoutePrefixes(device_id="pbx", rules=()), SAID
+        route_prefixes.set_route_prefixes(
+            opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=()), SAID
         )
     with pytest.raises(Refused, match="There is no company:nobody"):
         devices.name_tenant(

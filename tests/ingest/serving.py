@@ -16,7 +16,7 @@ import psycopg
 
 from billing.aggregates.event import Envelope
 from billing.cli.setup import said_here
-from billing.commands import companies, devices, rates
+from billing.commands import companies, devices, rate_groups
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 
@@ -52,13 +52,13 @@ def install(url: str, device_id: str = "pbx", account: str = ACCOUNT) -> None:
 
 
 def _company(store: Store, said: Envelope) -> None:
-    group = rates.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
-    rates.create_rate_group(store, group, said)
+    group = rate_groups.CreateRateGroup(group_id="g", name="Standard", currency="EUR")
+    rate_groups.create_rate_group(store, group, said)
     flat = tuple(
         Rate(name=name, prefix=prefix, tiers=(Tier(price=price),))
         for prefix, name, price in (("34", "España", "0.018"), ("49", "Alemania", "0.058"))
     )
-    rates.change_rates(store, rates.ChangeRates(group_id="g", rates=flat), said)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="g", rates=flat), said)
     opened = companies.OpenCompany(
         company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
     )

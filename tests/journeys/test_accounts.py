@@ -12,7 +12,12 @@ from billing.aggregates.event import Envelope
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.devices import RegisterDevice, register_device
-from billing.commands.rates import ChangeRates, CreateRateGroup, change_rates, create_rate_group
+from billing.commands.rate_groups import (
+    ChangeRates,
+    CreateRateGroup,
+    change_rates,
+    create_rate_group,
+)
 from billing.log.store import Store
 from billing.policies.closing import close_books
 from billing.rating.rates import Rate, Tier

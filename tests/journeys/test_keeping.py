@@ -14,8 +14,8 @@ from billing.aggregates.event import Envelope
 from billing.keeping.archive import archive
 from billing.keeping.archived_events import open_store
 from billing.keeping.keeper import Keeper
-from billing.keeping.months import months_before
 from billing.keeping.worker import Worker
+from billing.periods import months_before
 from billing.policies.closing import close_books
 from tests.journeys.conftest import IN_BROWSER, Opened
 from tests.web.serving import add_administrator, catch_up, following, install, served

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -15,7 +14,7 @@ from billing.cli.setup import said_here
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.log.store import Store
-from billing.offload.preview import month_before
+from billing.periods import last_month
 from billing.policies.cascades import Cascades
 from tests.commands.test_calls import record
 from tests.journeys.conftest import IN_BROWSER, PHONE, Opened
@@ -25,7 +24,7 @@ from tests.web.test_corrections import rerating
 pytestmark = IN_BROWSER
 SAID = said_here()
 PBX = "/devices/clinica-pbx"
-LAST_MONTH = month_before(datetime.now(UTC), ZoneInfo("Europe/Madrid"))[0] + timedelta(days=3)
+LAST_MONTH = last_month(datetime.now(UTC), "Europe/Madrid")[0] + timedelta(days=3)
 # A title, a Spanish header, decimal commas, a plus, ranges, several in a cell, one said twice.
 ODD = """Tarifas mayoristas de la casa;;;;;
 DESTINO;Código de país;Códigos de área;Precio €/min;Incrementos;Vigente desde

@@ -24,7 +24,8 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.restore import restore, restore_calls
 from billing.keeping.verifying import verify
 from billing.log.store import Store
-from billing.values import Period, Refused
+from billing.periods import Period
+from billing.values import Refused
 from tests.conftest import fresh_database
 from tests.keeping.sample import (
     LATER,

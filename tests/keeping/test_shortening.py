@@ -15,14 +15,14 @@ from billing.aggregates.call import CallRated
 from billing.aggregates.device import CascadeSet
 from billing.aggregates.keeping import NumbersShortened
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import (
+from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
+from billing.commands.rerating import (
     CorrectCalls,
     Lines,
     RateCallAgain,
     correct_calls,
     rate_call_again,
 )
-from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
 from billing.keeping import backup, shortening
 from billing.keeping.archive import archive, fault_of
 from billing.keeping.attach import attach, detach

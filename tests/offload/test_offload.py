@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from billing.aggregates.rate_group import DeckImported
 from billing.cli.setup import said_here
-from billing.commands import companies, rates
+from billing.commands import companies, number_plan, rate_groups
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import Line
-from billing.commands.rates import load_rate_group
+from billing.commands.rate_groups import load_rate_group
+from billing.commands.rerating import Line
 from billing.decks import uploads
 from billing.log.store import Store
-from billing.offload.preview import month_before
 from billing.offload.process import Offload
 from billing.offload.tasks import Answer, Apply, Copy, Preview, Previewed, Undo, Wish
+from billing.periods import last_month
 from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
 from billing.rerating.worker import Worker
@@ -34,7 +34,7 @@ from tests.rerating.test_worker import ask, catch_up, find
 ZONE = ZoneInfo("Europe/Madrid")
 SAID = said_here()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-OCTOBER = month_before(NOW, ZONE)
+OCTOBER = last_month(NOW, ZONE.key)
 DECK = """Destino;Prefijo;Precio;Incrementos;Conexión
 España;34;0,0213;1;
 España móvil;346;0,0187;60/60;
@@ -90,8 +90,10 @@ def look(url: str, *, complete: bool = False, upload_id: str = "u1", group: str 
 def october(store: Store, database_url: str) -> Store:
     """300 calls of October, of a company in Lima; its evening, its special numbers, its areas."""
     install(database_url)
-    plan = rates.ReplaceNumberPlan(layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es")))
-    rates.replace_number_plan(store, plan, SAID)
+    plan = number_plan.ReplaceNumberPlan(
+        layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es"))
+    )
+    number_plan.replace_number_plan(store, plan, SAID)
     change = companies.ChangeCompany(
         company_id="acme", name="Acme", time_zone="America/Lima", payment="postpaid"
     )
@@ -102,7 +104,7 @@ def october(store: Store, database_url: str) -> Store:
         Rate(name="internacional", call_class="international", tiers=(Tier(price="0.3"),)),
         Rate(name="Adicional", prefix="34806", tiers=(Tier(price="0.9"),)),
     )
-    rates.change_rates(store, rates.ChangeRates(group_id="g", rates=prices), SAID)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="g", rates=prices), SAID)
     dice, number = random.Random(8), count()  # noqa: S311 -- the same calls each time
     records = []
     for _ in range(300):
@@ -152,7 +154,7 @@ def test_the_impact_on_last_month_is_to_the_cent_what_a_what_if_finds(
 
 def what_if(store: Store, url: str, deck: str, *, complete: bool) -> Line:
     """What October would have cost with a copy of the group, had the deck counted from then on."""
-    copy = rates.CopyRateGroup(group_id="b", name="Plan B", original_id="g")
+    copy = rate_groups.CopyRateGroup(group_id="b", name="Plan B", original_id="g")
     ask_for(url, Copy(command=copy, envelope=SAID))
     catch_up(url, store)
     keep(url, deck, "u2", "b")
@@ -161,10 +163,10 @@ def what_if(store: Store, url: str, deck: str, *, complete: bool) -> Line:
     imported = store.load("rate-group:b")[-1].event
     assert isinstance(imported, DeckImported)
     earlier = tuple(replace(price, effective_from=None) for price in imported.rates)
-    rates.change_rates(store, rates.ChangeRates(group_id="b", rates=earlier), SAID)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="b", rates=earlier), SAID)
     for key in imported.ended:
         gone = replace(key, effective_from=None)
-        rates.remove_rate(store, rates.RemoveRate(group_id="b", key=gone), SAID)
+        rate_groups.remove_rate(store, rate_groups.RemoveRate(group_id="b", key=gone), SAID)
     catch_up(url, store)
     correction = ask(url, "what_if", with_group="b", begin=OCTOBER[0], end=OCTOBER[1])
     worker = Worker(url, store, threading.Event())
@@ -196,14 +198,14 @@ def test_a_deck_is_imported_once_and_taken_back_and_a_group_copied(
     log = store.load("rate-group:g")
     assert sum(isinstance(each.event, DeckImported) for each in log) == 1
     before = load_rate_group(store, "g")
-    undo = Undo(command=rates.UndoImport(group_id="g", import_id="u1"), envelope=SAID)
+    undo = Undo(command=rate_groups.UndoImport(group_id="g", import_id="u1"), envelope=SAID)
     ask_for(database_url, undo)
     assert len(before.prices) == len(load_rate_group(store, "g").prices) + 5
     with pytest.raises(Refused, match="undone already"):
         ask_for(database_url, undo)
     catch_up(database_url, store)
     copy = Copy(
-        command=rates.CopyRateGroup(group_id="c", name="Copy", original_id="g"), envelope=SAID
+        command=rate_groups.CopyRateGroup(group_id="c", name="Copy", original_id="g"), envelope=SAID
     )
     ask_for(database_url, copy)
     assert load_rate_group(store, "c").prices == load_rate_group(store, "g").prices

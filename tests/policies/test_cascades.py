@@ -9,7 +9,7 @@ import pytest
 from billing.aggregates.call import CallLinked, CallVoided
 from billing.aggregates.device import CascadeSet
 from billing.cli.setup import said_here
-from billing.commands import devices
+from billing.commands import devices, route_prefixes
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.log.store import Store
@@ -30,8 +30,8 @@ def cascaded(store: Store, database_url: str) -> Store:
     rule = CascadeSet(upper="gw", charged="lower", start_seconds=10, duration_seconds=3)
     devices.set_cascade(store, devices.SetCascade(device_id="pbx", change=rule), SAID)
     prefix = RoutePrefix(order=1, prefix="0", min_rest=9, max_rest=9)
-    setting = devices.SetRoutePrefixes(device_id="pbx", rules=(prefix,))
-    devices.set_route_prefixes(store, setting, SAID)
+    setting = route_prefixes.SetRoutePrefixes(device_id="pbx", rules=(prefix,))
+    route_prefixes.set_route_prefixes(store, setting, SAID)
     return store
 
 

@@ -18,7 +18,7 @@ from billing.aggregates.call import (
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import UserAccountOpened
 from billing.log.store import Pending, Store
 from billing.projections import projections
 from billing.projections.runner import Runner

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from billing.aggregates.account import Limits
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.statement import month_before
 from billing.commands import accounts, companies, sub_accounts
 from billing.log.store import Pending, Store
+from billing.periods import month_before, month_end
 from billing.policies.closing import close_books
 from billing.policies.limits import watch_limits
 from billing.projections import projections
 from billing.projections import runner as running
-from billing.projections.days import month_end
 from billing.projections.runner import Runner
 from billing.queries.history import read_history, read_moment
 from billing.queries.replay import replay

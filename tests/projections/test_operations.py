@@ -24,7 +24,7 @@ from tests.projections.sample import ZONE, append, received, stream
 
 ROOT = Path(__file__).parent.parent.parent
 FOSSILS = ROOT / "tests" / "fossils"
-# What happens to a call; what people do to calls is told as a whole (aggregates/correction.py).
+# What happens to a call; what people do to calls is told as a whole (aggregates/rerating.py).
 OF_CALLS = (CallLinked, CallRated, CallRerated, CallSuspended, CallVoided, ConflictKept)
 SOMEBODY = Envelope(
     recorded_at=datetime(2026, 11, 25, 8, tzinfo=UTC),
@@ -72,7 +72,7 @@ def test_nothing_is_appended_but_by_the_store_which_asks_who() -> None:
                     if f"insert into {table}" in said or f"copy {table} (" in said:
                         writers.add((path.name, table))
     assert writers == {
-        ("log/store.py", "billing_events"),
+        ("store.py", "billing_events"),
         ("restore.py", "billing_events"),  # a backup of the log, as it was sealed
         ("operations.py", "operations"),
     }

@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.aggregates.call import CallRated
-from billing.aggregates.device import (
-    DeviceChanged,
-    DeviceDisabled,
+from billing.aggregates.device import DeviceChanged, DeviceDisabled
+from billing.aggregates.extension import (
     ExtensionAssigned,
     ExtensionEntry,
     ExtensionsAssigned,

@@ -23,9 +23,9 @@ from billing.aggregates.call import (
 )
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.event import Event
-from billing.aggregates.gateway_account import GatewayAccountOpened
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.log.store import Store
+from billing.periods import Period
 from billing.projections import runner as running
 from billing.queries import statistics as reading
 from billing.queries.call_filter import ANY, CallFilter
@@ -33,7 +33,6 @@ from billing.queries.call_totals import total_calls
 from billing.queries.reach import EVERYTHING, Reach
 from billing.queries.statistics import Asked, Figures, Split
 from billing.rating.context import Rating
-from billing.values import Period
 from tests.projections.sample import START, ZONE, append, received, runner, stream, voided
 
 PLACE = ZoneInfo(ZONE)

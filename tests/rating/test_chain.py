@@ -19,8 +19,8 @@ from billing.rating.context import (
     RatingContext,
     encode_steps,
 )
+from billing.rating.number_plan import NumberPlan, PlanEntry
 from billing.rating.numbers import RoutePrefix
-from billing.rating.plan import NumberPlan, PlanEntry
 from billing.rating.rates import Band, Rate, RateGroup, Tier
 
 NOON = datetime(2026, 5, 4, 10, tzinfo=UTC)  # a Monday

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.rating.plan import NumberPlan, PlanEntry
+from billing.rating.number_plan import NumberPlan, PlanEntry
 from billing.rating.seed_plan import seed_plan
 from billing.values import Refused
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from psycopg import AsyncConnection
 
 from billing.aggregates.call import CallRerated
-from billing.aggregates.correction import CorrectionEnded, stream_of
 from billing.aggregates.event import Envelope
+from billing.aggregates.rerating import CorrectionEnded, stream_of
 from billing.cli.setup import said_here
-from billing.commands import companies, rates
+from billing.commands import companies, rate_groups
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
-from billing.commands.corrections import (
+from billing.commands.rerating import (
     CorrectCalls,
     Line,
     Lines,
@@ -45,7 +45,7 @@ Work = Callable[[], bool]
 
 def set_price(store: Store, prefix: str, price: str, group: str = "g") -> None:
     rate = Rate(name=prefix, prefix=prefix, tiers=(Tier(price=price),))
-    rates.change_rates(store, rates.ChangeRates(group_id=group, rates=(rate,)), SAID)
+    rate_groups.change_rates(store, rate_groups.ChangeRates(group_id=group, rates=(rate,)), SAID)
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ def test_one_that_was_cancelled_goes_on_where_it_was(
 def test_what_if_tells_what_another_group_would_have_cost_and_writes_nothing(
     installed: Store, work: Work, database_url: str
 ) -> None:
-    plan = rates.CreateRateGroup(group_id="b", name="Plan B", currency="EUR")
-    rates.create_rate_group(installed, plan, SAID)
+    plan = rate_groups.CreateRateGroup(group_id="b", name="Plan B", currency="EUR")
+    rate_groups.create_rate_group(installed, plan, SAID)
     set_price(installed, "34", "0.01", "b")
     dollars = companies.OpenCompany(
         company_id="usa", name="USA", currency="USD", time_zone="America/New_York"

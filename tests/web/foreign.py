@@ -11,11 +11,11 @@ import psycopg
 from billing.aggregates import call
 from billing.aggregates.account import AccountFrozen, AccountRecharged, LimitsSet
 from billing.aggregates.company import CompanyOpened, RateGroupBound
-from billing.aggregates.device import DeviceRegistered, ExtensionAssigned, TrunkAssigned
+from billing.aggregates.device import DeviceRegistered, TrunkAssigned
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.gateway_account import GatewayAccountOpened
+from billing.aggregates.extension import ExtensionAssigned
 from billing.aggregates.rate_group import RateGroupCreated
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.log.store import Pending, Store
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating

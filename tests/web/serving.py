@@ -18,9 +18,10 @@ from billing.aggregates import call
 from billing.aggregates.account import AccountFrozen, AccountRecharged
 from billing.aggregates.administrator import AdministratorAdded
 from billing.aggregates.company import CompanyOpened
-from billing.aggregates.device import DeviceRegistered, ExtensionAssigned
+from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.user_account import UserAccountOpened
+from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.sub_account import UserAccountOpened
 from billing.commands.api_tokens import hash_token
 from billing.config import Config
 from billing.database import Database

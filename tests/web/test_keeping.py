@@ -12,9 +12,9 @@ from billing.aggregates.call import CallRated
 from billing.aggregates.event import Envelope
 from billing.keeping.archived_events import open_store
 from billing.keeping.keeper import Keeper
-from billing.keeping.months import months_before
 from billing.keeping.shortening import shorten
 from billing.keeping.worker import Worker
+from billing.periods import months_before
 from billing.web.formats import segment
 from tests.web.serving import SignIn, add_administrator, catch_up, install, served
 

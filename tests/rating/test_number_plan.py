@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.rating.plan import NumberPlan, PlanEntry
+from billing.rating.number_plan import NumberPlan, PlanEntry
 
 MAY, JUNE = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 MADRID = "34911234567"

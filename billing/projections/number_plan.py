@@ -8,7 +8,7 @@ from psycopg import Cursor
 from billing.aggregates.number_plan import Key, NumberPlanChanged, NumberPlanReplaced, key_of
 from billing.log.store import Recorded
 from billing.projections.prices import BEGINNING
-from billing.rating.plan import PlanEntry
+from billing.rating.number_plan import PlanEntry
 
 NAME = "number_plan"
 TABLES = ("plan_entries",)

@@ -1,4 +1,4 @@
-"""Commands on rate groups and the number plan."""
+"""Commands on rate groups and their rates."""
 
 from collections.abc import Callable, Container, Sequence
 from functools import partial
@@ -7,13 +7,12 @@ from itertools import takewhile
 import msgspec
 from babel.numbers import list_currencies
 
-from billing.aggregates import number_plan, rate_group
+from billing.aggregates import rate_group
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.rate_group import PRICES
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, decide_new, fold, there
 from billing.log.store import Conflict, Pending, Store
-from billing.rating.plan import PlanEntry
 from billing.rating.rates import Rate, RateKey, Target, Tier, key_of
 from billing.values import Refused
 
@@ -65,17 +64,6 @@ class ImportDeck(msgspec.Struct, frozen=True, kw_only=True):
 class UndoImport(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str
     import_id: str
-
-
-class ReplaceNumberPlan(msgspec.Struct, frozen=True, kw_only=True):
-    layer: str  # 'number-plan:seed', 'number-plan:imported' or 'number-plan:<company id>'
-    entries: tuple[PlanEntry, ...]
-
-
-class ChangeNumberPlan(msgspec.Struct, frozen=True, kw_only=True):
-    layer: str
-    entries: tuple[PlanEntry, ...] = ()
-    removed: tuple[number_plan.PlanKey, ...] = ()
 
 
 def default_rates() -> tuple[Rate, ...]:
@@ -255,27 +243,3 @@ def _evolve(
     wanted: Container[Target] | None,
 ) -> Callable[[rate_group.RateGroup | None, Event], rate_group.RateGroup | None]:
     return partial(rate_group.evolve, wanted=wanted)
-
-
-def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelope) -> int:
-    """Set some entries of a layer of the number plan and take some out."""
-    return decide_new(
-        store,
-        command.layer,
-        number_plan.evolve,
-        lambda state: number_plan.change_number_plan(
-            state, entries=command.entries, removed=command.removed
-        ),
-        envelope,
-    )
-
-
-def replace_number_plan(store: Store, command: ReplaceNumberPlan, envelope: Envelope) -> int:
-    """Replace one layer of the number plan."""
-    return decide_new(
-        store,
-        command.layer,
-        number_plan.evolve,
-        lambda state: number_plan.replace_number_plan(state, command.entries),
-        envelope,
-    )

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from billing.aggregates import call, correction
-from billing.aggregates.correction import CorrectionEnded
+from billing.aggregates import call, rerating
 from billing.aggregates.event import Envelope
+from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, decide_new, existing, fold
 from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
@@ -117,15 +117,15 @@ def end_correction(
     """Note of a correction as a whole what became of it."""
     return decide_new(
         store,
-        correction.stream_of(correction_id),
-        correction.evolve,
-        lambda before: correction.end(before, event),
+        rerating.stream_of(correction_id),
+        rerating.evolve,
+        lambda before: rerating.end(before, event),
         envelope,
     )
 
 
 def _note(store: Store, command: CorrectCalls, lines: Lines) -> Pending:
-    stream = correction.stream_of(command.streams[0])
+    stream = rerating.stream_of(command.streams[0])
     event = ended(command.kind, "done", lines.sorted())
     return Pending(stream, len(store.load(stream)) + 1, event, command.envelope)
 

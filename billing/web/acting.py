@@ -14,10 +14,10 @@ from sanic.response import HTTPResponse, redirect
 from billing.aggregates.event import Envelope
 from billing.log.store import Store
 from billing.queries.progress import has_reached
-from billing.web.access import current_session
-from billing.web.addresses import address_of
-from billing.web.i18n import gettext
-from billing.web.pages import NOTICE
+from billing.web.kit.access import current_session
+from billing.web.kit.addresses import address_of
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import NOTICE
 from billing.web.site import site_of
 
 T = TypeVar("T")

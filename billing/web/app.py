@@ -10,65 +10,56 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, text
 from billing.config import Config
 from billing.database import Database
 from billing.keeping.archived_events import open_store
-from billing.web import (
-    account_actions,
-    account_exports,
-    account_imports,
-    account_page,
-    accounts,
-    administrator_limits,
-    administrator_security,
-    administrators,
-    api,
-    api_tokens,
-    assets,
-    backups,
-    call_columns,
-    calls,
-    corrections,
-    deck_import,
-    device_page,
-    devices,
+from billing.web import list_exports, page_exports
+from billing.web.accounts import (
+    account,
+    actions,
+    companies,
     evidence,
-    exporting,
-    extensions,
     history,
-    importing,
-    keeping,
-    keeping_exports,
-    list_exports,
-    live,
-    logs,
+    imports,
     movements,
-    my_account,
+    opening,
+    replays,
+    statements,
+    sub_accounts,
+)
+from billing.web.accounts import exports as account_exports
+from billing.web.api import api
+from billing.web.calls import calls, columns, live, saved_views
+from billing.web.calls import export as call_export
+from billing.web.devices import device, devices, extensions, route_prefixes
+from billing.web.files import importing
+from billing.web.kit import assets
+from billing.web.kit.access import ANYONE, admits
+from billing.web.kit.errors import install_error_pages
+from billing.web.kit.i18n import choose_language, set_language
+from billing.web.kit.reach import PARTS
+from billing.web.people import administrators, limits, logs, security
+from billing.web.rates import (
+    deck_import,
     number_plan,
     number_plan_import,
     number_plan_seed,
-    opening,
-    overview,
-    own_password,
-    page_exports,
-    preferences,
-    price_exports,
     prices,
     rate_groups,
-    replays,
-    route_prefixes,
-    saved_views,
-    signin,
-    statements,
-    statistics,
-    statistics_export,
-    sub_accounts,
-    system,
     tester,
+)
+from billing.web.rates import exports as price_exports
+from billing.web.rerating import rerating
+from billing.web.sign_in import (
+    api_tokens,
+    my_account,
+    own_password,
+    preferences,
+    sign_in,
     two_factor,
 )
-from billing.web.access import ANYONE, admits
-from billing.web.errors import install_error_pages
-from billing.web.i18n import choose_language, set_language
-from billing.web.reach import PARTS
 from billing.web.site import Site
+from billing.web.statistics import export as statistics_export
+from billing.web.statistics import overview, statistics
+from billing.web.system import backups, keeping, system
+from billing.web.system import exports as keeping_exports
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
 MOST_HEADER_BYTES = 65_536  # an address of 10,000 characters is answered in words, not cut off
@@ -87,7 +78,7 @@ HEADERS = {
 }
 MODULES = (
     assets,
-    signin,
+    sign_in,
     own_password,
     my_account,
     two_factor,
@@ -96,7 +87,7 @@ MODULES = (
     preferences,
     overview,
     saved_views,
-    call_columns,
+    columns,
     calls,
     statistics,
     statistics_export,
@@ -104,11 +95,11 @@ MODULES = (
     page_exports,
     price_exports,
     keeping_exports,
-    exporting,
+    call_export,
     live,
-    accounts,
+    companies,
     opening,
-    account_page,
+    account,
     statements,
     history,
     replays,
@@ -116,9 +107,9 @@ MODULES = (
     evidence,
     extensions,
     account_exports,
-    account_imports,
+    imports,
     importing,
-    account_actions,
+    actions,
     sub_accounts,
     movements,
     rate_groups,
@@ -129,15 +120,15 @@ MODULES = (
     number_plan,
     tester,
     devices,
-    device_page,
-    corrections,
+    device,
+    rerating,
     system,
     keeping,
     backups,
     logs,
-    administrator_limits,
+    limits,
     administrators,
-    administrator_security,
+    security,
 )
 blueprint = Blueprint("start")
 

@@ -7,14 +7,14 @@ from sanic import Blueprint, Request
 
 from billing.queries import companies, devices
 from billing.queries.paging import Page, Place
-from billing.web import words
-from billing.web.access import EVERY_ROLE, admits
-from billing.web.accounts import read_filter as read_company_filter
-from billing.web.devices import read_filter as read_device_filter
-from billing.web.export_facts import facts_of
-from billing.web.export_list import Answer, Exported, all_pages, send_list
-from billing.web.export_xlsx import Column
-from billing.web.i18n import gettext
+from billing.web.accounts.companies import read_filter as read_company_filter
+from billing.web.devices.devices import read_filter as read_device_filter
+from billing.web.files.facts import facts_of
+from billing.web.files.lists import Answer, Exported, all_pages, send_list
+from billing.web.files.xlsx import Column
+from billing.web.kit import words
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.i18n import gettext
 from billing.web.site import site_of
 
 AT_ONCE = 2_000  # rows read at a time

@@ -11,16 +11,16 @@ from billing.queries import administrators, companies, devices, money, suspended
 from billing.queries.device import Submission, submissions_before
 from billing.queries.paging import Page, Place
 from billing.rerating import queue
-from billing.web import words
-from billing.web.access import EVERY_ROLE, admits
-from billing.web.account_page import view_of
-from billing.web.device_page import find_device
-from billing.web.export_facts import facts_of
-from billing.web.export_list import Answer, Exported, all_pages, at_once, send_list
-from billing.web.export_xlsx import Column
-from billing.web.filters import read_listing
-from billing.web.i18n import gettext
-from billing.web.reach import reach_of
+from billing.web.accounts.account import view_of
+from billing.web.devices.device import find_device
+from billing.web.files.facts import facts_of
+from billing.web.files.lists import Answer, Exported, all_pages, at_once, send_list
+from billing.web.files.xlsx import Column
+from billing.web.kit import words
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.filters import read_listing
+from billing.web.kit.i18n import gettext
+from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
 AT_ONCE = 2_000  # rows read at a time

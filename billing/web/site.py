@@ -11,15 +11,15 @@ from sanic import Request
 from billing.config import Config
 from billing.log.store import Store
 from billing.offload.process import Offload
-from billing.web.assets import Asset, load_assets
-from billing.web.certificate import CertificateWatch
-from billing.web.export_jobs import Exports
-from billing.web.import_plans import Plans
-from billing.web.knowledge import Knowledge
-from billing.web.live import Arrivals
-from billing.web.pages import make_environment
-from billing.web.replay_jobs import Replays
+from billing.web.calls.live import Arrivals
+from billing.web.kit.assets import Asset, load_assets
+from billing.web.kit.pages import make_environment
+from billing.web.services.certificate import CertificateWatch
+from billing.web.services.export_jobs import Exports
+from billing.web.services.import_plans import Plans
+from billing.web.services.knowledge import Knowledge
 from billing.web.services.passwords import Passwords
+from billing.web.services.replay_jobs import Replays
 
 
 class Site:

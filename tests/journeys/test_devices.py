@@ -8,8 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.journeys.conftest import DESK, IN_BROWSER, PHONE, Opened
+from tests.web.rerating.test_rerating import rerating
 from tests.web.serving import following
-from tests.web.test_corrections import rerating
 
 pytestmark = IN_BROWSER
 PBX = "/devices/clinica-pbx"

@@ -18,8 +18,8 @@ from billing.periods import last_month
 from billing.policies.cascades import Cascades
 from tests.commands.test_calls import record
 from tests.journeys.conftest import IN_BROWSER, PHONE, Opened
+from tests.web.rerating.test_rerating import rerating
 from tests.web.serving import following
-from tests.web.test_corrections import rerating
 
 pytestmark = IN_BROWSER
 SAID = said_here()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from billing.web.access import EVERY_ROLE
+from billing.web.kit.access import EVERY_ROLE
 from tests.web.foreign import OWN, Site, install_foreign
 from tests.web.serving import PASSWORD, SignIn, add_administrator, install, served
 

@@ -1,0 +1,1 @@
+"""Companies, user accounts and gateway accounts: their money and its history."""

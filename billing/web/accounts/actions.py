@@ -1,0 +1,308 @@
+"""What an administrator does to an account: each a form, a command, and a sentence that says so."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.aggregates.account import Limits
+from billing.aggregates.event import Envelope
+from billing.commands import accounts, companies, sub_accounts
+from billing.commands.deciding import Overtaken
+from billing.log.store import Recorded, Store
+from billing.queries.choices import devices_of, rate_groups_in
+from billing.queries.money import AccountView
+from billing.values import Refused, decimal_string
+from billing.web.accounts.account import PAGE_OF, view_of
+from billing.web.acting import carry_out, go_on
+from billing.web.kit import words
+from billing.web.kit.access import admits
+from billing.web.kit.forms import Form, options
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.pages import page
+from billing.web.kit.reach import reach_of
+from billing.web.site import site_of
+
+CHANGERS = ("administrator",)
+blueprint = Blueprint("account_actions")
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a form was sent for."""
+
+    request: Request[Any, Any]
+    view: AccountView
+    form: Form
+
+    def reason(self) -> str:
+        """Why it is done."""
+        return self.form.text("reason")
+
+    def seen(self) -> int:
+        """The version of the account that the form showed."""
+        return self.form.whole("seen")
+
+
+class Action(msgspec.Struct, frozen=True):
+    title: str
+    button: str
+    done: str
+    handler: Callable[[Store, Any, Envelope], int]
+    command: Callable[[Asked], Any]
+    given: Callable[[AccountView], dict[str, str]] = lambda _view: {}
+    choices: Callable[[Asked], Awaitable[dict[str, Any]]] | None = None
+    kinds: tuple[str, ...] = ("company", "user", "gateway")
+    danger: bool = False
+
+
+def _recharge(asked: Asked) -> accounts.RechargeAccount:
+    return accounts.RechargeAccount(
+        account=asked.view.account,
+        amount=asked.form.money("amount", asked.view.currency),
+        reason=asked.reason(),
+        reference=asked.form.text("reference", required=False),
+    )
+
+
+def _adjust(asked: Asked) -> accounts.AdjustAccount:
+    return accounts.AdjustAccount(
+        account=asked.view.account,
+        amount=asked.form.money("amount", asked.view.currency),
+        reason=asked.reason(),
+        reference=asked.form.text("reference", required=False),
+    )
+
+
+def _reverse(asked: Asked) -> accounts.ReverseRecharge:
+    return accounts.ReverseRecharge(
+        account=asked.view.account, version=asked.form.whole("version"), reason=asked.reason()
+    )
+
+
+def _limits(asked: Asked) -> accounts.SetLimits:
+    form, currency = asked.form, asked.view.currency
+    credit = form.optional_money("credit_limit", currency)
+    low = form.optional_money("low_balance", currency)
+    limits = Limits(
+        credit_limit_micros=credit.micros if credit else None,
+        low_balance_micros=low.micros if low else None,
+        freeze_at_limit=form.checked("freeze_at_limit"),
+        warn_email=form.text("warn_email", required=False),
+    )
+    return accounts.SetLimits(account=asked.view.account, limits=limits, seen=asked.seen())
+
+
+def _limits_given(view: AccountView) -> dict[str, str]:
+    given = {"warn_email": view.warn_email}
+    if view.credit_limit_micros is not None:
+        given["credit_limit"] = _written(view.credit_limit_micros)
+    if view.low_balance_micros is not None:
+        given["low_balance"] = _written(view.low_balance_micros)
+    if view.freeze_at_limit:
+        given["freeze_at_limit"] = "yes"
+    return given
+
+
+def _written(micros: int) -> str:
+    """An amount with at least two decimals, so that it can't be taken for thousands."""
+    whole, _, part = decimal_string(micros).partition(".")
+    return f"{whole}.{part.ljust(2, '0')}" if len(part) != 3 else f"{whole}.{part}0"  # noqa: PLR2004 -- a group
+
+
+def _edit(asked: Asked) -> companies.ChangeCompany | sub_accounts.RenameSubAccount:
+    form, view = asked.form, asked.view
+    if view.kind != "company":
+        return sub_accounts.RenameSubAccount(
+            account=view.account, name=form.text("name"), seen=asked.seen()
+        )
+    return companies.ChangeCompany(
+        company_id=view.own_id,
+        name=form.text("name"),
+        time_zone=form.choice("time_zone", available_timezones()),
+        payment=form.choice("payment", words.PAYMENTS),
+        seen=asked.seen(),
+    )
+
+
+def _change(store: Store, command: Any, envelope: Envelope) -> int:
+    if isinstance(command, companies.ChangeCompany):
+        return companies.change_company(store, command, envelope)
+    return sub_accounts.rename(store, command, envelope)
+
+
+async def _zones(_asked: Asked) -> dict[str, Any]:
+    return {
+        "zones": [(name, name) for name in sorted(available_timezones())],
+        "payments": options(words.PAYMENTS, lambda code: words.word(words.PAYMENTS, code)),
+    }
+
+
+def _bind(asked: Asked) -> companies.BindRateGroup:
+    zone = site_of(asked.request).zone
+    return companies.BindRateGroup(
+        company_id=asked.view.own_id,
+        group_id=asked.form.text("group"),
+        valid_from=asked.form.begin_of_day("valid_from", zone),
+    )
+
+
+async def _groups(asked: Asked) -> dict[str, Any]:
+    reach = reach_of(asked.request)
+    async with site_of(asked.request).pool.connection() as connection:
+        return {"groups": await rate_groups_in(connection, reach, asked.view.currency)}
+
+
+def _lines(asked: Asked) -> sub_accounts.GiveLines:
+    form = asked.form
+    numbers = form.text("lines", longest=2000).replace(",", " ").replace(";", " ").split()
+    device, tenant = form.text("device"), form.text("tenant", required=False)
+    valid_from = form.begin_of_day("valid_from", site_of(asked.request).zone)
+    lines = tuple(
+        sub_accounts.Line(device_id=device, number=number, tenant=tenant, valid_from=valid_from)
+        for number in dict.fromkeys(numbers)
+    )
+    return sub_accounts.GiveLines(account=asked.view.account, lines=lines)
+
+
+def _pin(asked: Asked) -> sub_accounts.GivePin:
+    return sub_accounts.GivePin(
+        account=asked.view.account,
+        pin=asked.form.text("pin"),
+        valid_from=asked.form.begin_of_day("valid_from", site_of(asked.request).zone),
+    )
+
+
+async def _devices(asked: Asked) -> dict[str, Any]:
+    async with site_of(asked.request).pool.connection() as connection:
+        return {"devices": await devices_of(connection, asked.view.company_id)}
+
+
+def _said(kind: type[Any]) -> Callable[[Asked], Any]:
+    """A command that needs no more than a reason."""
+    return lambda asked: kind(account=asked.view.account, reason=asked.reason())
+
+
+ACTIONS = {
+    "recharge": Action(
+        N_("Recharge the account"), N_("Recharge the account"), N_("The account was recharged."),
+        accounts.recharge, _recharge,
+    ),
+    "adjust": Action(
+        N_("Adjust the balance"), N_("Adjust the balance"), N_("The balance was adjusted."),
+        accounts.adjust, _adjust,
+    ),
+    "reverse": Action(
+        N_("Reverse a recharge"), N_("Reverse the recharge"), N_("The recharge was reversed."),
+        accounts.reverse_recharge, _reverse, danger=True,
+    ),
+    "freeze": Action(
+        N_("Freeze the account"), N_("Freeze"), N_("The account is frozen."),
+        accounts.freeze, _said(accounts.FreezeAccount), danger=True,
+    ),
+    "unfreeze": Action(
+        N_("Unfreeze the account"), N_("Unfreeze"), N_("The account is open again."),
+        accounts.unfreeze, _said(accounts.UnfreezeAccount),
+    ),
+    "close": Action(
+        N_("Close the account"), N_("Close for good"), N_("The account is closed."),
+        accounts.close, _said(accounts.CloseAccount), danger=True,
+    ),
+    "limits": Action(
+        N_("Limits and warnings"), N_("Save"), N_("The limits were set."),
+        accounts.set_limits, _limits, _limits_given,
+    ),
+    "edit": Action(
+        N_("Edit the account"), N_("Save"), N_("The account was changed."), _change, _edit,
+        lambda view: {"name": view.name, "time_zone": view.time_zone, "payment": view.payment},
+        _zones,
+    ),
+    "bind": Action(
+        N_("Bind a rate group"), N_("Bind"), N_("The rate group is bound."),
+        companies.bind_rate_group, _bind, choices=_groups, kinds=("company",),
+    ),
+    "pin": Action(
+        N_("Give a PIN"), N_("Give"), N_("Calls with this PIN belong to this account now."),
+        sub_accounts.give_pin, _pin, kinds=("user",),
+    ),
+    "withdraw-pins": Action(
+        N_("Withdraw the PINs"), N_("Withdraw"), N_("The account has no PIN any more."),
+        sub_accounts.withdraw_pins,
+        lambda asked: sub_accounts.WithdrawPins(account=asked.view.account), kinds=("user",),
+        danger=True,
+    ),
+    "lines": Action(
+        N_("Give extensions or trunks"), N_("Give"), N_("They belong to this account now."),
+        sub_accounts.give_lines, _lines, choices=_devices, kinds=("user", "gateway"),
+    ),
+}  # fmt: skip
+
+
+def _find(name: str, view: AccountView) -> Action:
+    action = ACTIONS.get(name)
+    if action is None or view.kind not in action.kinds:
+        raise NotFound
+    return action
+
+
+@blueprint.get("/accounts/<account:str>/<name:str>", name="ask", unquote=True)
+@admits(*CHANGERS, limited=True)
+async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
+    """The form of an action."""
+    view = await view_of(request, account)
+    action = _find(name, view)
+    given = {**action.given(view), "seen": str(view.version)}
+    if name == "reverse":
+        given["version"] = str(request.args.get("version", ""))
+    return await _show(Asked(request, view, Form(given)), name, action)
+
+
+@blueprint.post("/accounts/<account:str>/<name:str>", name="do", unquote=True)
+@admits(*CHANGERS, limited=True)
+async def do(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
+    """Carry an action out, or say why not: beside the field, or what somebody else changed."""
+    view = await view_of(request, account)
+    action = _find(name, view)
+    asked = Asked(request, view, Form.of(request))
+    command = action.command(asked)
+    if asked.form.errors:
+        return await _show(asked, name, action, 422)
+    try:
+        shown = await carry_out(request, action.handler, command)
+    except Overtaken as overtaken:
+        asked.form.refuse(overtaken)
+        asked.form.given["seen"] = str(overtaken.since[-1].version)
+        return await _show(asked, name, action, 409, overtaken.since)
+    except Refused as refusal:
+        asked.form.refuse(refusal)
+        return await _show(asked, name, action, 422)
+    return go_on(f"/accounts/{account}", gettext(action.done), shown=shown)
+
+
+async def _show(
+    asked: Asked,
+    name: str,
+    action: Action,
+    status: int = 200,
+    since: Any = (),
+) -> HTTPResponse:
+    request, view = asked.request, asked.view
+    choices = await action.choices(asked) if action.choices else {}
+    today = datetime.now(UTC).astimezone(site_of(request).zone).date()
+    return page(
+        request,
+        "accounts/account_action.html",
+        status,
+        page=PAGE_OF[view.kind],
+        name=name,
+        action=action,
+        view=view,
+        form=asked.form,
+        since=list[Recorded](since),
+        today=today,
+        **choices,
+    )

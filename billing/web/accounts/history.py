@@ -1,0 +1,115 @@
+"""The history of an account for auditors: its events, and any moment of it."""
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.aggregates.account import Account
+from billing.commands.accounts import evolve_of
+from billing.commands.deciding import fold
+from billing.queries import history, money
+from billing.queries.history import Moment, Start
+from billing.queries.paging import encode_key
+from billing.values import Refused
+from billing.web.accounts.account import PAGE_OF, view_of
+from billing.web.kit import words
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.filters import choice, read_listing
+from billing.web.kit.forms import Form
+from billing.web.kit.pages import is_partial, page
+from billing.web.site import Site, site_of
+
+PAGE_SIZE = 50
+KEY_TYPE = tuple[int, int]  # a position, and the balance before it
+blueprint = Blueprint("history")
+
+
+@blueprint.get("/accounts/<account:str>/history", unquote=True)
+@admits(*EVERY_ROLE, limited=True)
+async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse:
+    """The events of an account, the newest first, with the balance after each."""
+    site, view = site_of(request), await view_of(request, account)
+    listing = read_listing(request, ("kind",), KEY_TYPE)
+    kind = choice(listing.given, "kind", words.HISTORY_KINDS)
+    start = Start(*listing.place.key) if listing.place else None
+    found = await asyncio.to_thread(_read, site, account, kind, start)
+    older = encode_key(msgspec.structs.astuple(found.older)) if found.older else ""
+    today = datetime.now(UTC).astimezone(site.zone).date()
+    opened = view.opened_at.astimezone(site.zone).date()
+    return page(
+        request,
+        "accounts/_history_results.html" if is_partial(request) else "accounts/history.html",
+        page=PAGE_OF[view.kind],
+        view=view,
+        kind=kind,
+        given=listing.given,
+        entries=found.entries,
+        older=older,
+        newest=start is None,
+        days=(today - opened).days,
+        moment_shown=None,
+        path=f"/accounts/{account}/history",
+    )
+
+
+def _read(site: Site, account: str, kind: str, start: Start | None) -> history.HistoryPage:
+    with site.connect() as connection:
+        return history.read_history(
+            connection, site.store, account, kind=kind, start=start, size=PAGE_SIZE
+        )
+
+
+@blueprint.get("/accounts/<account:str>/moment", unquote=True)
+@admits(*EVERY_ROLE, limited=True)
+async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
+    """The account as it stood at a moment: its balance, its state, its rate group."""
+    site, view = site_of(request), await view_of(request, account)
+    form = Form({name: str(request.args.get(name, "")) for name in ("at", "days")})
+    at = form.moment("at", site.zone)
+    if at is None:
+        at = _end_of_day(view, form.whole("days", most=100_000), site)
+    if form.errors:
+        raise Refused("This is not a moment.")
+    at = min(at, datetime.now(UTC))
+    moment = await asyncio.to_thread(_moment, site, account, at)
+    state: Account | None = fold(evolve_of(account), moment.events)
+    async with site.pool.connection() as connection:
+        bound = await money.bindings_of(connection, view.own_id) if view.kind == "company" else []
+    said = [each for each in bound if each.recorded_at <= at]
+    return page(
+        request,
+        "accounts/_moment.html" if is_partial(request) else "accounts/moment.html",
+        page=PAGE_OF[view.kind],
+        view=view,
+        at=at,
+        moment_shown=moment,
+        state=state,
+        group=group_at(said, at),
+    )
+
+
+def _end_of_day(view: money.AccountView, days: int, site: Site) -> datetime:
+    """The last instant of the day that is so many after the account was opened."""
+    opened = view.opened_at.astimezone(site.zone).date()
+    begin = datetime.combine(opened + timedelta(days=days + 1), time(), site.zone)
+    return begin.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def _moment(site: Site, account: str, at: datetime) -> Moment:
+    with site.connect() as connection:
+        return history.read_moment(connection, site.store, account, at)
+
+
+def group_at(bound: list[money.Binding], at: datetime) -> str:
+    """The rate group that priced calls of a moment, as it was bound by then; "" without one."""
+    name, since = "", None
+    for each in bound:
+        if each.valid_from is None:
+            name = name if since else each.name
+        elif each.valid_from <= at and (since is None or each.valid_from >= since):
+            name, since = each.name, each.valid_from
+    return name

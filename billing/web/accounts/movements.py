@@ -1,0 +1,66 @@
+"""The recharge record: every recharge, reversal and adjustment of every account."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.queries import money
+from billing.queries.companies import account_names, company_choices
+from billing.web.kit import words
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.filters import choice, presets, read_listing, read_period
+from billing.web.kit.pages import is_partial, page
+from billing.web.kit.reach import reach_of
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+FILTERS = ("from", "to", "q", "company", "of", "kind", "account")
+blueprint = Blueprint("movements")
+
+
+def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
+    """The filter an address gives, and the place in the list."""
+    listing = read_listing(request, FILTERS, money.KEY_TYPE)
+    given, zone = listing.given, site_of(request).zone
+    today = datetime.now(UTC).astimezone(zone).date()
+    everything = "account" in given and not ("from" in given or "to" in given)
+    return money.MovementFilter(
+        reach=reach_of(request),
+        period=None if everything else read_period(given, today),
+        zone=zone,
+        account=given.get("account", ""),
+        account_kind=choice(given, "of", words.ACCOUNT_KINDS),
+        company_id=given.get("company", ""),
+        kind=choice(given, "kind", words.MOVEMENTS),
+        text=given.get("q", ""),
+    ), listing
+
+
+@blueprint.get("/movements")
+@admits(*EVERY_ROLE, limited=True)
+async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
+    """The movements of the filter, newest first, with the totals of all of them."""
+    wanted, listing = read_filter(request)
+    site = site_of(request)
+    async with site.pool.connection() as connection:
+        found = await money.list_movements(connection, wanted, listing.place, PAGE_SIZE)
+        totals = await money.total_movements(connection, wanted)
+        companies = await company_choices(connection, wanted.reach, wanted.company_id)
+        names = await account_names(connection, wanted.reach, [wanted.account])
+    today = datetime.now(UTC).astimezone(site.zone).date()
+    return page(
+        request,
+        "accounts/_movement_results.html" if is_partial(request) else "accounts/movements.html",
+        page="movements",
+        wanted=wanted,
+        given=listing.given,
+        found=found,
+        totals=totals,
+        companies=companies,
+        account_name=names.get(wanted.account, wanted.account),
+        presets=presets(today),
+        today=today,
+        path="/movements",
+    )

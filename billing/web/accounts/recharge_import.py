@@ -1,0 +1,102 @@
+"""Recharges from a sheet: what each row means, and what is wrong with it."""
+
+from typing import Any
+
+from sanic import Request
+
+from billing.commands import accounts
+from billing.queries.lookups import NamedAccount, accounts_named
+from billing.sheets import Column
+from billing.values import Money, Refused, parse_amount
+from billing.web.kit import formats
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.reach import reach_of
+from billing.web.services.import_plans import Checked, Line, Plan
+from billing.web.site import site_of
+
+COLUMNS = (
+    Column("account", ("account", "cuenta", "name", "nombre", "company", "empresa")),
+    Column("amount", ("amount", "importe", "recharge", "recarga", "monto")),
+    Column("currency", ("currency", "moneda", "divisa"), required=False),
+    Column("reason", ("reason", "motivo", "concepto", "description"), required=False),
+    Column("reference", ("reference", "referencia", "ref"), required=False),
+)
+
+
+async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[Line]) -> Plan:
+    """The recharges of a sheet; the form's reason stands in for rows that give none."""
+    reason = form.text("reason", required=False)
+    async with site_of(request).pool.connection() as connection:
+        names = {line.get("account") for line in lines}
+        found = await accounts_named(connection, reach_of(request), names)
+    checked, recharges, preview = Checked(), [], []
+    for line in lines:
+        said = line.get("account")
+        account = _account(checked, line, found.get(said) or found.get(said.lower()) or [])
+        micros = _amount(checked, line)
+        why = line.get("reason") or reason
+        if not why:
+            checked.wrong(line, "reason", N_("A recharge needs a reason."))
+        if account is None:
+            continue
+        currency = line.get("currency").upper() or account.currency
+        if currency != account.currency:
+            checked.wrong(
+                line,
+                "currency",
+                N_("A recharge is a positive amount in %(currency)s."),
+                currency=account.currency,
+            )
+        command = accounts.RechargeAccount(
+            account=account.account,
+            amount=Money(micros, account.currency),
+            reason=why,
+            reference=line.get("reference"),
+        )
+        recharges.append(command)
+        shown = formats.money(micros, account.currency)
+        preview.append([account.name, shown, why, command.reference])
+    return Plan(
+        owner="",
+        file_name="",
+        rows=[line.row for line in lines],
+        heads=[gettext("Account"), gettext("Amount"), gettext("Reason"), gettext("Reference")],
+        preview=preview,
+        problems=checked.problems,
+        command=accounts.RechargeAccounts(recharges=tuple(recharges)),
+        handler=accounts.recharge_many,
+        back="/movements",
+        done=N_("The accounts were recharged."),
+    )
+
+
+def _account(checked: Checked, line: Line, found: list[NamedAccount]) -> NamedAccount | None:
+    if not found:
+        checked.wrong(
+            line, "account", N_("There is no account %(name)s."), name=line.get("account")
+        )
+    elif len({each.account for each in found}) > 1:
+        checked.wrong(
+            line,
+            "account",
+            N_("Several accounts have this name. Write the id, such as %(account)s."),
+            account=found[0].account,
+        )
+    elif not found[0].own_wallet:
+        message = N_("This account has no wallet of its own; its company pays.")
+        checked.wrong(line, "account", message)
+    elif found[0].state == "closed":
+        checked.wrong(line, "account", N_("This account is closed."))
+    return found[0] if found else None
+
+
+def _amount(checked: Checked, line: Line) -> int:
+    try:
+        micros = parse_amount(line.get("amount"))
+    except Refused as refusal:
+        checked.wrong(line, "amount", refusal.message, **refusal.values)
+        return 0
+    if micros <= 0:
+        checked.wrong(line, "amount", N_("A recharge is more than nothing."))
+    return micros

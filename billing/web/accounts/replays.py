@@ -1,0 +1,43 @@
+"""Replays of accounts: begun on a page, watched there, their verdict told."""
+
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, redirect
+
+from billing.web.accounts.account import PAGE_OF, view_of
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.pages import is_partial, page
+from billing.web.kit.reach import owner_of
+from billing.web.site import site_of
+
+blueprint = Blueprint("replays")
+
+
+@blueprint.post("/accounts/<account:str>/replay", unquote=True)
+@admits(*EVERY_ROLE, limited=True)
+async def begin_replay(request: Request[Any, Any], account: str) -> HTTPResponse:
+    """Begin, and go to where its progress is shown."""
+    site = site_of(request)
+    await view_of(request, account)
+    job = site.replays.begin(account, owner_of(request))
+    return redirect(f"/replays/{job.id}", status=303)
+
+
+@blueprint.get("/replays/<job_id:str>")
+@admits(*EVERY_ROLE, limited=True)
+async def show_replay(request: Request[Any, Any], job_id: str) -> HTTPResponse:
+    """How far a replay is, and what it found."""
+    job = site_of(request).replays.find(job_id, owner_of(request))
+    if job is None:
+        raise NotFound
+    view = await view_of(request, job.account)
+    return page(
+        request,
+        "accounts/_replay_state.html" if is_partial(request) else "accounts/replay.html",
+        page=PAGE_OF[view.kind],
+        view=view,
+        job=job,
+        running=bool(job.task and not job.task.done()),
+    )

@@ -1,0 +1,173 @@
+"""Statements as files: a PDF to be printed or mailed, a workbook and a CSV with the calls."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from billing.queries.statements import BilledCall, Statement
+from billing.web.files.tables import Sheet, write_workbook
+from billing.web.files.xlsx import Column
+from billing.web.kit import formats, words
+from billing.web.kit.i18n import gettext, set_language
+
+INK, SOFT, LINE = (colors.HexColor(each) for each in ("#131a26", "#5d697c", "#e3e7ed"))
+
+
+def summary(statement: Statement) -> list[tuple[str, int]]:
+    """The lines of a statement, in micro-units: they add up to the last."""
+    totals = statement.totals
+    lines = [
+        (gettext("Opening balance"), statement.opening_micros),
+        (gettext("Recharges"), totals.recharges_micros),
+        (gettext("Reversals"), totals.reversals_micros),
+        (gettext("Adjustments"), totals.adjustments_micros),
+        (gettext("Calls"), -totals.charged_micros),
+        (gettext("Closing balance"), statement.closing_micros),
+    ]
+    return [line for place, line in enumerate(lines) if line[1] or place in (0, 4, 5)]
+
+
+def class_name(call_class: str, *, late: bool) -> str:
+    """A class of calls, and that they came after their month was closed."""
+    name = words.word(words.CLASSES, call_class) or gettext("Other")
+    return gettext("%(name)s, of earlier months", name=name) if late else name
+
+
+def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
+    """One page of A4, or more where it needs them. Blocks."""
+    set_language(said)
+    view, out = statement.view, io.BytesIO()
+    title = gettext("Statement of %(month)s", month=formats.month(statement.month))
+    big = ParagraphStyle("big", fontName="Helvetica-Bold", fontSize=18, leading=23, textColor=INK)
+    small = ParagraphStyle("small", fontName="Helvetica", fontSize=9.5, leading=13, textColor=SOFT)
+    head = ParagraphStyle("head", fontName="Helvetica-Bold", fontSize=11, leading=16, textColor=INK)
+    facts = [view.name]
+    if view.kind != "company":
+        facts.append(view.company)
+    where = {"currency": view.currency, "zone": zone.key}
+    facts.append(gettext("Amounts in %(currency)s. Times of %(zone)s.", **where))
+    story: list[Any] = [
+        Paragraph(_plain(title), big),
+        *(Paragraph(_plain(fact), small) for fact in facts),
+        Spacer(1, 8 * mm),
+        _table(
+            [[name, formats.money(micros, view.currency)] for name, micros in summary(statement)],
+            (110 * mm, 60 * mm),
+        ),
+        Spacer(1, 8 * mm),
+        Paragraph(_plain(gettext("Charges by class")), head),
+        _table(
+            [
+                [gettext("Class"), gettext("Calls"), gettext("Billed"), gettext("Amount")],
+                *(
+                    [
+                        class_name(charge.call_class, late=charge.late),
+                        formats.decimal(charge.calls),
+                        formats.hms(charge.billed_seconds),
+                        formats.money(charge.amount_micros, view.currency),
+                    ]
+                    for charge in statement.totals.charges
+                ),
+            ],
+            (80 * mm, 25 * mm, 30 * mm, 35 * mm),
+            headed=True,
+        ),
+    ]  # fmt: skip
+    document = SimpleDocTemplate(
+        out, pagesize=A4, margin=20 * mm, title=f"{title}, {view.name}", author="Contarifa"
+    )
+    document.build(story)
+    return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    """Text that the library takes for text, in characters its standard fonts have."""
+    shown = text.encode("cp1252", "replace").decode("cp1252")
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _table(rows: list[list[str]], widths: tuple[float, ...], *, headed: bool = False) -> Table:
+    cells = [[cell.replace("\N{NARROW NO-BREAK SPACE}", " ") for cell in row] for row in rows]
+    style = [
+        ("FONT", (0, 0), (-1, -1), "Helvetica", 9.5),
+        ("TEXTCOLOR", (0, 0), (-1, -1), INK),
+        ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
+        ("TOPPADDING", (0, 0), (-1, -1), 5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 5),
+    ]
+    bold = 0 if headed else -1
+    style.append(("FONT", (0, bold), (-1, bold), "Helvetica-Bold", 9.5))
+    return Table(cells, colWidths=widths, style=TableStyle(style), repeatRows=int(headed))
+
+
+def call_columns() -> list[Column]:
+    """The columns of the calls behind a statement."""
+    return [
+        Column(gettext("Date and time"), "time", 24),
+        Column(gettext("Extension"), width=10),
+        Column(gettext("Number"), width=18),
+        Column(gettext("Destination"), width=26),
+        Column(gettext("Class"), width=14),
+        Column(gettext("Billed seconds"), "count", 14),
+        Column(gettext("Amount"), "exact", 12),
+        Column(gettext("Of an earlier month"), width=12),
+        Column(gettext("Call"), width=40),
+    ]
+
+
+def call_row(call: BilledCall) -> list[Any]:
+    """A call's cells."""
+    event: Any = call.recorded.event
+    rating = event.rating
+    return [
+        event.filed_at,
+        rating.extension,
+        rating.number,
+        rating.area,
+        words.word(words.CLASSES, rating.call_class),
+        rating.billed_seconds,
+        call.charged_micros,
+        gettext("yes") if call.late else "",
+        call.recorded.stream,
+    ]
+
+
+def write_statement(
+    path: Path, statement: Statement, calls: Iterable[BilledCall], zone: ZoneInfo, said: str
+) -> None:
+    """A sheet with the statement, one with its charges by class, one with its calls. Blocks."""
+    set_language(said)
+    view = statement.view
+    lines = [Column(gettext("Statement"), width=34), Column(gettext("Amount"), "amount")]
+    by_class = [
+        Column(gettext("Class"), width=34),
+        Column(gettext("Calls"), "count"),
+        Column(gettext("Billed seconds"), "count"),
+        Column(gettext("Amount"), "amount"),
+    ]
+    charges = [
+        (class_name(each.call_class, late=each.late), each.calls, each.billed_seconds,
+         each.amount_micros)
+        for each in statement.totals.charges
+    ]  # fmt: skip
+    sheets = [
+        Sheet(gettext("Statement"), lines, summary(statement)),
+        Sheet(gettext("Charges by class"), by_class, charges),
+        Sheet(gettext("Calls"), call_columns(), map(call_row, calls)),
+    ]
+    facts = [
+        (gettext("Account"), view.name),
+        (gettext("Company"), view.company),
+        (gettext("Month"), formats.month(statement.month)),
+        (gettext("Currency"), view.currency),
+    ]
+    write_workbook(path, sheets, facts, zone)

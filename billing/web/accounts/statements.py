@@ -1,0 +1,152 @@
+"""The statements of an account: the list, one month, and its files."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, raw
+
+from billing.queries import money
+from billing.queries.statements import BilledCall, Statement, billed_calls, find_statement
+from billing.queries.wallet_months import totals_of
+from billing.web.accounts.account import PAGE_OF, view_of
+from billing.web.accounts.statement_files import (
+    call_columns,
+    call_row,
+    statement_pdf,
+    write_statement,
+)
+from billing.web.files.delivery import deliver
+from billing.web.files.lists import Answer
+from billing.web.files.tables import CsvTable, attachment
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.i18n import gettext, language, set_language
+from billing.web.kit.pages import page
+from billing.web.services.export_jobs import Job, counted, in_thread
+from billing.web.site import Site, site_of
+
+SHOWN = 100  # calls on the page
+blueprint = Blueprint("statements")
+
+
+async def _statement(request: Request[Any, Any], account: str, month: str) -> Statement:
+    site, view = site_of(request), await view_of(request, account)
+    found = await asyncio.to_thread(find_statement, site.store, account, month)
+    if found:
+        event, at = found.event, found.recorded.envelope.recorded_at
+        return Statement(view, month, event.opening_micros, event.totals, at)
+    async with site.pool.connection() as connection:
+        rows = await money.month_rows(connection, account, month)
+        is_open = month == await money.open_month(connection)
+        closed = await money.statements_of(connection, account)
+    if not is_open or not view.own_wallet:
+        raise NotFound
+    return Statement(view, month, closed[0].closing_micros if closed else 0, totals_of(rows), None)
+
+
+@blueprint.get("/accounts/<account:str>/statements", unquote=True)
+@admits(*EVERY_ROLE, limited=True)
+async def list_statements(request: Request[Any, Any], account: str) -> HTTPResponse:
+    """The months of an account, the newest first."""
+    view = await view_of(request, account)
+    async with site_of(request).pool.connection() as connection:
+        closed = await money.statements_of(connection, account)
+        now = await money.open_month(connection)
+    return page(
+        request,
+        "accounts/statements.html",
+        page=PAGE_OF[view.kind],
+        view=view,
+        closed=closed,
+        open_month=now,
+    )
+
+
+@blueprint.get("/accounts/<account:str>/statements/<month:str>", unquote=True)
+@admits(*EVERY_ROLE, limited=True)
+async def show_statement(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
+    """One month: what it began with, what moved it, what it ended with."""
+    statement = await _statement(request, account, month)
+    calls: list[BilledCall] = []
+    if statement.closed_at:
+        calls = await asyncio.to_thread(_calls, site_of(request), account, month, SHOWN + 1)
+    return page(
+        request,
+        "accounts/statement.html",
+        page=PAGE_OF[statement.view.kind],
+        statement=statement,
+        view=statement.view,
+        calls=calls[:SHOWN],
+        more=len(calls) > SHOWN,
+    )
+
+
+def _calls(site: Site, account: str, month: str, most: int) -> list[BilledCall]:
+    with site.connect() as connection:
+        found = []
+        for call in billed_calls(connection, site.store, account, month):
+            found.append(call)
+            if len(found) == most:
+                break
+        return found
+
+
+def _name(statement: Statement, ending: str) -> str:
+    owner = "".join(each if each.isalnum() else "-" for each in statement.view.name.lower())
+    name = gettext("statement")
+    return f"{name}-{owner}-{statement.month}.{ending}"
+
+
+async def _closed(request: Request[Any, Any], account: str, month: str) -> Statement:
+    statement = await _statement(request, account, month)
+    if not statement.closed_at:
+        raise NotFound
+    return statement
+
+
+@blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.pdf", unquote=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
+    """A closed month to be printed or mailed."""
+    statement = await _closed(request, account, month)
+    zone = site_of(request).zone
+    data = await asyncio.to_thread(statement_pdf, statement, zone, language())
+    return raw(data, 200, attachment(_name(statement, "pdf")), "application/pdf")
+
+
+@blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.xlsx", unquote=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def send_excel(request: Request[Any, Any], account: str, month: str) -> Answer:
+    """A closed month with its calls."""
+    statement, site, said = await _closed(request, account, month), site_of(request), language()
+
+    def write(job: Job) -> None:
+        with site.connect() as connection:
+            calls = billed_calls(connection, site.store, account, month)
+            write_statement(job.path, statement, counted(job, calls), site.zone, said)
+
+    return await deliver(request, _name(statement, "xlsx"), in_thread(write))
+
+
+@blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
+@admits(*EVERY_ROLE, limited=True, scope="calls")
+async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
+    """Every call behind a closed month, streamed."""
+    statement, site, said = await _closed(request, account, month), site_of(request), language()
+    response = await request.respond(
+        content_type="text/csv; charset=utf-8", headers=attachment(_name(statement, "csv"))
+    )
+    with site.connect() as connection:
+        calls = billed_calls(connection, site.store, account, month)
+        writer = CsvTable(call_columns(), site.zone)
+        await response.send(writer.head())
+        while chunk := await asyncio.to_thread(_some, calls, said):
+            await response.send(writer.rows(map(call_row, chunk)))
+    await response.eof()
+
+
+def _some(calls: Iterator[BilledCall], said: str) -> list[BilledCall]:
+    set_language(said)
+    return [call for _, call in zip(range(2_000), calls, strict=False)]

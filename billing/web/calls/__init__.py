@@ -1,0 +1,1 @@
+"""The call list, one call, saved views, and calls as files."""

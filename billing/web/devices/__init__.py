@@ -1,0 +1,1 @@
+"""Devices: their settings, extensions and route prefixes."""

@@ -1,0 +1,238 @@
+"""The extensions of a device: listed, assigned and moved from a day on, imported and exported."""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.commands.extensions import (
+    AssignExtensions,
+    Assignment,
+    RemoveExtensions,
+    assign_extensions,
+    remove_extensions,
+)
+from billing.decks import cells
+from billing.queries import extensions as reading
+from billing.queries.companies import sub_account_choices
+from billing.queries.lookups import accounts_named
+from billing.queries.paging import Page, Place
+from billing.sheets import Column
+from billing.values import Refused
+from billing.web.acting import carry_out, go_on
+from billing.web.devices.device import CHANGERS, find_device
+from billing.web.files.facts import facts_of
+from billing.web.files.importing import Kind, ask, take
+from billing.web.files.lists import Answer, Exported, all_pages, send_list
+from billing.web.files.xlsx import Column as ExportColumn
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.filters import read_listing
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.kit.reach import reach_of
+from billing.web.services.import_plans import Checked, Line, Plan
+from billing.web.site import site_of
+
+PAGE_SIZE, EXPORT_SIZE = 50, 5_000
+LONGEST = 100
+COLUMNS = (
+    Column("extension", ("extension", "extensión", "number", "número")),
+    Column("account", ("account", "cuenta", "user account", "cuenta de usuario"), required=False),
+    Column("name", ("name", "nombre"), required=False),
+    Column("tenant", ("tenant", "inquilino", "domain", "context"), required=False),
+    Column("valid_from", ("valid from", "válida desde", "from", "desde"), required=False),
+)
+HEADS = (N_("Extension"), N_("Account"), N_("Name"), N_("Tenant"), N_("Valid from"))
+blueprint = Blueprint("extensions")
+
+
+@blueprint.get("/devices/<device_id:str>/extensions")
+@admits(*EVERY_ROLE, limited=True)
+async def list_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """The extensions of a device, and the form that assigns one."""
+    given = {
+        name: str(request.args.get(name, ""))
+        for name in ("extension", "tenant", "account", "name")
+        if request.args.get(name)
+    }
+    return await _show(request, device_id, Form(given))
+
+
+async def _show(
+    request: Request[Any, Any], device_id: str, form: Form, status: int = 200
+) -> HTTPResponse:
+    device, reach = await find_device(request, device_id), reach_of(request)
+    listing = read_listing(request, ("q",), reading.KEY_TYPE)
+    text = listing.given.get("q", "")
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_extensions(
+            connection, reach, device_id, text, listing.place, size=PAGE_SIZE
+        )
+        accounts = await sub_account_choices(
+            connection, reach, "user", device.company_id, form.given.get("account", "")
+        )
+    return page(
+        request,
+        "devices/_extension_results.html" if is_partial(request) else "devices/extensions.html",
+        status,
+        page="devices",
+        device=device,
+        form=form,
+        found=found,
+        given=listing.given,
+        accounts=accounts,
+        path=f"/devices/{device_id}/extensions",
+    )
+
+
+@blueprint.post("/devices/<device_id:str>/extensions")
+@admits(*CHANGERS, limited=True)
+async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """Give an extension to an account, now or from a day on; or take a wrong one back."""
+    form, path = Form.of(request), f"/devices/{device_id}/extensions"
+    extension, tenant = form.text("extension", longest=LONGEST), form.text("tenant", required=False)
+    assignment = Assignment(
+        extension=extension,
+        tenant=tenant,
+        account=form.text("account", required=False),
+        name=form.text("name", required=False),
+        valid_from=form.begin_of_day("valid_from", site_of(request).zone),
+    )
+    if form.errors:
+        return await _show(request, device_id, form, 422)
+    try:
+        if form.checked("remove"):
+            removal = RemoveExtensions(device_id=device_id, extensions=((tenant, extension),))
+            shown = await carry_out(request, remove_extensions, removal)
+            return go_on(path, gettext("The extension was removed."), shown=shown)
+        command = AssignExtensions(device_id=device_id, assignments=(assignment,))
+        shown = await carry_out(request, assign_extensions, command)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return await _show(request, device_id, form, 422)
+    return go_on(path, gettext("The extension was assigned."), shown=shown)
+
+
+@blueprint.get("/devices/<device_id:str>/extensions/export.csv", name="extensions_csv")
+@blueprint.get("/devices/<device_id:str>/extensions/export.xlsx", name="extensions_excel")
+@admits(*EVERY_ROLE, limited=True)
+async def export(request: Request[Any, Any], device_id: str) -> Answer:
+    """All of them, as an import takes them back."""
+    await find_device(request, device_id)
+    zone, reach = site_of(request).zone, reach_of(request)
+
+    def row_of(row: reading.ExtensionRow) -> list[str]:
+        since = row.valid_from
+        return [
+            row.extension,
+            row.account_name,
+            row.name,
+            row.tenant,
+            since.astimezone(zone).date().isoformat() if since else "",
+        ]
+
+    def read(own: Any, place: Place | None) -> Awaitable[Page[Any]]:
+        return reading.list_extensions(own, reach, device_id, "", place, size=EXPORT_SIZE)
+
+    exported = Exported(
+        title=gettext("extensions"),
+        columns=[ExportColumn(gettext(head)) for head in HEADS],
+        pages=all_pages(site_of(request), read, reading.KEY_TYPE, row_of),
+        facts=await facts_of(request, {"device": device_id}),
+    )
+    return await send_list(request, exported)
+
+
+@blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")
+@blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
+@admits("administrator", limited=True)
+async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
+    """Take a sheet, and show what it would do."""
+    await find_device(request, device_id)
+    kind = Kind(
+        N_("Import extensions"),
+        N_("A row an extension. An account is named by its name or its id; empty: the company."),
+        COLUMNS,
+        HEADS,
+        plan_extensions,
+        "devices",
+        f"/devices/{device_id}/extensions",
+    )
+    return await (take if request.method == "POST" else ask)(request, kind)
+
+
+async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[Line]) -> Plan:
+    """What a sheet would assign, each wrong row named."""
+    device_id = str(request.path).split("/")[2]
+    device = await find_device(request, device_id)
+    async with site_of(request).pool.connection() as connection:
+        known = await reading.holders(connection, device_id)
+        said_names = {line.get("account") for line in lines} - {""}
+        named = await accounts_named(connection, reach_of(request), said_names)
+    checked, assignments, preview = Checked(), list[Assignment](), list[list[str]]()
+    seen = set[tuple[str, str]]()
+    for line in lines:
+        key = line.get("tenant"), line.get("extension")
+        if not key[1] or len(key[1]) > LONGEST:
+            checked.wrong(line, "extension", N_("An extension needs a number."))
+        elif key in seen:
+            checked.wrong(line, "extension", N_("This extension stands in the sheet twice."))
+        seen.add(key)
+        account, said = "", line.get("account")
+        if said:
+            own = [
+                each
+                for each in named.get(said.lower(), named.get(said, []))
+                if each.company_id == device.company_id and each.account.startswith("user:")
+            ]
+            account = own[0].account if len(own) == 1 else ""
+            if not account:
+                message = N_("The company has no user account %(account)s, or several.")
+                checked.wrong(line, "account", message, account=said)
+        assignment = Assignment(
+            extension=key[1],
+            tenant=key[0],
+            account=account,
+            name=line.get("name"),
+            valid_from=_begin(request, checked, line),
+        )
+        assignments.append(assignment)
+        preview.append([*key[::-1], said, assignment.name, _what(known, key, assignment)])
+    heads = [gettext(head) for head in ("Extension", "Tenant", "Account", "Name")]
+    return Plan(
+        owner="",
+        file_name="",
+        rows=[line.row for line in lines],
+        heads=[*heads, gettext("What it does")],
+        preview=preview,
+        problems=checked.problems,
+        command=AssignExtensions(device_id=device_id, assignments=tuple(assignments)),
+        handler=assign_extensions,
+        back=f"/devices/{device_id}/extensions",
+        done=N_("The extensions were assigned."),
+    )
+
+
+def _what(
+    known: dict[tuple[str, str], tuple[str, str]], key: tuple[str, str], new: Assignment
+) -> str:
+    before = known.get(key)
+    if before is None:
+        return gettext("New")
+    if before == (new.account, new.name):
+        return gettext("As it is")
+    return gettext("Moves") if before[0] != new.account else gettext("Another name")
+
+
+def _begin(request: Request[Any, Any], checked: Checked, line: Line) -> datetime | None:
+    text = line.get("valid_from")
+    if not text:
+        return None
+    try:
+        return cells.beginning(text, site_of(request).zone)
+    except Refused as refusal:
+        checked.wrong(line, "valid_from", refusal.message, **refusal.values)
+        return None

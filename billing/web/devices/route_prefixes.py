@@ -1,0 +1,124 @@
+"""Route prefixes of a device and of all devices: in their order, with a tester that shows why."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.commands.route_prefixes import SetRoutePrefixes, set_route_prefixes
+from billing.queries.companies import account_names
+from billing.queries.devices import device_choices
+from billing.queries.reach import EVERYTHING
+from billing.rating.cdr import Cdr
+from billing.rating.numbers import RoutePrefix
+from billing.values import Refused
+from billing.web.acting import carry_out, go_on
+from billing.web.devices.device import CHANGERS, find_device
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.explain import explain
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import page
+from billing.web.site import site_of
+
+SPARE = 3  # empty rows to write new ones in
+LONGEST_REST = 20
+SHOWN = ("route_prefix", "short_code", "e164", "as_dialled", "attribution", "no_attribution")
+FIELDS = ("order", "prefix", "replacement", "min_rest", "max_rest")
+blueprint = Blueprint("route_prefixes")
+Row = dict[str, str]
+
+
+@blueprint.get("/route-prefixes", name="general_prefixes")
+@blueprint.get("/devices/<device_id:str>/prefixes", name="device_prefixes")
+@admits(*EVERY_ROLE)
+async def show_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTPResponse:
+    """The rules to edit, and what becomes of a number that is tried."""
+    rules = await asyncio.to_thread(site_of(request).knowledge.route_prefixes, device_id)
+    rows = [
+        {
+            "order": str(rule.order),
+            "prefix": rule.prefix,
+            "replacement": rule.replacement,
+            "min_rest": str(rule.min_rest),
+            "max_rest": str(rule.max_rest),
+        }
+        for rule in rules
+    ]
+    return await _show(request, device_id, rows, Form({}))
+
+
+@blueprint.post("/route-prefixes", name="set_general_prefixes")
+@blueprint.post("/devices/<device_id:str>/prefixes", name="set_device_prefixes")
+@admits(*CHANGERS)
+async def change_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTPResponse:
+    """Set all of them at once."""
+    form = Form.of(request)
+    places = sorted(
+        int(name[7:]) for name in form.given if name.startswith("prefix_") and name[7:].isdecimal()
+    )
+    # Each row has names of its own: an empty field would be missing from a list.
+    rows = [{name: form.given.get(f"{name}_{place}", "") for name in FIELDS} for place in places]
+    rows = [row for row in rows if row["prefix"] or row["replacement"]]
+    try:
+        rules = tuple(_rule(place, row) for place, row in enumerate(rows, 1))
+        command = SetRoutePrefixes(device_id=device_id, rules=rules)
+        shown = await carry_out(request, set_route_prefixes, command)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return await _show(request, device_id, rows, form, 422)
+    return go_on(str(request.path), gettext("The route prefixes were set."), shown=shown)
+
+
+def _rule(place: int, row: Row) -> RoutePrefix:
+    for name in ("order", "min_rest", "max_rest"):
+        if row[name] and not (row[name].isascii() and row[name].isdigit() and len(row[name]) < 5):  # noqa: PLR2004 -- more digits than any count here has
+            raise Refused("Row %(row)s: write whole numbers.", row=place)
+    return RoutePrefix(
+        order=int(row["order"] or place),
+        prefix=row["prefix"],
+        replacement=row["replacement"],
+        min_rest=int(row["min_rest"] or 1),
+        max_rest=int(row["max_rest"] or LONGEST_REST),
+    )
+
+
+async def _show(
+    request: Request[Any, Any], device_id: str, rows: list[Row], form: Form, status: int = 200
+) -> HTTPResponse:
+    site = site_of(request)
+    device = await find_device(request, device_id) if device_id else None
+    tried_on = device_id or str(request.args.get("device", ""))
+    number = str(request.args.get("number", ""))[:60]
+    tried, steps = [], list[str]()
+    async with site.pool.connection() as connection:
+        known = [] if device else await device_choices(connection, EVERYTHING, tried_on)
+        if number and tried_on:
+            now = datetime.now(UTC)
+            try:
+                tried = await asyncio.to_thread(site.knowledge.try_prefixes, number, tried_on, now)
+            except Refused as refusal:
+                form.refuse(refusal)
+            else:
+                cdr = Cdr(key="tester", started_at=now, called=number, direction="outbound")
+                rating = await asyncio.to_thread(site.knowledge.rate, cdr, tried_on)
+                names = await account_names(connection, EVERYTHING, [rating.payer])
+                told = tuple(step for step in rating.steps if step[0] in SHOWN)
+                steps = explain(told, rating.currency, names)
+    return page(
+        request,
+        "devices/route_prefixes.html",
+        status,
+        page="devices",
+        device=device,
+        form=form,
+        rows=rows
+        + [dict.fromkeys(("order", "prefix", "replacement", "min_rest", "max_rest"), "")] * SPARE,
+        devices=known,
+        number=number,
+        tried_on=tried_on,
+        tried=tried,
+        steps=steps,
+    )

@@ -1,0 +1,44 @@
+"""Hands over a spreadsheet: at once if that takes a moment, else by a page with its progress."""
+
+import asyncio
+from typing import Any
+
+from sanic import Request
+from sanic.exceptions import ServerError
+from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
+
+from billing.web.files.tables import EXCEL, attachment
+from billing.web.kit.access import is_program
+from billing.web.kit.errors import problem
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import page
+from billing.web.kit.reach import owner_of
+from billing.web.services.export_jobs import Job, Make
+from billing.web.site import site_of
+
+PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
+
+
+async def deliver(
+    request: Request[Any, Any], file_name: str, make: Make, expected: int = 0
+) -> BaseHTTPResponse | ResponseStream:
+    """Make a spreadsheet in the background, one at a time for each administrator."""
+    site, owner = site_of(request), owner_of(request)
+    running = site.exports.running(owner)
+    if running and is_program(request):
+        return problem(409, gettext("A file is being made already"), gettext("Ask again later."))
+    if running:
+        return page(request, "files/export.html", 409, page="exports", job=running, busy=True)
+    job = Job(owner, site.exports.new_path(), file_name, expected)
+    patience = None if is_program(request) else PATIENCE_SECONDS  # no page is shown to a program
+    await asyncio.wait([site.exports.begin(job, make)], timeout=patience)
+    if job.state == "done":
+        return await send_job(job)
+    if patience is None:
+        raise ServerError
+    return redirect(f"/exports/{job.id}")
+
+
+async def send_job(job: Job) -> ResponseStream:
+    """The file of a job."""
+    return await file_stream(job.path, mime_type=EXCEL, headers=attachment(job.file_name))

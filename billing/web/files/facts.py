@@ -1,0 +1,65 @@
+"""The filter of a list in words, and how far in the log it speaks: for the file of the list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sanic import Request
+
+from billing.periods import Period
+from billing.queries import companies, devices
+from billing.queries.progress import position_of_all
+from billing.web.kit import words
+from billing.web.kit.formats import day
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.reach import reach_of
+from billing.web.site import site_of
+
+LABELS = {
+    "q": N_("Search"),
+    "state": N_("State"),
+    "company": N_("Company"),
+    "device": N_("Device"),
+    "account": N_("Account"),
+    "actor": N_("By"),
+    "kind": N_("Kind"),
+    "of": N_("Kind of account"),
+    "layer": N_("Layer"),
+    "type": N_("Type"),
+    "country": N_("Country"),
+    "on": N_("Prices on"),
+}
+# The codes of the filters that have words of their own, whatever the list.
+KNOWN = {
+    "state": {**words.ACCOUNT_STATES, **words.DEVICE_STATES},
+    "of": words.ACCOUNT_KINDS,
+    "type": words.AREA_TYPES,
+    "kind": {**words.MOVEMENTS, **words.SIGN_INS, **words.OBJECTS},
+}
+
+
+async def facts_of(
+    request: Request[Any, Any], given: Mapping[str, str], period: Period | None = None
+) -> list[tuple[str, str]]:
+    """What was asked for, each with its name; then the position in the log."""
+    company, device = given.get("company", ""), given.get("device", "")
+    streams = [f"company:{company}", given.get("account", "")]
+    async with site_of(request).pool.connection() as connection:
+        position = await position_of_all(connection)
+        names = await companies.account_names(connection, reach_of(request), streams)
+        named = {"company": names.get(streams[0], company), "account": names.get(streams[1], "")}
+        if device:
+            named["device"] = await devices.device_name(connection, device)
+    found = []
+    if period:
+        found = [(gettext("From"), day(period.first)), (gettext("To"), day(period.last))]
+    for name, label in LABELS.items():
+        value = given.get(name, "")
+        if value:
+            found.append((gettext(label), named.get(name) or _said(name, value)))
+    return [*found, (gettext("Log position"), str(position))]
+
+
+def _said(name: str, value: str) -> str:
+    if name == "actor":
+        return words.actor(value)
+    return words.word(KNOWN.get(name, {}), value) or value

@@ -1,0 +1,135 @@
+"""How an import goes: a sheet is sent, what it would do is shown, all is done or nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.commands.deciding import RowsRefused
+from billing.sheets import Column, match_headers, read_sheet
+from billing.values import Refused
+from billing.web.accounts.actions import CHANGERS
+from billing.web.acting import carry_out, go_on
+from billing.web.kit.access import admits
+from billing.web.kit.forms import WHOLE, Form
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import page
+from billing.web.kit.reach import owner_of
+from billing.web.services.import_plans import Line, Plan, Problem
+from billing.web.site import site_of
+
+MOST_ROWS = 50_001  # with the header
+MOST_SHOWN = 200  # rows of a preview, and problems
+blueprint = Blueprint("importing")
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What can be imported: its columns, and what makes a plan of a sheet's rows."""
+
+    title: str
+    explanation: str
+    columns: Sequence[Column]
+    heads: Sequence[str]  # of the columns, in the reader's words
+    plan: Callable[[Request[Any, Any], Form, list[Line]], Awaitable[Plan]]
+    page: str  # in the menu
+    back: str
+    choices: Callable[[Request[Any, Any]], Awaitable[dict[str, Any]]] | None = None
+
+
+def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[Line]:
+    """The rows of an uploaded sheet by its headers. Blocks. Refused where it is no such sheet."""
+    rows = read_sheet(data, file_name, most_rows=MOST_ROWS)
+    header = next(rows)
+    places = match_headers(header.cells, columns)
+    missing = [each.names[0] for each in columns if each.required and each.key not in places]
+    if missing:
+        raise Refused(
+            "The first row must name the columns; %(names)s is missing.", names=", ".join(missing)
+        )
+    lines = [
+        Line(
+            row.number,
+            {key: row.cells[at] for key, at in places.items() if at < len(row.cells)},
+        )
+        for row in rows
+    ]
+    if not lines:
+        raise Refused("There is no row beneath the headers.")
+    return lines
+
+
+async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
+    """Read what was sent, and show what it would do."""
+    form = Form.of(request)
+    sent = request.files.get("file") if request.files else None
+    if sent is None or not sent.body:
+        form.errors["file"] = gettext("Choose a file.")
+        return await ask(request, kind, form, 422)
+    try:
+        lines = await asyncio.to_thread(lines_of, sent.body, sent.name, kind.columns)
+        plan = await kind.plan(request, form, lines)
+    except Refused as refusal:
+        form.refuse(refusal, "file")
+        return await ask(request, kind, form, 422)
+    if form.errors:
+        return await ask(request, kind, form, 422)
+    plan.owner, plan.file_name = owner_of(request), sent.name
+    return _preview(request, kind.page, plan)
+
+
+async def ask(
+    request: Request[Any, Any], kind: Kind, form: Form | None = None, status: int = 200
+) -> HTTPResponse:
+    """The form that takes a sheet."""
+    choices = await kind.choices(request) if kind.choices else {}
+    return page(
+        request,
+        "files/import.html",
+        status,
+        page=kind.page,
+        kind=kind,
+        form=form or Form({key: str(request.args.get(key, "")) for key in ("company",)}),
+        action=request.path,
+        **choices,
+    )
+
+
+def _preview(request: Request[Any, Any], menu: str, plan: Plan, status: int = 200) -> HTTPResponse:
+    token = "" if plan.problems else site_of(request).plans.keep(plan)
+    return page(
+        request,
+        "files/import_preview.html",
+        422 if plan.problems else status,
+        page=menu,
+        plan=plan,
+        token=token,
+        most=MOST_SHOWN,
+    )
+
+
+@blueprint.post("/imports/<token:str>")
+@admits(*CHANGERS, limited=True)
+async def apply_import(request: Request[Any, Any], token: str) -> HTTPResponse:
+    """Do what was shown: all of it, or nothing where somebody was faster."""
+    site = site_of(request)
+    plan = site.plans.find(token, owner_of(request))
+    if plan is None:
+        raise NotFound
+    site.plans.forget(token)
+    try:
+        shown = await carry_out(request, plan.handler, plan.command)
+    except RowsRefused as refusal:
+        plan.problems = [
+            Problem(plan.rows[place], "", gettext(each.message, **each.values))
+            for place, each in refusal.rows
+        ]
+        return _preview(request, "", plan)
+    except Refused as refusal:
+        said = gettext(refusal.message, **refusal.values)
+        plan.problems = [Problem(plan.rows[0], WHOLE, said)]
+        return _preview(request, "", plan)
+    return go_on(plan.back, gettext(plan.done), shown=shown)

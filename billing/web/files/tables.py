@@ -1,0 +1,112 @@
+"""Any list as CSV and as Excel: columns with a kind, rows of plain values."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+from unicodedata import combining, normalize
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from billing.values import decimal_string
+from billing.web.files.xlsx import Book, Column, Kind, head_of
+from billing.web.kit import formats
+from billing.web.kit.i18n import gettext, language
+
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+AT_ONCE = 2_000  # rows
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    title: str
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Any]]
+    total: Sequence[Any] = ()
+
+
+def attachment(name: str) -> dict[str, str]:
+    """The header by which a browser saves an answer under a name."""
+    bare = "".join(each for each in normalize("NFKD", name) if not combining(each))
+    safe = "".join(
+        each if each.isascii() and (each.isalnum() or each in "._") else "-" for each in bare
+    )
+    return {"content-disposition": f'attachment; filename="{safe}"'}
+
+
+class CsvTable:
+    """Lines of text for the reader's own spreadsheet program: its separator, its decimal mark."""
+
+    def __init__(self, columns: Sequence[Column], zone: ZoneInfo) -> None:
+        self._columns = columns
+        self._zone = zone
+        self._comma = language() == "es"
+        self._buffer = io.StringIO()
+        self._csv = csv.writer(self._buffer, delimiter=";" if self._comma else ",")
+
+    def head(self) -> str:
+        """The first line."""
+        self._csv.writerow([head_of(column, self._zone) for column in self._columns])
+        return BYTE_ORDER_MARK + self._taken()
+
+    def rows(self, rows: Iterable[Sequence[Any]]) -> str:
+        """The lines of some rows."""
+        for row in rows:
+            cells = zip(self._columns, row, strict=True)
+            self._csv.writerow([self._cell(column.kind, value) for column, value in cells])
+        return self._taken()
+
+    def _cell(self, kind: Kind, value: Any) -> object:
+        if value is None:
+            return ""
+        if kind == "time":
+            return value.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+        if kind in ("amount", "exact", "talk"):
+            text = decimal_string(value * 1_000 if kind == "talk" else value)
+            return text.replace(".", ",") if self._comma else text
+        return unformula(value) if isinstance(value, str) else value
+
+    def _taken(self) -> str:
+        text = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return text
+
+
+def unformula(text: str) -> str:
+    """The text so that a spreadsheet program takes it for text."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def workbook(sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo) -> bytes:
+    """A workbook with these sheets and one that tells how they came about. Blocks."""
+    out = io.BytesIO()
+    write_workbook(out, sheets, facts, zone)
+    return out.getvalue()
+
+
+def write_workbook(
+    file: Any, sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo
+) -> None:
+    """The same into a file, row by row. Blocks."""
+    book = Book(file, zone)
+    for sheet in sheets:
+        book.sheet(sheet.title, sheet.columns)
+        rows = iter(sheet.rows)
+        while some := list(islice(rows, AT_ONCE)):
+            book.rows(some)
+        if sheet.total:
+            book.total(sheet.total)
+    about(book, [*facts, (gettext("Time zone"), zone.key)])
+    book.close()
+
+
+def about(book: Book, facts: Sequence[tuple[str, str]]) -> None:
+    """The sheet that tells what a workbook holds, and when it was made."""
+    made = formats.moment(datetime.now(UTC), "y-MM-dd HH:mm", book.zone)
+    book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=48)])
+    book.rows([*facts, (gettext("Made at"), made)])

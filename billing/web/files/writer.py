@@ -1,0 +1,61 @@
+"""Writes a list into an Excel file, some rows at a time in constant memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.web.files.tables import about
+from billing.web.files.totals import Sums
+from billing.web.files.xlsx import MOST_ROWS, Book, Column, Kind
+from billing.web.kit.i18n import gettext, set_language
+
+Facts = Sequence[tuple[str, str]]
+
+
+class ListWriter:
+    """One list with its totals, and a sheet with its filter. Blocks: call it in a thread."""
+
+    def __init__(  # noqa: PLR0917 -- opened by partial, with what a list is
+        self,
+        path: Path,
+        zone: ZoneInfo,
+        said: str,
+        title: str,
+        columns: Sequence[Column],
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        set_language(said)  # a thread may come with another context
+        self._said = said
+        self._book = Book(path, zone, most_rows)
+        self._book.sheet(title, columns)
+        self._sums = Sums(columns, self.sum_title())
+        self.rows_written = 0
+
+    def sum_title(self) -> str:
+        """What the row of totals is called."""
+        return gettext("Total")
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Write some rows."""
+        self.write(rows, rows)
+
+    def write(self, rows: Sequence[Any], counted: Sequence[Any]) -> None:
+        """Write the cells of rows, of which some are added up."""
+        self._book.rows(rows)
+        self._sums.add(counted)
+        self.rows_written += len(rows)
+
+    def finish(self, facts: Facts) -> None:
+        """Add the totals and what tells of the filter, and close the file."""
+        set_language(self._said)
+        if total := self._sums.row():
+            self._book.total(total)
+        about(self._book, [*facts, (gettext("Time zone"), self._book.zone.key)])
+        self._fact(gettext("Rows"), "count", self.rows_written)
+        for fact in self._sums.facts():
+            self._fact(*fact)
+        self._book.close()
+
+    def _fact(self, title: str, kind: Kind, value: int) -> None:
+        self._book.row_of([Column(""), Column("", kind)], [title, value])

@@ -1,0 +1,100 @@
+"""What is shown when something went wrong: a page, or a fragment where htmx puts it into one."""
+
+import logging
+from typing import Any
+
+from psycopg import Error
+from sanic import Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse, json, text
+
+from billing.values import Refused
+from billing.web.kit.access import BeyondReach, OutOfScope, current_session, is_fragment, is_program
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.pages import page
+
+logger = logging.getLogger(__name__)
+
+TITLES = {
+    400: N_("This request could not be understood"),
+    401: N_("Your session has ended"),
+    403: N_("You may not do this"),
+    404: N_("There is nothing here"),
+    405: N_("This address can't be used like that"),
+    413: N_("This is too large"),
+    500: N_("Something went wrong"),
+    503: N_("The service is busy"),
+}
+EXPLANATIONS = {
+    400: N_("Part of the address or of the form makes no sense."),
+    401: N_("Sign in again to go on. Nothing was changed."),
+    403: N_("Your role does not admit it, or the form was open for too long. Nothing was changed."),
+    404: N_("The page was moved, or the address has a typing error."),
+    405: N_("Go back and try it another way."),
+    413: N_("What was sent is larger than the service accepts."),
+    500: N_("The error was recorded. If it happens again, tell your operator this reference."),
+    503: N_("It takes longer than it should. Try again in a moment."),
+}
+
+BEYOND_REACH = N_("This concerns the whole installation; you are limited to some companies.")
+
+
+def install_error_pages(app: Sanic[Any, Any]) -> None:
+    """Replace Sanic's own, which our content security policy would not admit."""
+    app.exception(Exception)(show_error)
+
+
+async def show_error(request: Request[Any, Any], error: Exception) -> HTTPResponse:
+    """The page or fragment for an error; a fault of ours is logged with its reference."""
+    status, explanation = _meaning(error)
+    if status >= 500:  # noqa: PLR2004 -- a fault of ours
+        logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
+    elif request.app.ctx.site:
+        await _know_who(request)
+    if is_program(request):
+        if status == 401:  # noqa: PLR2004 -- who it is was not said
+            explanation = gettext("Show a valid API token: Authorization: Bearer …")
+        return problem(status, gettext(TITLES[status]), explanation, str(request.id))
+    fragment = is_fragment(request)
+    try:
+        return page(
+            request,
+            "_error.html" if fragment else "error.html",
+            status,
+            code=status,
+            title=gettext(TITLES[status]),
+            explanation=explanation,
+            reference=str(request.id) if status >= 500 else "",  # noqa: PLR2004
+        )
+    except Exception:
+        logger.exception("The error page failed too.")
+        return text(gettext(TITLES[500]), 500)
+
+
+def problem(status: int, title: str, detail: str, reference: str = "", **more: Any) -> HTTPResponse:
+    """An error for a program, as RFC 9457 writes it."""
+    told = {"title": title, "status": status, "detail": detail, **more}
+    if reference:
+        told["reference"] = reference
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+    return json(told, status, headers, "application/problem+json")
+
+
+def _meaning(error: Exception) -> tuple[int, str]:
+    if isinstance(error, Refused):
+        return 400, gettext(error.message, **error.values)
+    if isinstance(error, BeyondReach):
+        return 403, gettext(BEYOND_REACH)
+    if isinstance(error, OutOfScope):
+        return 403, gettext("This token is not for that. Make one with the scope that it needs.")
+    status = error.status_code if isinstance(error, SanicException) else 500
+    status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004
+    return status, gettext(EXPLANATIONS[status])
+
+
+async def _know_who(request: Request[Any, Any]) -> None:
+    """Find out who is signed in, for the menu; the error page does without where that fails."""
+    try:
+        await current_session(request)
+    except Error:
+        request.ctx.session = None

@@ -1,0 +1,131 @@
+"""Renders templates: what every page is given, and the language and theme it is shown in."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+from sanic import Request, html
+from sanic.response import HTTPResponse
+
+from billing.web.kit import formats, telling, words
+from billing.web.kit.access import is_fragment
+from billing.web.kit.assets import Asset, asset_address
+from billing.web.kit.filters import PLACES
+from billing.web.kit.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+THEMES = ("light", "dark")
+NOTICE = "notice"  # the cookie by which a page that did something speaks on the next (acting.py)
+
+
+def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environment:
+    """The templates, with everything they may call."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext
+    )
+    for name in languages_to_load():
+        catalogue(name)
+
+    def asset(name: str) -> str:
+        return asset_address(assets, name)
+
+    def icon(name: str, extra: str = "") -> Markup:
+        return Markup('<svg class="i {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+            extra, asset("icons.svg"), name
+        )
+
+    def moment(value: datetime, pattern: str = "d MMM y HH:mm:ss") -> str:
+        return formats.moment(value, pattern, zone)
+
+    def local_day(value: datetime) -> str:
+        return value.astimezone(zone).date().isoformat()
+
+    environment.globals.update(
+        local_day=local_day,
+        asset=asset,
+        icon=icon,
+        moment=moment,
+        zone=zone.key,
+        zone_name=lambda: formats.zone_name(zone),
+        money=formats.money,
+        amount=formats.amount,
+        price_text=formats.price,
+        num=formats.decimal,
+        percent=formats.percent,
+        hms=formats.hms,
+        size=formats.size,
+        duration=formats.duration,
+        refusal=words.refusal,
+        hm=formats.hm,
+        day=formats.day,
+        month=formats.month,
+        tell=telling.tell,
+        actor=words.actor,
+        query=formats.query,
+        segment=formats.segment,
+        word=words.word,
+        words=words,
+        languages=LANGUAGES,
+    )
+    return environment
+
+
+def languages_to_load() -> tuple[str, ...]:
+    """Every language, so that a broken catalogue is found at start."""
+    return tuple(LANGUAGES)
+
+
+def render_text(request: Request[Any, Any], template: str, **values: Any) -> str:
+    """A template with the values of this page and of every page."""
+    theme = request.cookies.get("theme")
+    session = getattr(request.ctx, "session", None)
+    here = request.path + (f"?{request.query_string}" if request.query_string else "")
+    common = {
+        "lang": language(),
+        "theme": theme if theme in THEMES else THEMES[0],
+        "session": session,
+        "limited": bool(session and session.companies),
+        "csrf": session.csrf_token if session else "",
+        "here": here,
+        "past_end": _start_of_list(request),
+        "now": datetime.now(UTC),
+        "page": "",
+        "notice": "",
+    }
+    environment: jinja2.Environment = request.app.ctx.site.templates
+    return environment.get_template(template).render({**common, **values})
+
+
+def _start_of_list(request: Request[Any, Any]) -> str:
+    """Where the list of an address begins, if the address names a place further on."""
+    given = [(name, value) for name, value in request.query_args if name not in PLACES]
+    return request.path + formats.query(dict(given)) if len(given) < len(request.query_args) else ""
+
+
+def page(
+    request: Request[Any, Any], template: str, status: int = 200, **values: Any
+) -> HTTPResponse:
+    """A page of the site, with what the page before has to say."""
+    notice = "" if is_fragment(request) else unquote(str(request.cookies.get(NOTICE, "") or ""))
+    response = html(render_text(request, template, notice=notice, **values), status)
+    if notice:
+        response.delete_cookie(NOTICE)
+    return response
+
+
+def is_partial(request: Request[Any, Any]) -> bool:
+    """Whether htmx wants the part of the page that changed."""
+    return request.headers.get("hx-request-type") == "partial"

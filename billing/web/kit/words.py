@@ -1,0 +1,310 @@
+"""The words for the codes that read models and events carry."""
+
+from typing import Any
+
+from billing.web.kit.i18n import N_, gettext
+
+CLASSES = {
+    "local": N_("Local"),
+    "national": N_("National"),
+    "international": N_("International"),
+    "internal": N_("Internal"),
+    "special": N_("Special"),
+}
+RESULTS = {
+    "answered": N_("Answered"),
+    "no_answer": N_("No answer"),
+    "busy": N_("Busy"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Cancelled"),
+}
+STATUSES = {
+    "rated": N_("Rated"),
+    "suspended": N_("Suspended"),
+    "rerated": N_("Re-rated"),
+    "voided": N_("Voided"),
+    "conflict": N_("In conflict"),
+    "charged": N_("Rated or re-rated"),
+}
+MATCHES = {"begins": N_("Begins with it"), "ends": N_("Ends with it")}
+WEEKDAYS = {
+    "1": N_("Monday"),
+    "2": N_("Tuesday"),
+    "3": N_("Wednesday"),
+    "4": N_("Thursday"),
+    "5": N_("Friday"),
+    "6": N_("Saturday"),
+    "7": N_("Sunday"),
+}
+REASONS = {
+    "bad_time": N_("Time not understood"),
+    "bad_duration": N_("Impossible duration"),
+    "no_number": N_("No number"),
+    "no_account": N_("No account"),
+    "no_rate": N_("No rate"),
+    "no_rate_group": N_("No rate group"),
+    "unreadable": N_("Unreadable record"),
+    "unfinished": N_("Call not finished"),
+}
+# Why a record was voided.
+VOIDED = {
+    "cascaded": N_("Charged by the record of another device"),
+    "merged": N_("Second half of a call"),
+}
+DIRECTIONS = {
+    "outbound": N_("Outbound"),
+    "inbound": N_("Inbound"),
+    "internal": N_("Between extensions"),
+}
+PREFIX_OUTCOMES = {
+    "short_code": N_("Not tried: the number is a short code"),
+    "other": N_("The number does not begin with it"),
+    "too_short": N_("Too few digits would be left"),
+    "too_long": N_("Too many digits would be left"),
+    "implausible": N_("What would be left is no plausible number"),
+    "applied": N_("Applied"),
+    "after": N_("Not tried: one before it applied"),
+}
+REMEDIES = {
+    "no_rate": N_("Add a rate for these numbers to the company's rate group."),
+    "no_rate_group": N_("Bind a rate group to the company."),
+    "no_account": N_("Say whose calls the tenant of this device carries."),
+    "no_number": N_("The device told no number. Look at the records."),
+    "bad_time": N_("The device told no time that can be read. Look at the records."),
+    "bad_duration": N_("The device told an impossible duration. Look at the records."),
+    "unreadable": N_("Choose the format that the device really sends."),
+    "unfinished": N_("The other half of the call has not come yet."),
+}
+CORRECTIONS = {
+    "recycle": N_("Suspended calls rated again"),
+    "rerate": N_("Re-rating"),
+    "what_if": N_("What if"),
+}
+CORRECTION_STATES = {
+    "waiting": N_("Waiting"),
+    "running": N_("Running"),
+    "ready": N_("Ready to apply"),
+    "done": N_("Done"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Stopped"),
+}
+ACCOUNT_STATES = {"open": N_("Open"), "frozen": N_("Frozen"), "closed": N_("Closed")}
+DEVICE_STATES = {"enabled": N_("Enabled"), "disabled": N_("Disabled")}
+PAYMENTS = {"prepaid": N_("Prepaid"), "postpaid": N_("Postpaid")}
+ROLES = {
+    "administrator": N_("Administrator"),
+    "operator": N_("Operator"),
+    "auditor": N_("Auditor"),
+}
+OBJECTS = {
+    "company": N_("Company"),
+    "user": N_("User account"),
+    "gateway": N_("Gateway account"),
+    "device": N_("Device"),
+    "rate-group": N_("Rate group"),
+    "number-plan": N_("Number plan"),
+    "administrator": N_("Administrator"),
+    "correction": N_("Correction"),
+    "books": N_("Books"),
+    "keeping": N_("Keeping of calls"),
+}
+SIGN_INS = {
+    "signed_in": N_("Signed in"),
+    "half": N_("Password right, code asked"),
+    "refused": N_("Refused"),
+    "signed_out": N_("Signed out"),
+    "ended": N_("Session ended"),
+    "expired": N_("Session expired"),
+}
+# Why, or how.
+SIGN_IN_REASONS = {
+    "name": N_("Nobody has this name"),
+    "disabled_name": N_("This administrator is disabled"),
+    "password": N_("Wrong password"),
+    "code": N_("Wrong code"),
+    "used_code": N_("Code used before"),
+    "recovery_code": N_("Wrong recovery code"),
+    "token": N_("API token unknown, expired or revoked"),
+    "throttled": N_("Too many attempts"),
+    "by_code": N_("With a code"),
+    "by_recovery_code": N_("With a recovery code"),
+    "by_hand": N_("Ended on a page"),
+    "new_password": N_("A new password"),
+    "disabled": N_("The administrator was disabled"),
+    "reset": N_("Two-factor was taken away"),
+}
+SCOPES = {
+    "calls": N_("Read calls and statistics"),
+    "accounts": N_("Read accounts, balances and recharges"),
+    "recharge": N_("Recharge accounts"),
+    "metrics": N_("Read the metrics"),
+}
+TOKEN_STATES = {
+    "open": N_("Active"),
+    "expired": N_("Expired"),
+    "revoked": N_("Revoked"),
+}
+HISTORY_KINDS = {
+    "money": N_("Money"),
+    "calls": N_("Calls"),
+    "state": N_("State and settings"),
+}
+MOVEMENTS = {
+    "recharge": N_("Recharge"),
+    "reversal": N_("Reversal"),
+    "adjustment": N_("Adjustment"),
+}
+ACCOUNT_KINDS = {
+    "company": N_("Company"),
+    "user": N_("User account"),
+    "gateway": N_("Gateway account"),
+}
+# Every event there is; a test keeps it whole, so nothing is done that a log can't tell.
+EVENTS = {
+    "ExtensionsRemoved": N_("Extensions removed"),
+    "ExtensionsAssigned": N_("Extensions assigned"),
+    "DeviceEnabled": N_("Device enabled"),
+    "DeviceDisabled": N_("Device disabled"),
+    "DeviceChanged": N_("Device edited"),
+    "CascadeSet": N_("Cascade set"),
+    "AccountAdjusted": N_("Balance adjusted"),
+    "AccountClosed": N_("Account closed"),
+    "AccountFrozen": N_("Account frozen"),
+    "AccountFrozenByPolicy": N_("Account frozen by itself"),
+    "AccountRecharged": N_("Account recharged"),
+    "AccountUnfrozen": N_("Account unfrozen"),
+    "AccountUnfrozenByPolicy": N_("Account unfrozen by itself"),
+    "AdministratorAdded": N_("Administrator added"),
+    "AdministratorChanged": N_("Administrator edited"),
+    "AdministratorDisabled": N_("Administrator disabled"),
+    "AdministratorEnabled": N_("Administrator enabled"),
+    "AdministratorLimited": N_("Limited to companies"),
+    "AdministratorPasswordChanged": N_("Own password changed"),
+    "AdministratorPasswordReset": N_("Password made anew"),
+    "ApiTokenMade": N_("API token made"),
+    "ApiTokenRevoked": N_("API token revoked"),
+    "BackupMade": N_("A backup was made"),
+    "BackupRemoved": N_("A backup was removed"),
+    "CallLinked": N_("Another device told the same call"),
+    "CallRated": N_("The call was rated"),
+    "CallRerated": N_("The call was rated again"),
+    "CallsRestored": N_("Calls were restored from a backup"),
+    "CallSuspended": N_("The call was suspended"),
+    "CallVoided": N_("The call was voided"),
+    "CompanyChanged": N_("Company changed"),
+    "CompanyOpened": N_("Company opened"),
+    "ConflictKept": N_("Another record came under the same key"),
+    "CorrectionEnded": N_("Calls were rated again"),
+    "DeckImportUndone": N_("Deck import undone"),
+    "DeckImported": N_("Deck imported"),
+    "DeviceRegistered": N_("Device registered"),
+    "ExtensionAssigned": N_("Extension assigned"),
+    "GatewayAccountOpened": N_("Gateway account opened"),
+    "KeepingSet": N_("The keeping times were set"),
+    "LimitsSet": N_("Limits set"),
+    "LowBalanceOver": N_("Balance no longer low"),
+    "LowBalanceWarned": N_("Low balance warned of"),
+    "MonthArchived": N_("A month of calls was archived"),
+    "MonthAttached": N_("An archived month was attached"),
+    "MonthClosed": N_("Month closed"),
+    "MonthDetached": N_("An archived month was detached"),
+    "NumberPlanChanged": N_("Number plan changed"),
+    "NumbersShortened": N_("Called numbers were shortened"),
+    "NumberPlanReplaced": N_("Number plan replaced"),
+    "PinGiven": N_("PIN changed"),
+    "RateGroupBound": N_("Rate group bound"),
+    "RateGroupCreated": N_("Rate group created"),
+    "RateGroupDeleted": N_("Rate group deleted"),
+    "RateGroupRenamed": N_("Rate group renamed"),
+    "RatesChanged": N_("Rates changed"),
+    "RatesWithdrawn": N_("Rates withdrawn"),
+    "RechargeReversed": N_("Recharge reversed"),
+    "RecoveryCodeUsed": N_("Recovery code used"),
+    "RecoveryCodesMade": N_("Recovery codes made anew"),
+    "RoutePrefixesSet": N_("Route prefixes set"),
+    "ShorteningSet": N_("The shortening of called numbers was set"),
+    "StatementClosed": N_("Statement closed"),
+    "SubAccountRenamed": N_("Account renamed"),
+    "TenantNamed": N_("Tenant named"),
+    "TrunkAssigned": N_("Trunk assigned"),
+    "TwoFactorDemanded": N_("Two-factor required, or no more"),
+    "TwoFactorDisabled": N_("Two-factor switched off"),
+    "TwoFactorEnabled": N_("Two-factor switched on"),
+    "TwoFactorReset": N_("Two-factor taken away"),
+    "UserAccountOpened": N_("User account opened"),
+}
+AREA_TYPES = {
+    "landline": N_("Landline"),
+    "mobile": N_("Mobile"),
+    "toll_free": N_("Toll-free"),
+    "shared_cost": N_("Shared cost"),
+    "premium": N_("Premium"),
+    "special": N_("Special number"),
+    "emergency": N_("Emergency"),
+    "satellite": N_("Satellite"),
+}
+FLAGS = {
+    "forbidden": N_("A call that should not exist"),
+    "over_24h": N_("Longer than a day"),
+    "frozen_account": N_("The account was frozen"),
+    "closed_account": N_("The account was closed"),
+    "b_leg": N_("Second leg of a conversation"),
+    "ambiguous_time": N_("Local time that occurs twice"),
+    "encoding": N_("Not in UTF-8"),
+    "shortened": N_("Number shortened"),
+    "repaired": N_("Repaired when read"),
+    "cut": N_("Too long: only its beginning is kept"),
+}
+
+EXPORT_STATES = {
+    "running": N_("Being made"),
+    "done": N_("Ready"),
+    "failed": N_("Failed, try again"),
+}
+ROUNDINGS = {
+    "half_up": N_("half away from zero"),
+    "half_even": N_("half to even"),
+    "up": N_("up"),
+    "down": N_("down"),
+}
+BAND_POLICIES = {
+    "start": N_("The band at the beginning of the call counts for all of it"),
+    "split": N_("Each part of the call costs what its band asks"),
+}
+TARGETS = {"p": N_("Prefix"), "a": N_("Area"), "c": N_("Class of call")}
+RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
+
+
+def actor(code: str) -> str:
+    """Who did something, from the actor of an envelope."""
+    kind, _, own_id = code.partition(":")
+    return gettext("The system") if kind == "system" else own_id or code
+
+
+TASKS = {
+    "archive": N_("Archive the month"),
+    "attach": N_("Attach the month"),
+    "detach": N_("Detach the month"),
+    "shorten": N_("Shorten numbers"),
+    "full": N_("Everything"),
+    "scheduled": N_("Everything, scheduled"),
+    "calls": N_("Calls of a period"),
+    "restore": N_("Restore the calls"),
+    "remove": N_("Remove the backup"),
+}
+KEEPING = {"archived": N_("Archived"), "attached": N_("Attached")}
+
+
+def refusal(task: Any) -> str:
+    """Why a task was not done, in the reader's language."""
+    return gettext(task.message, **task.values)
+
+
+def word(words: dict[str, str], code: str) -> str:
+    """The word for a code in the reader's language; the code itself where there is none."""
+    return gettext(words[code]) if code in words else code
+
+
+def choices(words: dict[str, str]) -> list[tuple[str, str]]:
+    """Codes and their words, to choose from."""
+    return [(code, gettext(text)) for code, text in words.items()]

@@ -1,0 +1,1 @@
+"""Administrators, what they did and when they signed in."""

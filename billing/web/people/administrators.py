@@ -1,0 +1,199 @@
+"""Administrators: who may sign in and do what, and where they are signed in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.aggregates.event import Envelope
+from billing.commands import administrators as commands
+from billing.log.store import Store
+from billing.queries import administrators as reading
+from billing.queries.api_tokens import tokens_of
+from billing.values import Refused, new_id
+from billing.web.acting import carry_out, connected, go_on
+from billing.web.kit import words
+from billing.web.kit.access import admits, form_value
+from billing.web.kit.filters import read_listing
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import LANGUAGES, gettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.people.limits import limit_choices, read_limit
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+WHO = "administrator"
+blueprint = Blueprint("administrators")
+
+
+@blueprint.get("/administrators")
+@admits(WHO)
+async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
+    """Who may sign in."""
+    listing = read_listing(request, ("q",), reading.KEY_TYPE)
+    text = listing.given.get("q", "")
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_administrators(connection, text, listing.place, PAGE_SIZE)
+    template = (
+        "people/_administrator_results.html"
+        if is_partial(request)
+        else "people/administrators.html"
+    )
+    return page(request, template, page="administrators", given=listing.given, found=found)
+
+
+@blueprint.get("/administrators/new", name="ask_administrator")
+@admits(WHO)
+async def ask_administrator(request: Request[Any, Any]) -> HTTPResponse:
+    """The form for an administrator."""
+    return await _new_page(request, Form({"role": "operator", "language": "es"}))
+
+
+@blueprint.post("/administrators/new", name="add_administrator")
+@admits(WHO)
+async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
+    """Add somebody; the password is shown once."""
+    form = Form.of(request)
+    command = commands.AddAdministrator(
+        administrator_id=new_id(),
+        sign_in_name=form.text("sign_in_name", longest=100).lower(),
+        name=form.text("name", longest=100),
+        role=form.choice("role", words.ROLES),
+        language=form.choice("language", LANGUAGES),
+        companies=await read_limit(request, form),
+    )
+    if not form.errors:
+        try:
+            password = await _make(request, commands.add_administrator, command)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return _password_page(request, command.sign_in_name, password)
+    return await _new_page(request, form, 422, command.companies)
+
+
+@blueprint.get("/administrators/<own_id:str>", name="show_administrator")
+@admits(WHO)
+async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Who it is, with what can be changed, and the open sessions."""
+    found = await find_or_404(request, own_id)
+    form = Form({"name": found.name, "role": found.role, "language": found.language})
+    return await _own_page(request, found, form, found.companies)
+
+
+@blueprint.post("/administrators/<own_id:str>", name="change_administrator")
+@admits(WHO)
+async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Change name, role and language."""
+    found, form = await find_or_404(request, own_id), Form.of(request)
+    command = commands.ChangeAdministrator(
+        administrator_id=own_id,
+        name=form.text("name", longest=100),
+        role=form.choice("role", words.ROLES),
+        language=form.choice("language", LANGUAGES),
+        companies=await read_limit(request, form),
+    )
+    if not form.errors:
+        try:
+            shown = await carry_out(request, connected(commands.change_administrator), command)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return go_on("/administrators", gettext("The administrator was changed."), shown=shown)
+    return await _own_page(request, found, form, command.companies, 422)
+
+
+@blueprint.post("/administrators/<own_id:str>/enabled", name="enable_administrator")
+@admits(WHO)
+async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Admit somebody again, or no more."""
+    await find_or_404(request, own_id)
+    enabled = form_value(request, "enabled") == "yes"
+    command = commands.EnableAdministrator(administrator_id=own_id, enabled=enabled)
+    shown = await carry_out(request, connected(commands.enable_administrator), command)
+    done = (
+        gettext("The administrator may sign in again.")
+        if enabled
+        else gettext("The administrator may not sign in any more.")
+    )
+    return go_on("/administrators", done, shown=shown)
+
+
+@blueprint.post("/administrators/<own_id:str>/password", name="reset_password")
+@admits(WHO)
+async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPResponse:
+    """Make a new password, shown once."""
+    found = await find_or_404(request, own_id)
+    command = commands.ResetPassword(administrator_id=own_id)
+    password = await _make(request, commands.reset_password, command)
+    return _password_page(request, found.sign_in_name, password)
+
+
+async def find_or_404(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
+    """The administrator an address names."""
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.find_administrator(connection, own_id)
+    if not found:
+        raise NotFound
+    return found
+
+
+async def _make(
+    request: Request[Any, Any], handler: Callable[..., commands.Made], command: Any
+) -> str:
+    """Carry out what makes a password; the password."""
+    made = list[commands.Made]()
+
+    def handle(store: Store, command: Any, envelope: Envelope) -> int:
+        with commands.connect(store) as connection:
+            made.append(handler(store, connection, command, envelope))
+        return made[0].position
+
+    await carry_out(request, handle, command)
+    return made[0].password
+
+
+def _choices() -> dict[str, Any]:
+    return {"roles": words.choices(words.ROLES), "tongues": list(LANGUAGES.items())}
+
+
+async def _new_page(
+    request: Request[Any, Any], form: Form, status: int = 200, companies: tuple[str, ...] = ()
+) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        limit = await limit_choices(connection, form, companies)
+    template, choices = "people/administrator_new.html", _choices() | limit
+    return page(request, template, status, page="administrators", form=form, **choices)
+
+
+def _password_page(request: Request[Any, Any], name: str, password: str) -> HTTPResponse:
+    template = "people/administrator_password.html"
+    return page(request, template, page="administrators", name=name, password=password)
+
+
+async def _own_page(
+    request: Request[Any, Any],
+    found: reading.AdministratorRow,
+    form: Form,
+    companies: tuple[str, ...],
+    status: int = 200,
+) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        sessions = await reading.sessions_of(connection, found.administrator_id)
+        limit = await limit_choices(connection, form, companies)
+        factor = await reading.second_factor_of(connection, found.administrator_id)
+        tokens = await tokens_of(connection, found.administrator_id)
+    return page(
+        request,
+        "people/administrator.html",
+        status,
+        page="administrators",
+        who=found,
+        form=form,
+        sessions=sessions,
+        factor=factor,
+        tokens=tokens,
+        **_choices() | limit,
+    )

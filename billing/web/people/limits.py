@@ -1,0 +1,84 @@
+"""The companies that an administrator is limited to, as a form tells and offers them."""
+
+from typing import Any
+
+from psycopg import AsyncConnection
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.queries.companies import CompanyFilter, account_names, company_choices, list_companies
+from billing.queries.lookups import accounts_named
+from billing.queries.reach import EVERYTHING
+from billing.web.kit.access import admits
+from billing.web.kit.filters import read_listing
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.pages import page
+from billing.web.site import site_of
+
+REACHES = {"all": N_("All companies"), "some": N_("Only these")}
+SUGGESTED = 50
+KIND = "company:"
+blueprint = Blueprint("administrator_limits")
+
+
+@blueprint.get("/administrators/companies")
+@admits("administrator")
+async def suggest_companies(request: Request[Any, Any]) -> HTTPResponse:
+    """The companies whose name has what was typed, as suggestions of the field."""
+    text = read_listing(request, ("added",), tuple[str]).given.get("added", "")
+    wanted = CompanyFilter(reach=EVERYTHING, text=text)
+    async with site_of(request).pool.connection() as connection:
+        found = await list_companies(connection, wanted, None, SUGGESTED)
+    return page(request, "people/_company_names.html", names=[row.name for row in found.rows])
+
+
+async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
+    """The ids of the companies that a form limits to; none where it does not limit.
+
+    Each company is a checkbox of its id, or was written by its name or id. What is no company is
+    said beside the field, and an empty limit is an error: it would be none at all.
+    """
+    if form.choice("reach", REACHES) != "some":
+        return ()
+    written = {text.strip() for text in form.many("added")} - {""}
+    async with site_of(request).pool.connection() as connection:
+        wanted = [*written, *(KIND + text for text in written)]
+        named = await accounts_named(connection, EVERYTHING, wanted)
+    chosen, unknown = list(form.many("companies")), list[str]()
+    for text in sorted(written):
+        found = {
+            each.account.removeprefix(KIND)
+            for each in (*named.get(text.lower(), ()), *named.get(KIND + text, ()))
+            if each.account.startswith(KIND)
+        }
+        if len(found) == 1:
+            chosen += found
+            continue
+        unknown.append(text)
+        said = (
+            gettext("Several companies are named %(name)s. Write the id of one.", name=text)
+            if found
+            else gettext("There is no company “%(name)s”.", name=text)
+        )
+        form.errors.setdefault("added", said)
+    if not chosen and not unknown:
+        form.errors["added"] = gettext("Name at least one company.")
+    form.given["unknown"] = "\n".join(unknown)
+    return tuple(dict.fromkeys(chosen))
+
+
+async def limit_choices(
+    connection: AsyncConnection[Any], form: Form, companies: tuple[str, ...]
+) -> dict[str, Any]:
+    """What the form shows: the companies chosen so far, what was not understood, suggestions."""
+    form.given.setdefault("reach", "some" if companies else "all")
+    names = await account_names(connection, EVERYTHING, [KIND + each for each in companies])
+    limit = [(each, names.get(KIND + each, each)) for each in companies]
+    suggested = await company_choices(connection, EVERYTHING, "", most=SUGGESTED)
+    return {
+        "limit": sorted(limit, key=lambda pair: pair[1].casefold()),
+        "unknown": form.given.get("unknown", "").split("\n"),
+        "names": [name for _, name in suggested],
+        "reaches": [(code, gettext(text)) for code, text in REACHES.items()],
+    }

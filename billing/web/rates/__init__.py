@@ -1,0 +1,1 @@
+"""Rate groups, prices, decks, the number plan and the rate tester."""

@@ -1,0 +1,290 @@
+"""Importing a deck: upload, mapping and preview, import in one event, undo; and the export."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, redirect
+
+from billing.commands.rate_groups import UndoImport
+from billing.decks import cells, columns, uploads
+from billing.decks.uploads import Upload
+from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
+from billing.periods import last_month
+from billing.queries import prices
+from billing.sheets import Row, read_sheet
+from billing.values import Refused, new_id
+from billing.web.accounts.actions import CHANGERS
+from billing.web.acting import envelope_of, go_on, until_shown
+from billing.web.files.delivery import deliver
+from billing.web.files.facts import facts_of
+from billing.web.files.lists import Answer
+from billing.web.files.tables import AT_ONCE, CsvTable, Sheet, attachment, write_workbook
+from billing.web.files.xlsx import Column
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import N_, gettext, language
+from billing.web.kit.pages import page
+from billing.web.rates.rate_groups import find_group
+from billing.web.services.export_jobs import Job, counted, in_thread
+from billing.web.site import Site, site_of
+
+SAMPLE = 6  # rows shown to check the columns by
+COLUMN_NAMES = {
+    "prefix": N_("Prefix"),
+    "country_code": N_("Country code"),
+    "name": N_("Name"),
+    "price": N_("Price"),
+    "connect_fee": N_("Connect fee"),
+    "increment": N_("Increments"),
+    "effective_from": N_("Valid from"),
+    "min_cost": N_("Least a call costs"),
+}
+UNITS = {"60": N_("per minute"), "1": N_("per second"), "3600": N_("per hour")}
+blueprint = Blueprint("deck_import")
+
+
+@blueprint.get("/rate-groups/<group_id:str>/import", name="ask_deck")
+@admits(*CHANGERS)
+async def ask_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """The form that takes the file."""
+    return await _upload_page(request, group_id, Form({}))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import", name="take_deck")
+@admits(*CHANGERS)
+async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """Take the file, and go on to its columns."""
+    form = Form.of(request)
+    files: Any = request.files.get("file") if request.files else None
+    if not files or not files.name:
+        form.errors["file"] = gettext("Choose a file.")
+        return await _upload_page(request, group_id, form, 422)
+    await find_group(request, group_id)
+    upload = Upload(new_id(), group_id, files.name[-200:], files.body)
+    try:
+        await asyncio.to_thread(read_sheet, upload.content, upload.file_name)
+    except Refused as refusal:
+        form.refuse(refusal, "file")
+        return await _upload_page(request, group_id, form, 422)
+    actor = (await envelope_of(request)).actor
+    await asyncio.to_thread(_keep, site_of(request), upload, actor)
+    return redirect(f"/rate-groups/{group_id}/import/{upload.upload_id}", status=303)
+
+
+async def _upload_page(
+    request: Request[Any, Any], group_id: str, form: Form, status: int = 200
+) -> HTTPResponse:
+    group = await find_group(request, group_id)
+    return page(
+        request, "rates/deck_upload.html", status, page="rate-groups", group=group, form=form
+    )
+
+
+@blueprint.get("/rate-groups/<group_id:str>/import/<upload_id:str>", name="ask_columns")
+@admits(*CHANGERS)
+async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """Which column is which, as guessed."""
+    upload, rows = await _opened(request, group_id, upload_id)
+    header, found = columns.guess(rows)
+    given = {f"col_{key}": str(place) for key, place in found.items()}
+    today = datetime.now(UTC).astimezone(site_of(request).zone).date().isoformat()
+    given |= {"header": str(header), "unit": "60", "increment": "1", "effective_from": today}
+    return await _deck_page(request, upload, rows, Form(given))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>", name="show_changes")
+@admits(*CHANGERS)
+async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """What the import would do, with the columns as corrected."""
+    upload, rows = await _opened(request, group_id, upload_id)
+    form, site = Form.of(request), site_of(request)
+    wish = _read_wish(form, request)
+    if form.errors:
+        return await _deck_page(request, upload, rows, form, status=422)
+    asked = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
+    try:
+        answer = await site.offload.ask(asked)
+    except Refused as refusal:
+        form.refuse(refusal)
+        return await _deck_page(request, upload, rows, form, status=422)
+    return await _deck_page(request, upload, rows, form, made=answer.previewed)
+
+
+def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
+    places = {
+        key: form.whole(f"col_{key}", most=199)
+        for key in columns.KEYS
+        if form.given.get(f"col_{key}")
+    }
+    if "price" not in places:
+        form.errors["col_price"] = gettext("Say which column holds the price.")
+    if not {"prefix", "country_code", "name"} & set(places):
+        form.errors["col_prefix"] = gettext("Say which column holds the prefixes or the names.")
+    increment = form.text("increment")
+    try:
+        cells.increments(increment)
+    except Refused as refusal:
+        form.refuse(refusal, "increment")
+    zone = site_of(request).zone
+    return Wish(
+        header=form.whole("header", most=10_000),
+        columns=places,
+        zone=zone.key,
+        effective_from=form.begin_of_day("effective_from", zone),
+        unit_s=int(form.choice("unit", UNITS) or 60),
+        increment=increment,
+        complete=form.checked("complete"),
+    )
+
+
+async def _opened(
+    request: Request[Any, Any], group_id: str, upload_id: str
+) -> tuple[Upload, list[Row]]:
+    return await asyncio.to_thread(_open, site_of(request), group_id, upload_id)
+
+
+def _open(site: Site, group_id: str, upload_id: str) -> tuple[Upload, list[Row]]:
+    """The file and the top of its sheet."""
+    with site.connect() as connection:
+        upload = uploads.find(connection, group_id, upload_id)
+    if upload is None:
+        raise NotFound
+    return upload, list(islice(read_sheet(upload.content, upload.file_name), columns.HEAD_ROWS))
+
+
+def _keep(site: Site, upload: Upload, actor: str) -> None:
+    with site.connect() as connection:
+        uploads.keep(connection, upload, actor)
+
+
+async def _deck_page(
+    request: Request[Any, Any],
+    upload: Upload,
+    rows: list[Row],
+    form: Form,
+    *,
+    made: Previewed | None = None,
+    status: int = 200,
+) -> HTTPResponse:
+    header = form.whole("header", most=10_000)
+    width = max((len(row.cells) for row in rows), default=0)
+    heads = next((row.cells for row in rows if row.number == header), [])
+    return page(
+        request,
+        "rates/deck.html",
+        status,
+        page="rate-groups",
+        group=await find_group(request, upload.group_id),
+        upload=upload,
+        form=form,
+        sample=[row for row in rows if row.number >= header][: SAMPLE + 1],
+        width=width,
+        places=[(str(n), _letter(n) + _said(heads, n)) for n in range(width)],
+        column_names=COLUMN_NAMES,
+        units=[(code, gettext(text)) for code, text in UNITS.items()],
+        made=made,
+        month=last_month(datetime.now(UTC), site_of(request).zone.key)[0],
+    )
+
+
+def _letter(place: int) -> str:
+    return (chr(64 + place // 26) if place >= 26 else "") + chr(65 + place % 26)  # noqa: PLR2004 -- letters
+
+
+def _said(heads: list[str], place: int) -> str:
+    return f" · {heads[place][:40]}" if place < len(heads) and heads[place] else ""
+
+
+@blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>/apply")
+@admits(*CHANGERS)
+async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
+    """Import what was previewed."""
+    asked = Apply(group_id=group_id, upload_id=upload_id, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, asked, gettext("The deck was imported."))
+
+
+@blueprint.post("/rate-groups/<group_id:str>/imports/<import_id:str>/undo")
+@admits(*CHANGERS)
+async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTTPResponse:
+    """Take an import back."""
+    command = UndoImport(group_id=group_id, import_id=import_id)
+    asked = Undo(command=command, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, asked, gettext("The import was undone."))
+
+
+async def _have_done(
+    request: Request[Any, Any], group_id: str, asked: Apply | Undo, done: str
+) -> HTTPResponse:
+    """Have it done, and show the group; what it is refused with is said there."""
+    path = f"/rate-groups/{group_id}"
+    try:
+        answer = await site_of(request).offload.ask(asked)
+    except Refused as refusal:
+        return go_on(path, gettext(refusal.message, **refusal.values))
+    return go_on(path, done, shown=await until_shown(request, answer.position))
+
+
+@blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
+@admits(*EVERY_ROLE)
+async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer:
+    """The prices in force as a sheet that can be imported again."""
+    if kind not in ("xlsx", "csv"):
+        raise NotFound
+    site, group = site_of(request), await find_group(request, group_id)
+    table, spoken, name = _table(), language(), f"{group.name}.{kind}"
+    facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
+
+    def write(job: Job) -> None:
+        with site.connect() as connection:
+            rows = counted(job, _rows(connection, group_id, site.zone, spoken))
+            sheets = [Sheet(gettext("Prices"), table, rows)]
+            write_workbook(job.path, sheets, facts, site.zone)
+
+    if kind == "xlsx":
+        return await deliver(request, name, in_thread(write), group.prices)
+    response = await request.respond(
+        content_type="text/csv; charset=utf-8", headers=attachment(name)
+    )
+    lines = CsvTable(table, site.zone)
+    await response.send(lines.head())
+    with site.connect() as connection:
+        rows = _rows(connection, group_id, site.zone, spoken)
+        while some := await asyncio.to_thread(lambda: list(islice(rows, AT_ONCE))):
+            await response.send(lines.rows(some))
+    await response.eof()
+    return None
+
+
+def _table() -> list[Column]:
+    heads = ("prefix", "name", "price", "increment", "connect_fee", "effective_from", "min_cost")
+    table = [Column(gettext(COLUMN_NAMES[head]), width=20) for head in heads]
+    return [*table, Column(gettext("Seconds of the price")), Column(gettext("Class or area"))]
+
+
+def _rows(
+    connection: psycopg.Connection[Any], group_id: str, zone: ZoneInfo, spoken: str
+) -> Iterator[list[str]]:
+    for rate in prices.all_prices(connection, group_id, datetime.now(UTC)):
+        since, tiers = rate.effective_from, rate.tiers
+        yield [
+            rate.prefix,
+            rate.name,
+            _written(tiers[0].price if tiers else "", spoken),
+            "/".join(str(tier.increment_s) for tier in (*tiers, *tiers)[:2]),
+            _written(rate.connect_fee, spoken),
+            since.astimezone(zone).date().isoformat() if since else "",
+            _written(rate.min_cost, spoken),
+            str(tiers[0].unit_s) if tiers else "",
+            rate.call_class or rate.area,
+        ]
+
+
+def _written(price: str, spoken: str) -> str:
+    return price.replace(".", ",") if spoken == "es" else price

@@ -1,0 +1,79 @@
+"""Making the seed of the number plan anew, for the countries an installation works in."""
+
+import re
+from typing import Any
+
+from psycopg import AsyncConnection
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from billing.offload.tasks import Seed, Seeded
+from billing.values import Refused
+from billing.web.accounts.actions import CHANGERS
+from billing.web.acting import envelope_of, go_on, until_shown
+from billing.web.kit import words
+from billing.web.kit.access import admits
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import LANGUAGES, gettext, language
+from billing.web.kit.pages import page
+from billing.web.site import site_of
+
+COUNTRIES = "select distinct country from devices where country <> '' order by 1"
+blueprint = Blueprint("number_plan_seed")
+
+
+@blueprint.get("/number-plan/seed", name="ask_seed")
+@admits(*CHANGERS)
+async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
+    """The form, with the countries that devices stand in."""
+    async with site_of(request).pool.connection() as connection:
+        countries = await _countries(connection)
+    return _show(request, Form({"countries": ", ".join(countries), "language": language()}))
+
+
+async def _countries(connection: AsyncConnection[Any]) -> list[str]:
+    cursor = await connection.execute(COUNTRIES)
+    return [country for (country,) in await cursor.fetchall()]
+
+
+@blueprint.post("/number-plan/seed", name="make_seed")
+@admits(*CHANGERS)
+async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
+    """Show what the plan would hold; with `write` it stands in the place of the one before."""
+    form = Form.of(request)
+    countries = tuple(re.findall(r"[A-Z]+", form.text("countries").upper()))
+    asked = Seed(
+        countries=countries,
+        language=form.choice("language", LANGUAGES),
+        envelope=await envelope_of(request),
+        write=form.checked("write"),
+    )
+    if form.errors:
+        return _show(request, form, status=422)
+    try:
+        answer = await site_of(request).offload.ask(asked)
+    except Refused as refusal:
+        form.refuse(refusal, "countries")
+        return _show(request, form, status=422)
+    if not asked.write:
+        return _show(request, form, answer.seeded)
+    done = gettext("The seed was made. Calls from now on go by it.")
+    shown = await until_shown(request, answer.position)
+    return go_on("/number-plan?layer=number-plan:seed", done, shown=shown)
+
+
+def _show(
+    request: Request[Any, Any], form: Form, seeded: Seeded | None = None, status: int = 200
+) -> HTTPResponse:
+    found = seeded.types if seeded else {}
+    types = [(text, found[code]) for code, text in words.choices(words.AREA_TYPES) if code in found]
+    return page(
+        request,
+        "rates/number_plan_seed.html",
+        status,
+        page="number-plan",
+        form=form,
+        seeded=seeded,
+        types=types,
+        spoken=list(LANGUAGES.items()),
+    )

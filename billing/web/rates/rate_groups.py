@@ -1,0 +1,212 @@
+"""Rate groups: the list, a group with its prices, new ones, copies, two side by side."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from babel.numbers import get_currency_name, list_currencies
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse
+
+from billing.commands.rate_groups import (
+    CopyRateGroup,
+    CreateRateGroup,
+    DeleteRateGroup,
+    RenameRateGroup,
+    create_rate_group,
+    delete_rate_group,
+    rename_rate_group,
+)
+from billing.offload.tasks import Copy
+from billing.queries import prices, rate_groups
+from billing.queries.suspended import all_groups
+from billing.values import Refused, new_id
+from billing.web.accounts.actions import CHANGERS
+from billing.web.acting import carry_out, envelope_of, go_on, until_shown
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.filters import Listing, read_listing
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import gettext, locale
+from billing.web.kit.pages import is_partial, page
+from billing.web.site import site_of
+
+PAGE_SIZE = 50
+MOST_PLANNED = 20
+blueprint = Blueprint("rate_groups")
+
+
+@blueprint.get("/rate-groups")
+@admits(*EVERY_ROLE)
+async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
+    """All groups, by name."""
+    listing = read_listing(request, ("q",), rate_groups.KEY_TYPE)
+    async with site_of(request).pool.connection() as connection:
+        found = await rate_groups.list_groups(
+            connection, listing.given.get("q", ""), listing.place, PAGE_SIZE
+        )
+    return page(
+        request,
+        "rates/_rate_group_results.html" if is_partial(request) else "rates/rate_groups.html",
+        page="rate-groups",
+        given=listing.given,
+        found=found,
+    )
+
+
+@blueprint.get("/rate-groups/new", name="ask_group")
+@admits(*CHANGERS)
+async def ask_group(request: Request[Any, Any]) -> HTTPResponse:
+    """The form for a group."""
+    given = {"currency": "EUR", "original": str(request.args.get("copy", ""))}
+    return await _group_page(request, Form(given))
+
+
+@blueprint.post("/rate-groups/new", name="create_group")
+@admits(*CHANGERS)
+async def create_group(request: Request[Any, Any]) -> HTTPResponse:
+    """Create it, empty or as a copy, and show it."""
+    form, own_id = Form.of(request), new_id()
+    name, original = form.text("name"), form.text("original", required=False)
+    currency = "" if original else form.choice("currency", list_currencies())
+    if not form.errors:
+        try:
+            if original:
+                copy = CopyRateGroup(group_id=own_id, name=name, original_id=original)
+                asked = Copy(command=copy, envelope=await envelope_of(request))
+                answer = await site_of(request).offload.ask(asked)
+                shown = await until_shown(request, answer.position)
+            else:
+                create = CreateRateGroup(group_id=own_id, name=name, currency=currency)
+                shown = await carry_out(request, create_rate_group, create)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            done = gettext("The rate group was created.")
+            return go_on(f"/rate-groups/{own_id}", done, shown=shown)
+    return await _group_page(request, form, 422)
+
+
+async def _group_page(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        groups = await all_groups(connection)
+    currencies = sorted(
+        (code, f"{code} · {get_currency_name(code, locale=locale())}") for code in list_currencies()
+    )
+    return page(
+        request,
+        "rates/rate_group_new.html",
+        status,
+        page="rate-groups",
+        form=form,
+        currencies=currencies,
+        groups=[(group_id, f"{name} · {currency}") for group_id, name, currency in groups],
+    )
+
+
+@blueprint.get("/rate-groups/compare")
+@admits(*EVERY_ROLE)
+async def compare(request: Request[Any, Any]) -> HTTPResponse:
+    """Two groups side by side."""
+    listing = read_listing(request, ("one", "other", "all", "on"), prices.KEY_TYPE)
+    chosen = (listing.given.get("one", ""), listing.given.get("other", ""))
+    at = moment_asked(request, listing)
+    async with site_of(request).pool.connection() as connection:
+        groups = await all_groups(connection)
+        found = await prices.compare_groups(
+            connection,
+            chosen,
+            at,
+            listing.place,
+            PAGE_SIZE,
+            different="all" not in listing.given,
+        )
+    return page(
+        request,
+        "rates/_compare_results.html" if is_partial(request) else "rates/rate_compare.html",
+        page="rate-groups",
+        given=listing.given,
+        groups=groups,
+        chosen=[next((g for g in groups if g[0] == each), None) for each in chosen],
+        found=found,
+    )
+
+
+@blueprint.get("/rate-groups/<group_id:str>")
+@admits(*EVERY_ROLE)
+async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """A group: its prices on a day, what is planned, who is bound to it, its imports."""
+    listing = read_listing(request, ("q", "on"), prices.KEY_TYPE)
+    at = moment_asked(request, listing)
+    wanted = prices.PriceFilter(group_id=group_id, at=at, text=listing.given.get("q", ""))
+    group = await find_group(request, group_id)
+    async with site_of(request).pool.connection() as connection:
+        found = await prices.list_prices(connection, wanted, listing.place, PAGE_SIZE)
+        now = datetime.now(UTC)
+        planned = await prices.planned_prices(connection, group_id, now, MOST_PLANNED)
+        bound = await rate_groups.bound_to(connection, group_id)
+        imports = await rate_groups.imports_of(connection, group_id)
+    return page(
+        request,
+        "rates/_price_results.html" if is_partial(request) else "rates/rate_group.html",
+        page="rate-groups",
+        group=group,
+        given=listing.given,
+        found=found,
+        planned=planned,
+        bound=bound,
+        imports=imports,
+    )
+
+
+@blueprint.post("/rate-groups/<group_id:str>/rename")
+@admits(*CHANGERS)
+async def rename(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """Give it another name."""
+    command = RenameRateGroup(group_id=group_id, name=Form.of(request).text("name"))
+    done = gettext("The rate group was renamed.")
+    return await act(request, rename_rate_group, command, f"/rate-groups/{group_id}", done)
+
+
+@blueprint.post("/rate-groups/<group_id:str>/delete")
+@admits(*CHANGERS)
+async def delete(request: Request[Any, Any], group_id: str) -> HTTPResponse:
+    """Delete a group nobody uses."""
+    path = f"/rate-groups/{group_id}"
+    try:
+        command = DeleteRateGroup(group_id=group_id)
+        shown = await carry_out(request, delete_rate_group, command)
+    except Refused as refusal:
+        return go_on(path, gettext(refusal.message, **refusal.values))
+    return go_on("/rate-groups", gettext("The rate group was deleted."), shown=shown)
+
+
+async def act(
+    request: Request[Any, Any], handler: Any, command: Any, path: str, done: str
+) -> HTTPResponse:
+    """Carry out a command of one button; what it is refused with is said on the next page."""
+    try:
+        shown = await carry_out(request, handler, command)
+    except Refused as refusal:
+        return go_on(path, gettext(refusal.message, **refusal.values))
+    return go_on(path, done, shown=shown)
+
+
+async def find_group(request: Request[Any, Any], group_id: str) -> rate_groups.GroupRow:
+    """The group an address names; 404 where there is none."""
+    async with site_of(request).pool.connection() as connection:
+        group = await rate_groups.find_group(connection, group_id)
+    if group is None:
+        raise NotFound
+    return group
+
+
+def moment_asked(request: Request[Any, Any], listing: Listing) -> datetime:
+    """The end of the local day an address asks for, or now."""
+    form, zone = Form({"on": listing.given.get("on", "")}), site_of(request).zone
+    begin = form.begin_of_day("on", zone)
+    if form.errors:
+        raise Refused("%(text)s is not a day.", text=form.given["on"])
+    if begin is None:
+        return datetime.now(UTC)
+    local = begin.astimezone(zone) + timedelta(days=1)
+    return local.astimezone(UTC) - timedelta(microseconds=1)

@@ -1,0 +1,1 @@
+"""Suspended calls, recycling and re-rating."""

@@ -1,0 +1,220 @@
+"""Suspended calls and re-rating: what waits, what was asked for, how far it is, what came of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+from sanic import Blueprint, Request
+from sanic.exceptions import Forbidden, NotFound
+from sanic.response import HTTPResponse, redirect
+
+from billing.commands.rerating import RateCallAgain, rate_call_again
+from billing.log.sealing import CALLS
+from billing.queries import companies as accounts
+from billing.queries import devices, suspended
+from billing.queries.reach import EVERYTHING, Reach
+from billing.rerating import queue
+from billing.rerating.queue import Asked, Correction
+from billing.values import Money, Refused
+from billing.web.acting import carry_out, envelope_of, go_on
+from billing.web.kit import words
+from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
+from billing.web.kit.formats import segment
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.kit.reach import reach_of
+from billing.web.site import site_of
+
+CHANGERS = ("administrator", "operator")
+blueprint = Blueprint("corrections")
+
+
+@blueprint.get("/suspended")
+@admits(*EVERY_ROLE, limited=True)
+async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
+    """What waits, by reason and by device, and what it may cost."""
+    reach = reach_of(request)
+    async with site_of(request).pool.connection() as connection:
+        return page(
+            request,
+            "rerating/suspended.html",
+            page="suspended",
+            reasons=await suspended.waiting_by_reason(connection, reach),
+            by_device=await suspended.waiting_by_device(connection, reach),
+            stakes=await suspended.stakes(connection, reach),
+        )
+
+
+@blueprint.post("/suspended")
+@admits(*CHANGERS, limited=True)
+async def recycle(request: Request[Any, Any]) -> HTTPResponse:
+    """Rate the calls of a reason again, perhaps of one device only."""
+    form = Form.of(request)
+    asked = Asked(
+        reason=form.choice("reason", words.REASONS, required=False),
+        device_id=form.text("device", required=False),
+        companies=tuple(reach_of(request).within("") or ()),
+    )
+    return await _ask(request, "recycle", asked)
+
+
+@blueprint.post("/corrections/call")
+@admits(*CHANGERS, limited=True)
+async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
+    """Rate one call again, now."""
+    call_id = form_value(request, "call")
+    path = "/calls/" + segment(call_id)
+    try:
+        shown = await carry_out(request, rate_call_again, RateCallAgain(stream=CALLS + call_id))
+    except Refused as refusal:
+        return go_on(path, gettext(refusal.message, **refusal.values))
+    return go_on(path, gettext("The call was rated again."), shown=shown)
+
+
+@blueprint.get("/corrections")
+@admits(*EVERY_ROLE)
+async def list_corrections(request: Request[Any, Any]) -> HTTPResponse:
+    """The form that asks for a re-rating, and what was asked for before."""
+    given = {name: str(request.args.get(name, "")) for name in ("company", "group", "device")}
+    given |= {
+        "kind": "rerate",
+        "from": _first_of_month(request),
+        "to": _today(request).date().isoformat(),
+    }
+    return await _show_list(request, Form(given))
+
+
+@blueprint.post("/corrections")
+@admits("administrator")
+async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
+    """Make the preview of a re-rating, or of what another group would have cost."""
+    form, zone = Form.of(request), site_of(request).zone
+    kind = form.choice("kind", ("rerate", "what_if"))
+    begin, end = form.begin_of_day("from", zone), form.begin_of_day("to", zone)
+    if begin and end and end < begin:
+        form.errors["to"] = gettext("The period ends before it begins.")
+    if not begin:
+        form.text("from")
+    if not end:
+        form.text("to")
+    asked = Asked(
+        begin=begin,
+        end=_next_day(end, request) if end else None,
+        company_id=form.text("company", required=False),
+        group_id=form.text("group", required=False),
+        device_id=form.text("device", required=False),
+        with_group=form.text("with_group") if kind == "what_if" else "",
+    )
+    if form.errors:
+        return await _show_list(request, form, status=422)
+    return await _ask(request, kind, asked)
+
+
+@blueprint.get("/corrections/<correction_id:str>")
+@admits(*EVERY_ROLE, limited=True)
+async def show_correction(request: Request[Any, Any], correction_id: str) -> HTTPResponse:
+    """How far one is, and what it does to each company."""
+    async with site_of(request).pool.connection() as connection:
+        correction = await queue.find(connection, correction_id)
+        if correction is None:
+            raise NotFound
+        found = await _names(connection, reach_of(request), correction)
+        names = await devices.actor_names(connection, [correction.actor])
+    return page(
+        request,
+        "rerating/_rerating.html" if is_partial(request) else "rerating/rerating.html",
+        page="suspended" if correction.kind == "recycle" else "corrections",
+        correction=correction,
+        names=found,
+        actor=names.get(correction.actor, correction.actor),
+        totals=totals_of(correction),
+    )
+
+
+@blueprint.post("/corrections/<correction_id:str>/<action:str>")
+@admits(*CHANGERS, limited=True)
+async def change_correction(
+    request: Request[Any, Any], correction_id: str, action: str
+) -> HTTPResponse:
+    """Apply what a preview showed, stop, or go on."""
+    actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.go_on}
+    if action not in actions:
+        raise NotFound
+    session = await current_session(request)
+    if action == "apply" and (session is None or session.role != "administrator"):
+        raise Forbidden
+    async with site_of(request).pool.connection() as connection:
+        await actions[action](connection, correction_id)
+    return redirect(f"/corrections/{correction_id}", status=303)
+
+
+def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
+    """Old and new, over all companies, by currency."""
+    sums: dict[str, list[int]] = {}
+    for line in correction.lines:
+        if line.currency:
+            total = sums.setdefault(line.currency, [0, 0])
+            total[0] += line.old_micros
+            total[1] += line.new_micros
+    return [(Money(old, code), Money(new, code)) for code, (old, new) in sorted(sums.items())]
+
+
+async def _ask(request: Request[Any, Any], kind: str, asked: Asked) -> HTTPResponse:
+    envelope = await envelope_of(request)
+    async with site_of(request).pool.connection() as connection:
+        found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)
+    return redirect(f"/corrections/{found}", status=303)
+
+
+async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        found = await queue.newest(connection)
+        return page(
+            request,
+            "rerating/reratings.html",
+            status,
+            page="corrections",
+            form=form,
+            found=found,
+            actors=await devices.actor_names(connection, [each.actor for each in found]),
+            companies=await accounts.company_choices(
+                connection, EVERYTHING, form.given.get("company", "")
+            ),
+            devices=await devices.device_choices(
+                connection, EVERYTHING, form.given.get("device", "")
+            ),
+            groups=[
+                (group_id, f"{name} · {currency}")
+                for group_id, name, currency in await suspended.all_groups(connection)
+            ],
+        )
+
+
+async def _names(
+    connection: AsyncConnection[Any], reach: Reach, correction: Correction
+) -> dict[str, str]:
+    """Of everything a correction speaks of: companies, groups, the device."""
+    asked = correction.filter
+    companies = {line.company_id for line in correction.lines} | {asked.company_id}
+    streams = [f"company:{company_id}" for company_id in companies]
+    names = await accounts.account_names(connection, reach, streams)
+    for group_id, name, _ in await suspended.all_groups(connection):
+        names[f"rate-group:{group_id}"] = name
+    names[f"device:{asked.device_id}"] = await devices.device_name(connection, asked.device_id)
+    return names
+
+
+def _today(request: Request[Any, Any]) -> datetime:
+    return datetime.now(UTC).astimezone(site_of(request).zone)
+
+
+def _first_of_month(request: Request[Any, Any]) -> str:
+    return _today(request).date().replace(day=1).isoformat()
+
+
+def _next_day(at: datetime, request: Request[Any, Any]) -> datetime:
+    """The UTC instant at which the local day after a local midnight begins."""
+    zone = site_of(request).zone
+    local = at.astimezone(zone)
+    return (local + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)

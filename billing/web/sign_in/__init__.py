@@ -1,0 +1,1 @@
+"""Signing in, and what one does for oneself: password, second factor, API tokens."""

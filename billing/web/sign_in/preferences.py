@@ -1,0 +1,34 @@
+"""The language and theme of this browser, kept in cookies."""
+
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, redirect
+
+from billing.web.kit.access import ANYONE, admits, form_value, local_path
+from billing.web.kit.i18n import LANGUAGES
+from billing.web.kit.pages import THEMES
+from billing.web.site import site_of
+
+YEAR_SECONDS = 365 * 24 * 3600
+blueprint = Blueprint("preferences")
+
+
+@blueprint.post("/preferences")
+@admits(ANYONE)
+async def set_preferences(request: Request[Any, Any]) -> HTTPResponse:
+    """Remember what was chosen and go back to where it was chosen."""
+    response = redirect(local_path(form_value(request, "next")), status=303)
+    for name, known in (("language", tuple(LANGUAGES)), ("theme", THEMES)):
+        chosen = form_value(request, name)
+        if chosen in known:
+            response.add_cookie(
+                name,
+                chosen,
+                max_age=YEAR_SECONDS,
+                path="/",
+                samesite="Lax",
+                httponly=False,  # the theme's switch sets its cookie itself, without a reload
+                secure=site_of(request).config.cookie_secure,
+            )
+    return response

@@ -1,0 +1,1 @@
+"""System information, CDR keeping and backups."""

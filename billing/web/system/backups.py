@@ -1,0 +1,129 @@
+"""The page of backups: which there are, and asking for another."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, ResponseStream, file_stream
+
+from billing.keeping.backup import CALLS
+from billing.queries import keeping as reading
+from billing.queries.devices import actor_names
+from billing.web.acting import go_on
+from billing.web.files.tables import attachment
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.site import site_of
+from billing.web.system.keeping import ask
+
+CHANGERS = ("administrator", "operator")
+TASKS = ("full", "scheduled", "calls", "restore", "remove")
+blueprint = Blueprint("backups")
+
+
+@blueprint.get("/backups")
+@admits(*EVERY_ROLE)
+async def list_backups(request: Request[Any, Any]) -> HTTPResponse:
+    """The backups, newest first, and what is being done."""
+    today = datetime.now(UTC).astimezone(site_of(request).zone).date()
+    last = today.replace(day=1) - timedelta(days=1)
+    given = {"from": last.replace(day=1).isoformat(), "to": last.isoformat()}
+    return await _show(request, Form(given), 200)
+
+
+async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResponse:
+    async with site_of(request).pool.connection() as connection:
+        settings = await reading.read_settings(connection)
+        backups = await reading.list_backups(connection)
+        tasks = await reading.list_tasks(connection, TASKS)
+        who = {task.actor for task in tasks} | {backup.made_by for backup in backups}
+        actors = await actor_names(connection, sorted(who))
+    return page(
+        request,
+        "system/_backup_state.html" if is_partial(request) else "system/backups.html",
+        status,
+        page="backups",
+        form=form,
+        settings=settings,
+        backups=backups,
+        tasks=tasks,
+        actors=actors,
+        running=any(task.ended_at is None for task in tasks),
+        folder=site_of(request).config.backups,
+        path="/backups",
+    )
+
+
+@blueprint.post("/backups")
+@admits(*CHANGERS)
+async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
+    """Ask for a backup of everything, or of the calls of a period."""
+    form = Form.of(request)
+    if form.given.get("kind") == "full":
+        await ask(request, "full", "")
+        return go_on("/backups", gettext("Everything is being backed up."))
+    first, last = form.day("from"), form.day("to")
+    for name, chosen in (("from", first), ("to", last)):
+        if chosen is None:
+            form.errors.setdefault(name, gettext("This is needed."))
+    if first and last and first > last:
+        form.errors["to"] = gettext("The period ends before it begins.")
+    if form.errors:
+        return await _show(request, form, 422)
+    await ask(request, "calls", f"{first}/{last}")
+    return go_on("/backups", gettext("The calls of the period are being backed up."))
+
+
+@blueprint.get("/backups/<name:str>/remove")
+@admits("administrator")
+async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """Whether it is really meant."""
+    await _known(request, name)
+    return page(request, "system/backup_remove.html", page="backups", name=name, form=Form({}))
+
+
+@blueprint.post("/backups/<name:str>/remove")
+@admits("administrator")
+async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """Ask for the removal of a backup."""
+    await _known(request, name)
+    await ask(request, "remove", name)
+    return go_on("/backups", gettext("%(file)s is being removed.", file=name))
+
+
+@blueprint.get("/backups/<name:str>/restore")
+@admits("administrator")
+async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """What restoring the calls of a backup does."""
+    await _known(request, name, CALLS)
+    return page(request, "system/backup_restore.html", page="backups", name=name, form=Form({}))
+
+
+@blueprint.post("/backups/<name:str>/restore")
+@admits("administrator")
+async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
+    """Ask for the calls of a backup that are missing."""
+    await _known(request, name, CALLS)
+    await ask(request, "restore", name)
+    return go_on("/backups", gettext("The calls of %(file)s are being restored.", file=name))
+
+
+@blueprint.get("/backups/<name:str>")
+@admits("administrator")
+async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
+    """The file of a backup. It holds the hashes of passwords: not for everybody."""
+    await _known(request, name)
+    path = site_of(request).config.backups / name
+    if not path.is_file():
+        raise NotFound
+    return await file_stream(path, mime_type="application/octet-stream", headers=attachment(name))
+
+
+async def _known(request: Request[Any, Any], name: str, kind: str = "") -> None:
+    async with site_of(request).pool.connection() as connection:
+        backups = await reading.list_backups(connection)
+    if not any(each.file == name and kind in ("", each.kind) for each in backups):
+        raise NotFound

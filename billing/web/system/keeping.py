@@ -1,0 +1,129 @@
+"""The page of CDR keeping: where each month lies, what is being done, how long calls are kept."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import HTTPResponse, ResponseStream, file_stream
+
+from billing.aggregates.keeping import MOST_BACKUP_DAYS, MOST_BACKUPS, MOST_MONTHS
+from billing.commands.keeping import SetKeeping, set_keeping
+from billing.keeping.months import is_over
+from billing.keeping.queue import ASK, asking
+from billing.periods import months_before, read_month
+from billing.queries import keeping as reading
+from billing.queries.devices import actor_names
+from billing.values import Refused
+from billing.web.acting import carry_out, envelope_of, go_on
+from billing.web.files.tables import attachment
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.formats import month as month_name
+from billing.web.kit.forms import Form
+from billing.web.kit.i18n import gettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.site import site_of
+
+CHANGERS = ("administrator", "operator")
+MONTH_TASKS = ("archive", "attach", "detach", "shorten")
+ASKED = ("archive", "attach", "detach")  # what people ask for; the rest comes at night
+blueprint = Blueprint("keeping")
+
+
+@blueprint.get("/keeping")
+@admits(*EVERY_ROLE)
+async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
+    """Every month there were calls of, and where they are."""
+    site, now = site_of(request), datetime.now(UTC)
+    async with site.pool.connection() as connection:
+        settings = await reading.read_settings(connection)
+        months = await reading.all_months(connection)
+        tasks = await reading.list_tasks(connection, MONTH_TASKS)
+        actors = await actor_names(connection, sorted({task.actor for task in tasks}))
+    falls_out = months_before(now.astimezone(site.zone), settings.months)
+    return page(
+        request,
+        "system/_keeping_state.html" if is_partial(request) else "system/keeping.html",
+        page="keeping",
+        settings=settings,
+        months=months,
+        tasks=tasks,
+        actors=actors,
+        running=any(task.ended_at is None for task in tasks),
+        due={each.month for each in months if each.month < falls_out},
+        over={each.month for each in months if is_over(each.month, now)},
+        path="/keeping",
+    )
+
+
+@blueprint.post("/keeping/<month:str>/<kind:str>")
+@admits(*CHANGERS)
+async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HTTPResponse:
+    """Ask the keeping job to archive, attach or detach a month."""
+    if kind not in ASKED:
+        raise NotFound
+    await ask(request, kind, read_month(month))
+    name = month_name(month)
+    said = {
+        "archive": gettext("%(month)s is being archived.", month=name),
+        "attach": gettext("%(month)s is being attached.", month=name),
+        "detach": gettext("%(month)s is being detached.", month=name),
+    }
+    return go_on("/keeping", said[kind])
+
+
+async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
+    """Ask the keeping job for something, in the name of who is signed in."""
+    values = asking(kind, argument, await envelope_of(request))
+    async with site_of(request).pool.connection() as connection:
+        await connection.execute(ASK, values)
+
+
+@blueprint.get("/keeping/files/<name:str>")
+@admits(*CHANGERS)
+async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
+    """The file of an archived month."""
+    site = site_of(request)
+    async with site.pool.connection() as connection:
+        months = await reading.all_months(connection)
+    known = {part.file for month in months for part in month.parts}
+    path = site.config.archives / name
+    if name not in known or not path.is_file():
+        raise NotFound
+    return await file_stream(path, mime_type="application/octet-stream", headers=attachment(name))
+
+
+@blueprint.get("/keeping/settings")
+@admits("administrator")
+async def show_settings(request: Request[Any, Any]) -> HTTPResponse:
+    """The form of the keeping times."""
+    async with site_of(request).pool.connection() as connection:
+        settings = await reading.read_settings(connection)
+    given = {
+        "months": str(settings.months),
+        "backup_days": str(settings.backup_days),
+        "backups_kept": str(settings.backups_kept),
+        "shorten_months": str(settings.shorten_months),
+    }
+    return page(request, "system/keeping_settings.html", page="keeping", form=Form(given))
+
+
+@blueprint.post("/keeping/settings")
+@admits("administrator")
+async def change_settings(request: Request[Any, Any]) -> HTTPResponse:
+    """Set the keeping times."""
+    form = Form.of(request)
+    command = SetKeeping(
+        months=form.whole("months", least=1, most=MOST_MONTHS),
+        backup_days=form.whole("backup_days", most=MOST_BACKUP_DAYS),
+        backups_kept=form.whole("backups_kept", least=1, most=MOST_BACKUPS),
+        shorten_months=form.whole("shorten_months", most=MOST_MONTHS),
+    )
+    if not form.errors:
+        try:
+            shown = await carry_out(request, set_keeping, command)
+        except Refused as refusal:
+            form.refuse(refusal, "shorten_months" if "months" in refusal.values else "")
+        else:
+            return go_on("/keeping", gettext("The settings were saved."), shown=shown)
+    return page(request, "system/keeping_settings.html", 422, page="keeping", form=form)

@@ -1,0 +1,226 @@
+"""The system page, and what watches the service from outside: readiness and metrics."""
+
+import asyncio
+import hmac
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import Forbidden
+from sanic.response import HTTPResponse, text
+
+from billing.database import migrations
+from billing.queries import keeping
+from billing.queries.system import SILENT_AFTER, Status, read_status
+from billing.web.kit import formats
+from billing.web.kit.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
+from billing.web.kit.i18n import N_, gettext, ngettext
+from billing.web.kit.pages import is_partial, page
+from billing.web.services.certificate import Certificate, expires_soon
+from billing.web.services.machine import Machine, look_at_machine
+from billing.web.site import Site, site_of
+
+MOST_LAG = 50_000  # events: about two seconds of the read models' work
+LEAST_FREE = 0.1  # of the disk
+UNREADY = """
+select (select array_agg(name) from migrations), to_regclass('restoring') is not null,
+ coalesce((select max(last_position) from seals), 0)
+  - coalesce((select min(position) from checkpoints where name in ('calls', 'balances')), 0)"""
+blueprint = Blueprint("system")
+
+
+@blueprint.get("/system")
+@admits(*EVERY_ROLE)
+async def show_system(request: Request[Any, Any]) -> HTTPResponse:
+    """How the service, its database and its machine are."""
+    site, now = site_of(request), datetime.now(UTC)
+    machine = await _look(site)
+    async with site.pool.connection() as connection:
+        status = await read_status(connection, now)
+        settings = await keeping.read_settings(connection)
+        months = await keeping.kept_months(connection)
+    return page(
+        request,
+        "system/_system_state.html" if is_partial(request) else "system/system.html",
+        page="system",
+        found=status,
+        machine=machine,
+        months=months[::-1],
+        certificate=site.certificate,
+        warnings=_certificate_warnings(site)
+        + _warnings(site, machine, status, settings.backup_days, now),
+        silent_hours=int(SILENT_AFTER.total_seconds() // 3600),
+        uptime=now - machine.began_at,
+    )
+
+
+async def _look(site: Site) -> Machine:
+    config = site.config
+    return await asyncio.to_thread(
+        look_at_machine, config.data_dir, config.archives, config.backups
+    )
+
+
+def _warnings(
+    site: Site, machine: Machine, status: Status, backup_days: int, now: datetime
+) -> list[str]:
+    """What somebody should do something about."""
+    said = []
+    if not site.config.cookie_secure:
+        said.append(
+            gettext(
+                "Sessions travel without encryption. Behind HTTPS set BILLING_COOKIE_SECURE=yes."
+            )
+        )
+    if machine.disk_free_bytes < machine.disk_bytes * LEAST_FREE:
+        said.append(gettext("Less than a tenth of the disk is free."))
+    late = status.backed_up_at is None or now - status.backed_up_at > timedelta(
+        days=max(backup_days, 1) + 1
+    )
+    if late:
+        said.append(gettext("There is no recent backup of everything."))
+    if status.lag > MOST_LAG:
+        said.append(gettext("The read models are behind: pages show an older state."))
+    if count := status.silent_count:
+        said.append(
+            ngettext("%(n)s device is silent.", "%(n)s devices are silent.", count) % {"n": count}
+        )
+    return said
+
+
+def _certificate_warnings(site: Site) -> list[str]:
+    """What browsers will complain of."""
+    found, watched = site.certificate.found, site.certificate.url
+    if not watched and site.config.cookie_secure:
+        return [gettext("Nobody watches the certificate. Set BILLING_PUBLIC_URL.")]
+    if found is None:
+        return []
+    if found.expires_at is None:
+        return [
+            gettext(
+                "The certificate of %(host)s could not be read: %(why)s",
+                host=found.host,
+                why=found.problem,
+            )
+        ]
+    said = []
+    if expires_soon(found):
+        sentence = N_("The certificate of %(host)s expires on %(day)s.")
+        if found.expires_at < datetime.now(UTC):
+            sentence = N_("The certificate of %(host)s has expired on %(day)s.")
+        end = formats.day(found.expires_at.astimezone(site.zone).date())
+        said.append(gettext(sentence, host=found.host, day=end))
+    if found.problem:
+        said.append(
+            gettext(
+                "Browsers do not trust the certificate of %(host)s: %(why)s",
+                host=found.host,
+                why=found.problem,
+            )
+        )
+    return said
+
+
+@blueprint.get("/readyz")
+@admits(ANYONE)
+async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
+    """For a load balancer: whether pages can be shown, and why not."""
+    try:
+        async with asyncio.timeout(5), site_of(request).pool.connection() as connection:
+            cursor = await connection.execute(UNREADY)
+            applied, restoring, lag = await cursor.fetchone() or ([], False, 0)
+    except Exception:  # noqa: BLE001 -- whatever it is, this is not ready
+        return text("the database does not answer", status=503)
+    if restoring:
+        return text("the database is half restored", status=503)
+    if missing := sorted(set(migrations()) ^ set(applied)):
+        return text(f"the database is of another version: {missing[0]}", status=503)
+    if lag > MOST_LAG:
+        return text(f"the read models are {lag} events behind", status=503)
+    return text("ready")
+
+
+@blueprint.get("/metrics")
+@admits(ANYONE)
+async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
+    """For Prometheus: with the token that is set or an API token, or from this machine itself."""
+    site = site_of(request)
+    await _refuse_strangers(request, site.config.metrics_token)
+    machine = await _look(site)
+    async with site.pool.connection() as connection:
+        status = await read_status(connection, datetime.now(UTC))
+        months = await keeping.kept_months(connection)
+    lines = [
+        line
+        for name, kind, said, values in _metrics(machine, status, months, site.certificate.found)
+        for line in _lines(name, kind, said, values)
+    ]
+    return text("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _refuse_strangers(request: Request[Any, Any], token: str) -> None:
+    """Behind a proxy everybody comes from this machine: then only a token counts."""
+    given = bearer(request)
+    if token and hmac.compare_digest(given.encode(), token.encode()):
+        return
+    session = await current_session(request) if given else None
+    if session and "metrics" in session.scopes and not session.companies:
+        return
+    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via"))
+    if token or forwarded or not ip_address(request.ip).is_loopback:
+        raise Forbidden
+
+
+Values = dict[str, float]  # labels as they are written -> value
+
+
+def _metrics(
+    machine: Machine,
+    status: Status,
+    months: list[keeping.KeptMonth],
+    certificate: Certificate | None,
+) -> list[tuple[str, str, str, Values]]:
+    backed_up = status.backed_up_at.timestamp() if status.backed_up_at else 0
+    end = certificate.expires_at if certificate else None
+    return [
+        (
+            "certificate_expiry_timestamp_seconds",
+            "gauge",
+            "Of BILLING_PUBLIC_URL; 0: not known.",
+            {"": end.timestamp() if end else 0},
+        ),
+        ("build_info", "gauge", "The version.", {f'{{version="{machine.version}"}}': 1}),
+        ("start_time_seconds", "gauge", "When it began.", {"": machine.began_at.timestamp()}),
+        ("log_position", "counter", "Position of the last event.", {"": status.position}),
+        ("events_per_second", "gauge", "Over a minute.", {"": round(status.events_a_second, 3)}),
+        (
+            "projection_lag_events",
+            "gauge",
+            "Events that a read model is behind.",
+            {f'{{projection="{name}"}}': lag for name, lag in status.lags.items()},
+        ),
+        ("database_bytes", "gauge", "Size of the database.", {"": status.database_bytes}),
+        (
+            "month_bytes",
+            "gauge",
+            "Size of a month of calls.",
+            {f'{{month="{each.month}"}}': each.bytes for each in months},
+        ),
+        ("disk_bytes", "gauge", "Size of the disk.", {"": machine.disk_bytes}),
+        ("disk_free_bytes", "gauge", "Free on the disk.", {"": machine.disk_free_bytes}),
+        ("archives_bytes", "gauge", "Files of archived months.", {"": machine.archives_bytes}),
+        ("backups_bytes", "gauge", "Files of backups.", {"": machine.backups_bytes}),
+        ("cpu_percent", "gauge", "Use of the processors.", {"": machine.cpu_percent}),
+        ("memory_used_bytes", "gauge", "Used memory.", {"": machine.memory_used_bytes}),
+        ("web_memory_bytes", "gauge", "Memory of the pages.", {"": machine.own_memory_bytes}),
+        ("last_backup_timestamp_seconds", "gauge", "Of everything; 0: never.", {"": backed_up}),
+        ("devices", "gauge", "Enabled devices.", {"": status.devices}),
+        ("devices_silent", "gauge", "Of them silent for a day.", {"": status.silent_count}),
+    ]
+
+
+def _lines(name: str, kind: str, said: str, values: Values) -> list[str]:
+    full = f"contarifa_{name}"
+    head = [f"# HELP {full} {said}", f"# TYPE {full} {kind}"]
+    return head + [f"{full}{labels} {value}" for labels, value in values.items()]

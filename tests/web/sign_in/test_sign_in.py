@@ -1,0 +1,228 @@
+"""Signing in and out, and the password's change."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from billing.web.kit.addresses import network_of
+from billing.web.kit.throttle import Throttle
+from tests.web.kit.test_access import csrf_of
+from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
+
+NEW = "another horse battery"
+
+
+def attempt(address: str, name: str, password: str) -> httpx.Response:
+    return httpx.post(
+        f"{address}/sign-in",
+        data={"name": name, "password": password},
+        headers={"origin": address, "accept-language": "en"},
+    )
+
+
+def test_a_wrong_name_and_a_wrong_password_look_alike(empty_site: str) -> None:
+    wrong_password, wrong_name = attempt(empty_site, "marta", "x"), attempt(empty_site, "eve", "x")
+    assert wrong_password.status_code == wrong_name.status_code == 422
+    assert wrong_password.text.replace("marta", "eve") == wrong_name.text
+    assert "The name or the password is wrong." in wrong_name.text
+    assert 'aria-invalid="true"' in wrong_name.text
+
+
+def test_the_name_may_be_typed_in_capitals_and_with_spaces(empty_site: str) -> None:
+    assert attempt(empty_site, " Marta ", PASSWORD).status_code == 303
+
+
+def test_what_is_typed_is_shown_escaped(empty_site: str) -> None:
+    assert "<script>alert" not in attempt(empty_site, '"><script>alert(1)</script>', "x").text
+
+
+def test_guessing_is_slowed_down_and_the_wait_is_told(empty_site: str) -> None:
+    answers = [attempt(empty_site, "marta", "guess") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert 50 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert "Too many attempts." in answers[-1].text
+    assert attempt(empty_site, "marta", PASSWORD).status_code == 429
+
+
+def test_only_the_tokens_hash_is_kept(database_url: str, empty_site: str, sign_in: SignIn) -> None:
+    token = sign_in(empty_site).cookies["session"]
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("select token_hash, address, browser from sessions").fetchone()
+    assert row
+    assert token.encode() not in row[0]
+    assert row[1:] == ("127.0.0.1", httpx.Client().headers["user-agent"])
+
+
+def test_signing_out_ends_the_session_in_the_table_too(empty_site: str, sign_in: SignIn) -> None:
+    client = sign_in(empty_site)
+    token = client.cookies["session"]
+    assert client.post("/sign-out", data={"csrf": csrf_of(client)}).status_code == 303
+    assert "session" not in client.cookies
+    stolen = httpx.get(f"{empty_site}/calls", headers={"cookie": f"session={token}"})
+    assert stolen.status_code == 302
+
+
+def test_a_session_lasts_twelve_hours_after_its_last_use(
+    database_url: str, empty_site: str, sign_in: SignIn
+) -> None:
+    client = sign_in(empty_site)
+    ago = datetime.now(UTC) - timedelta(hours=11)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "update sessions set seen_at = %s, expires_at = %s", (ago, ago + timedelta(hours=12))
+        )
+        assert client.get("/companies").status_code == 200
+        row = connection.execute("select expires_at from sessions").fetchone()
+        assert row
+        assert row[0] > datetime.now(UTC) + timedelta(hours=11, minutes=55)
+        connection.execute("update sessions set expires_at = %s", (datetime.now(UTC),))
+    assert client.get("/companies").status_code == 302
+
+
+def test_who_must_change_the_password_gets_nowhere_else_before(
+    database_url: str, empty_site: str, sign_in: SignIn
+) -> None:
+    add_administrator(database_url, "nuria", must_change=True)
+    add_to_log(database_url, "nuria")
+    client, other = sign_in(empty_site, "nuria"), sign_in(empty_site, "nuria")
+    for path in ("/", "/calls", "/devices", "/calls/export.csv"):
+        assert client.get(path).headers["location"] == "/password"
+    page = client.get("/password").text
+    assert "Choose a password of your own" in page
+    assert 'href="/companies"' not in page
+    csrf = page.split('name="csrf" value="')[1].split('"')[0]
+    for current, new, again, problem in (
+        ("wrong", NEW, NEW, "This is not your current password."),
+        (PASSWORD, "short", "short", "Use at least 12 characters."),
+        (PASSWORD, PASSWORD, PASSWORD, "The new password is the old one."),
+        (PASSWORD, NEW, "different", "The two new passwords differ."),
+    ):
+        form = {"csrf": csrf, "current": current, "new": new, "again": again}
+        answer = client.post("/password", data=form)
+        assert answer.status_code == 422
+        assert problem in answer.text
+    form = {"csrf": csrf, "current": PASSWORD, "new": NEW, "again": NEW}
+    assert client.post("/password", data=form).status_code == 303
+    assert client.get("/companies").status_code == 200
+    assert other.get("/companies").status_code == 302, "other sessions end"
+    assert attempt(empty_site, "nuria", PASSWORD).status_code == 422
+    assert attempt(empty_site, "nuria", NEW).status_code == 303
+
+
+def test_a_weak_password_is_refused_with_what_to_do(
+    database_url: str, empty_site: str, sign_in: SignIn
+) -> None:
+    add_administrator(database_url, "nuria", must_change=True)
+    client = sign_in(empty_site, "nuria")
+    csrf = client.get("/password").text.split('name="csrf" value="')[1].split('"')[0]
+    for new, problem in (
+        ("aaaaaaaaaaaaaa", "Repeated characters are easy to guess."),
+        ("NuriaRuiz2026", "Your name and the product&#39;s are easy to guess."),
+        ("contraseña1234", "This is among the first that are tried."),
+    ):
+        form = {"csrf": csrf, "current": PASSWORD, "new": new, "again": new}
+        answer = client.post("/password", data=form)
+        assert answer.status_code == 422
+        assert problem in answer.text
+        assert "Use four words that are unrelated." in answer.text
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("delete from attempts")
+
+
+def test_a_restart_forgives_nobody(database_url: str, tmp_path: Path) -> None:
+    add_administrator(database_url)
+    with served(database_url, tmp_path) as address:
+        for _ in range(5):
+            assert attempt(address, "marta", "guess").status_code == 422
+    with served(database_url, tmp_path) as address:
+        assert attempt(address, "marta", PASSWORD).status_code == 429
+        assert attempt(address, "nuria", PASSWORD).status_code == 422, "another account"
+
+
+def test_an_address_that_tries_many_names_is_slowed_down(empty_site: str) -> None:
+    answers = [attempt(empty_site, f"name{number}", "x").status_code for number in range(30)]
+    assert answers[:20] == [422] * 20
+    assert 429 in answers
+
+
+def test_whoever_floods_the_door_floods_neither_the_log_nor_the_buckets(
+    database_url: str, empty_site: str
+) -> None:
+    for number in range(40):
+        attempt(empty_site, f"name{number}", "x")
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("select reason, count(*) from sign_ins group by 1 order by 1")
+        (name, admitted), throttled = rows.fetchall()
+        assert name == "name"
+        assert admitted < 40
+        assert throttled == ("throttled", 1)
+        buckets = connection.execute("select count(*) from attempts where bucket like 'account:%'")
+        assert buckets.fetchone() == (admitted,)
+
+
+def test_people_behind_one_address_do_not_use_up_each_others_attempts(empty_site: str) -> None:
+    answers = {attempt(empty_site, "marta", PASSWORD).status_code for _ in range(25)}
+    assert answers == {303}
+
+
+def test_behind_a_proxy_people_are_told_apart_and_nobody_chooses_an_address(
+    database_url: str, tmp_path: Path
+) -> None:
+    def come(address: str, forwarded: str) -> None:
+        form = {"name": "eve", "password": "x"}
+        headers = {"origin": address, "x-forwarded-for": forwarded}
+        httpx.post(f"{address}/sign-in", data=form, headers=headers)
+
+    for number, proxies in enumerate((0, 1)):
+        with served(database_url, tmp_path / str(number), proxies=proxies) as address:
+            come(address, "198.51.100.9, 192.0.2.7")
+            come(address, "2001:db8::7")
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("select address from sign_ins order by id").fetchall()
+    assert [row[0] for row in rows] == ["127.0.0.1", "127.0.0.1", "192.0.2.7", "2001:db8::7"]
+
+
+def test_a_disabled_administrator_is_told_no_more_than_others(
+    database_url: str, empty_site: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update administrators set enabled = false")
+        assert attempt(empty_site, "marta", PASSWORD).status_code == 422
+        reason = connection.execute("select reason from sign_ins").fetchone()
+    assert reason == ("disabled_name",)
+
+
+def test_a_bucket_leaks(database_url: str) -> None:
+    throttle = Throttle("test", burst=2, every_seconds=10)
+    start = datetime(2026, 11, 25, tzinfo=UTC)
+
+    async def waits(*asked: tuple[str, int]) -> list[int]:
+        async with await psycopg.AsyncConnection.connect(
+            database_url, autocommit=True
+        ) as connection:
+            found = [
+                await throttle.wait_seconds(connection, key, start + timedelta(seconds=at))
+                for key, at in asked
+            ]
+            await throttle.forget(connection, "a")
+            return found
+
+    asked = (("a", 0), ("a", 0), ("a", 0), ("b", 0), ("a", 4), ("a", 10), ("a", 10))
+    assert asyncio.run(waits(*asked)) == [0, 0, 10, 0, 6, 0, 10]
+    assert asyncio.run(waits(("a", 10))) == [0]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_a_customer_with_many_addresses_counts_once(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -26,6 +26,7 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.months import is_over, partition_exists
 from billing.keeping.shortened_ranges import Stretches, shortened_stretches
 from billing.keeping.shortening import shorten
+from billing.log import positions
 from billing.log.sealing import archived_key, partition_digests, partition_name
 from billing.log.store import LOCK
 from billing.values import Money, Refused
@@ -54,7 +55,6 @@ select 1 from books join accounts on own_wallet and state <> 'closed'
  and opened_at < (open_month || '-01')::date
  and statements_through < to_char((open_month || '-01')::date - 1, 'YYYY-MM')
 limit 1"""
-LAGGING = "select name from checkpoints where position < %s order by position limit 1"
 COSTS = """
 select currency, count(*), sum(amount_micros)::bigint from {call_list}
 where 'call:' || call_id in (select originator_id from {partition} where notification_id > %s)
@@ -72,7 +72,6 @@ REMEMBER_MONTH = """
 insert into archived_months (month, last_position) values (%s, %s)
 on conflict (month) do update set last_position = excluded.last_position"""
 LATER = "select exists (select from {partition} where notification_id > %s)"
-HOLD_CALLS = "select from checkpoints where name = 'calls' for update"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,8 +146,8 @@ def _write_part(
     count, first, last = _one(connection, _sql(EXTENT, month), (after,))
     if not count:
         return None
-    if behind := connection.execute(LAGGING, (last,)).fetchone():
-        raise Refused("The read model %(name)s is behind; try again later.", name=behind[0])
+    if behind := positions.lagging(connection, last):
+        raise Refused("The read model %(name)s is behind; try again later.", name=behind)
     if connection.execute(UNCLOSED, {"last": last}).fetchone():
         raise Refused("The statements with the calls of %(month)s are not closed yet.", month=month)
     costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
@@ -279,7 +278,7 @@ def _drop(connection: psycopg.Connection, month: str, last_position: int) -> Non
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
         cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        cursor.execute(HOLD_CALLS)
+        positions.hold(cursor, "calls")
         if _one(connection, _sql(LATER, month), (last_position,))[0]:
             raise Refused("Calls of %(month)s came in just now; try again.", month=month)
         cursor.execute(REMEMBER_MONTH, (month, last_position))

@@ -11,6 +11,7 @@ from billing.keeping.archive import Progress, archive
 from billing.keeping.archive_format import check, event_rows
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import partition_exists
+from billing.log import positions
 from billing.log.sealing import create_partition, partition_name
 from billing.log.store import LOCK, Row, Store
 from billing.projections import calls
@@ -20,7 +21,6 @@ COPY = """
 copy {partition} (notification_id, originator_id, originator_version, topic, state)
 from stdin (format binary)"""
 COPY_TYPES = ("int8", "text", "int8", "text", "bytea")
-HOLD_CALLS = "select position from checkpoints where name = 'calls' for update"
 FORGET_CALLS = """
 delete from call_list where started_at >= %(month)s::timestamptz
  and started_at < %(month)s::timestamptz + interval '1 month'"""
@@ -61,7 +61,7 @@ def _list_calls(cursor: psycopg.Cursor[Any], store: Store, month: str, progress:
     """List the calls of a month anew: what came late may be on the list already."""
     # PostgreSQL reads this bound in the zone of the session.
     cursor.execute("set local time zone 'UTC'")
-    ((until,),) = cursor.execute(HOLD_CALLS).fetchall()
+    until = positions.hold(cursor, "calls")
     cursor.execute(FORGET_CALLS, {"month": f"{month}-01"})
     statement = EVENTS.format(partition=partition_name(month)).encode()
     position = done = 0

@@ -28,6 +28,7 @@ from billing.keeping.archived_events import archived_parts, split_missing
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import kept_months
 from billing.keeping.table_dump import kept_tables, write_table
+from billing.log import positions
 from billing.log.sealing import partition_name
 from billing.log.store import Store
 from billing.periods import Period, months_between
@@ -45,8 +46,6 @@ from billing_events order by notification_id"""
 CALL_EVENTS = """
 select notification_id, originator_id, originator_version, topic, state
 from {partition} order by notification_id"""
-EXTENT = "select coalesce(max(last_position), 0), coalesce(sum(events), 0)::bigint from seals"
-SHOWN = "select coalesce(max(position), 0) from checkpoints where name = 'balances'"
 BALANCES = "select account, balance_micros from balances order by account"
 MIGRATIONS = "select name, sha256 from migrations"
 
@@ -122,9 +121,8 @@ def _begin_snapshot(connection: psycopg.Connection) -> tuple[int, int, bool]:
     for _ in range(LOOKS):
         connection.rollback()
         connection.execute("set transaction isolation level repeatable read, read only")
-        ((last, sealed),) = connection.execute(EXTENT).fetchall()
-        ((shown,),) = connection.execute(SHOWN).fetchall()
-        if shown >= last:
+        last, sealed = positions.extent(connection)
+        if positions.is_shown(connection, last, "balances"):
             return last, sealed, True
         time.sleep(0.1)
     return last, sealed, False

@@ -1,6 +1,5 @@
 """The preview of a deck: read, compared, measured on last month's calls. Blocks."""
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from billing.decks.changes import Changes, find_changes
 from billing.decks.impact import Impact, NeededPrices, PastCall, differ
 from billing.decks.reading import Deck, Terms, read_deck
 from billing.decks.uploads import Prepared
+from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.offload.tasks import Preview, Previewed
@@ -32,9 +32,6 @@ from billing.values import Refused
 
 AT_ONCE = 2_000  # calls read from the log
 PATIENCE_SECONDS = 5.0
-LOOK_SECONDS = 0.05
-LAST_POSITION = "select coalesce(max(last_position), 0) from seals"
-SHOWN = "select position >= %s from checkpoints where name = 'prices'"
 
 
 def preview(url: str, asked: Preview) -> Previewed:
@@ -77,12 +74,9 @@ def preview(url: str, asked: Preview) -> Previewed:
 
 def _wait_for_prices(connection: psycopg.Connection[Any]) -> None:
     """What was set before is to be among what the deck is compared with."""
-    ((position,),) = connection.execute(LAST_POSITION).fetchall()
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not all(shown for (shown,) in connection.execute(SHOWN, (position,)).fetchall()):
-        if time.monotonic() > end:
-            raise Refused("The prices are still being updated. Try again in a moment.")
-        time.sleep(LOOK_SECONDS)
+    position = positions.head(connection)
+    if not positions.wait_until_shown(connection, position, "prices", patience_s=PATIENCE_SECONDS):
+        raise Refused("The prices are still being updated. Try again in a moment.")
 
 
 def _compare(

@@ -13,17 +13,13 @@ from urllib.parse import unquote, urlsplit
 from psycopg import Connection
 
 from billing.aggregates.account import AccountFrozenByPolicy, LowBalanceWarned
+from billing.log import positions
 from billing.log.store import Recorded, Store
 from billing.values import Money, decimal_string
 
 CHECKPOINT = "policy:mails"
 BATCH = 1_000
 TIMEOUT_SECONDS = 20
-BEGIN = """
-insert into checkpoints (name, position)
-select %s, coalesce(max(last_position), 0) from seals on conflict do nothing"""
-POSITION = "select position from checkpoints where name = %s"
-ADVANCE = "update checkpoints set position = %s where name = %s"
 RECIPIENTS = """
 select account, name, currency, warn_email from accounts
 where account = any(%s) and warn_email <> ''"""
@@ -55,9 +51,8 @@ class Mailer:
 
 def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> None:
     """Send what the log calls for since the last time."""
-    connection.execute(BEGIN, (CHECKPOINT,))
-    row = connection.execute(POSITION, (CHECKPOINT,)).fetchone()
-    position = row[0] if row else 0
+    positions.register(connection, CHECKPOINT, at_head=True)
+    position = positions.shown(connection, CHECKPOINT)
     while events := store.after_without_calls(position, BATCH):
         told = [
             each
@@ -70,7 +65,7 @@ def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> Non
             if each.stream in recipients:
                 _send(mailer, each, *recipients[each.stream])
         position = events[-1].position
-        connection.execute(ADVANCE, (position, CHECKPOINT))
+        positions.advance(connection, [CHECKPOINT], position)
 
 
 def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipient: str) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from billing.config import Config
+from billing.log.positions import is_shown
 from billing.log.store import Store
 from billing.policies.cascades import Cascades
 from billing.policies.closing import close_books
@@ -14,8 +15,6 @@ from billing.policies.limits import watch_limits
 from billing.policies.mails import Mailer, send_mails
 
 EVERY_SECONDS = 1.0
-SHOWN = """
-select count(*) filter (where position < %s) = 0 from checkpoints where name not like 'policy:%%'"""
 
 logger = logging.getLogger("billing.policies")
 
@@ -29,7 +28,7 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
     with psycopg.connect(config.database_url, autocommit=True) as connection:
         logger.info("policies watch the read models")
         while not stopping.is_set():
-            if _shows(connection, waiting_for):
+            if is_shown(connection, waiting_for):
                 now = datetime.now(UTC)
                 waiting_for = max(
                     watch_limits(connection, store, now),
@@ -40,8 +39,3 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
                     send_mails(connection, store, mailer)
             stopping.wait(EVERY_SECONDS)
     store.close()
-
-
-def _shows(connection: psycopg.Connection, position: int) -> bool:
-    row = connection.execute(SHOWN, (position,)).fetchone()
-    return bool(row and row[0])

@@ -8,6 +8,7 @@ from operator import attrgetter, itemgetter
 
 import psycopg
 
+from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import CHANNEL, Past, Recorded, Store
 from billing.projections import Projection
@@ -16,14 +17,7 @@ from billing.values import Refused
 BATCH = 5_000  # events in one transaction
 POLL_SECONDS = 1.0  # a wake-up can be missed; a poll can't
 
-REGISTER = "insert into checkpoints (name, position) values (%s, 0) on conflict do nothing"
-# A row that another process holds is left to it.
-HOLD = "select position, name from checkpoints where name = any(%s) for update skip locked"
-POSITIONS = "select position, name from checkpoints where name = any(%s) order by position, name"
 ARCHIVED_TO = "select max(last_position) from archived_months"
-ADVANCE = "update checkpoints set position = %s where name = any(%s)"
-MADE_IN = "select zone, position from checkpoints where name = %s"
-REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
 
 logger = logging.getLogger("billing.projections")
 
@@ -37,7 +31,7 @@ class Runner:
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
         for name, projection in self._by_name.items():
-            self._connection.execute(REGISTER, (name,))
+            positions.register(self._connection, name)
             if projection.zone:
                 self._keep_zone(name, projection.zone)
 
@@ -47,10 +41,10 @@ class Runner:
 
     def _keep_zone(self, name: str, zone: str) -> None:
         """Rebuild what was made with the days of another zone."""
-        ((made_in, position),) = self._connection.execute(MADE_IN, (name,)).fetchall()
+        made_in, position = positions.made_in(self._connection, name)
         if made_in != zone:
             with self._connection.transaction():
-                self._connection.execute(REMEMBER_ZONE, (zone, name))
+                positions.remember_zone(self._connection, name, zone)
                 if position:
                     logger.info("%s is made anew with the days of %s", name, zone)
                     self.rebuild(name)
@@ -60,10 +54,10 @@ class Runner:
 
         A projection that is being rebuilt catches up between the batches of the others.
         """
-        positions = self._connection.execute(POSITIONS, (list(self._by_name),)).fetchall()
+        checkpoints = positions.positions(self._connection, list(self._by_name))
         groups = [
             (position, [name for _, name in group])
-            for position, group in groupby(positions, itemgetter(0))
+            for position, group in groupby(checkpoints, itemgetter(0))
         ]
         stops = [position for position, _ in groups[1:]] + [None]
         moved, refusals = False, []
@@ -89,13 +83,13 @@ class Runner:
         live = [recorded for recorded in live if recorded.position <= until]
         without_calls = [recorded for recorded in batch if not recorded.stream.startswith(CALLS)]
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            held = cursor.execute(HOLD, (names,)).fetchall()
+            held = positions.hold_free(cursor, names)
             ours = [name for at, name in held if at == position]
             for name in ours:
                 projection = self._by_name[name]
                 seen = batch if projection.archived else live
                 projection.apply(cursor, seen if projection.calls else without_calls)
-            cursor.execute(ADVANCE, (until, ours))
+            positions.advance(cursor, ours, until)
         return bool(ours)
 
     def _with_past(self, position: int, live: list[Recorded]) -> list[Recorded]:
@@ -150,6 +144,6 @@ class Runner:
         if self._by_name[name].needs_past and (past := self._past_beyond(0)):
             past.check()  # before anything is emptied
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.execute("select 1 from checkpoints where name = %s for update", (name,))
+            positions.hold(cursor, name)
             cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")
-            cursor.execute("update checkpoints set position = 0 where name = %s", (name,))
+            positions.advance(cursor, [name], 0)

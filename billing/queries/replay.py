@@ -7,13 +7,12 @@ import msgspec
 from psycopg import Connection, IsolationLevel
 
 from billing.aggregates.statement import StatementClosed
+from billing.log.positions import shown
 from billing.log.store import Store
 from billing.queries.history import moved_on
 
 WINDOW = 50_000  # positions read at a time
-SHOWN = """
-select position, (select balance_micros from balances where account = %s) from checkpoints
-where name = 'balances'"""
+BALANCE = "select balance_micros from balances where account = %s"
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -40,8 +39,9 @@ def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[
     """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():
-        row = connection.execute(SHOWN, (account,)).fetchone() or (0, 0)
-    progress = Progress(until=row[0], shown_micros=row[1] or 0)
+        until = shown(connection, "balances")
+        row = connection.execute(BALANCE, (account,)).fetchone()
+    progress = Progress(until=until, shown_micros=row[0] if row else 0)
     closing = 0
     past = store.past() if store.past else None
     while progress.position < progress.until:

@@ -196,7 +196,6 @@ select r.account, coalesce(a.name, r.account), coalesce(c.name, ''), r.accounts,
 from ranked r join named n on n.account = r.account left join accounts a on a.account = r.account
  left join accounts c on c.account = 'company:' || a.company_id and a.kind <> 'company'
 where r.place <= {top} order by r.place"""
-POSITION = "select coalesce(min(position), 0) from checkpoints where name = 'usage'"
 
 
 def _values(asked: Asked) -> dict[str, Any]:
@@ -310,9 +309,3 @@ async def _whole_months(connection: AsyncConnection[Any], period: Period) -> dic
     month = (period.first - timedelta(days=1)).replace(day=28) + timedelta(days=4)
     month = month.replace(day=1)  # the first that begins in the period
     return {"month": month, "through": max(month, through)}
-
-
-async def position_of(connection: AsyncConnection[Any]) -> int:
-    """How far into the log the figures go."""
-    row = await (await connection.execute(POSITION)).fetchone()
-    return int(row[0]) if row else 0

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.log.positions import HEAD, lags, shown_sql
 from billing.queries.keeping import last_backup
 from billing.queries.reach import EVERYTHING, Reach
 
@@ -14,16 +15,16 @@ SILENT_AFTER = timedelta(hours=24)
 RATE_SECONDS = 60
 MOST_SILENT = 20
 
-LOG = """
+LOG = f"""
 select version() as server, pg_database_size(current_database()) as bytes,
- (select coalesce(max(last_position), 0) from seals) as position,
+ {HEAD} as position,
  (select count(*) from devices where enabled) as devices"""
 # Enough to see a minute of them, or to see that they were more.
 RECENT = """
 select state from billing_events order by notification_id desc limit 2000"""
-LAGS = """
-select name, greatest(0, %s - position) from checkpoints where name not like 'policy:%%'
-order by name"""
+READINESS = f"""
+select (select array_agg(name) from migrations), to_regclass('restoring') is not null,
+ {HEAD} - {shown_sql("calls", "balances")}"""
 SILENT = f"""
 select device_id, name, last_cdr_at, count(*) over () as among from devices
 where enabled and (last_cdr_at is null or last_cdr_at < %(before)s) and {{within}}
@@ -79,19 +80,24 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
     server, size, position, devices = await cursor.fetchone() or ("", 0, 0, 0)
     cursor = await connection.execute(RECENT, binary=True)
     times = [_state.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
-    cursor = await connection.execute(LAGS, (position,))
-    lags: dict[str, int] = dict(await cursor.fetchall())
     silent = await silent_devices(connection, EVERYTHING, now)
     return Status(
         server=" ".join(server.split()[:2]),
         database_bytes=size,
         position=position,
         events_a_second=_rate(times, now),
-        lags=lags,
+        lags=await lags(connection),
         devices=devices,
         silent=silent,
         backed_up_at=await last_backup(connection),
     )
+
+
+async def read_readiness(connection: AsyncConnection[Any]) -> tuple[list[str], bool, int]:
+    """The migrations applied, whether it is half restored, and how many events pages are behind."""
+    cursor = await connection.execute(READINESS)
+    ((applied, restoring, lag),) = await cursor.fetchall()
+    return applied or [], restoring, lag
 
 
 async def silent_devices(

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from billing.aggregates.event import Envelope
 from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
 from billing.commands.rerating import CorrectCalls, Lines, correct_calls, end_correction, ended
+from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.rerating import queue
@@ -33,8 +33,6 @@ CONDITIONS = {
     "device_id": "device_id = %(device_id)s",
     "reason": "reason = %(reason)s",
 }
-LAST_POSITION = "select coalesce(max(last_position), 0) from seals"
-BEHIND = "select position < %s from checkpoints where name = 'calls'"
 
 logger = logging.getLogger("billing.rerating")
 
@@ -162,12 +160,8 @@ class Worker:
 
     def _wait_for_read_model(self) -> None:
         """Calls that came in before this was asked for are to be among those looked at."""
-        ((position,),) = self._connection.execute(LAST_POSITION).fetchall()
-        while not self._stopping.is_set():
-            row = self._connection.execute(BEHIND, (position,)).fetchone()
-            if row is None or not row[0]:
-                return
-            time.sleep(0.1)
+        position = positions.head(self._connection)
+        positions.wait_until_shown(self._connection, position, "calls", stopping=self._stopping)
 
 
 def _envelope(correction: Correction) -> Envelope:

@@ -1,7 +1,6 @@
 """What people do on pages: a command carried out in their name, then the page that shows it."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,8 +11,8 @@ from sanic import Request
 from sanic.response import HTTPResponse, redirect
 
 from billing.aggregates.event import Envelope
+from billing.log.positions import wait_until_shown_async
 from billing.log.store import Store
-from billing.queries.progress import has_reached
 from billing.web.kit.access import current_session
 from billing.web.kit.addresses import address_of
 from billing.web.kit.i18n import gettext
@@ -23,7 +22,6 @@ from billing.web.site import site_of
 T = TypeVar("T")
 NOTICE_SECONDS = 15
 PATIENCE_SECONDS = 2.0  # for the read models to show what was done
-LOOK_SECONDS = 0.02
 
 
 async def envelope_of(request: Request[Any, Any]) -> Envelope:
@@ -64,13 +62,8 @@ async def carry_out(
 
 async def until_shown(request: Request[Any, Any], position: int) -> bool:
     """Wait until the read models show the log up to a position; False after two seconds."""
-    end = time.monotonic() + PATIENCE_SECONDS
     async with site_of(request).pool.connection() as connection:
-        while not await has_reached(connection, position):
-            if time.monotonic() > end:
-                return False
-            await asyncio.sleep(LOOK_SECONDS)
-    return True
+        return await wait_until_shown_async(connection, position, PATIENCE_SECONDS)
 
 
 def connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], int]:

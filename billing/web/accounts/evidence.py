@@ -9,6 +9,7 @@ from psycopg import Connection
 from sanic import Blueprint, Request
 
 from billing.keeping.shortened_ranges import shortened_stretches
+from billing.log.positions import head
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
 from billing.web.accounts.account import view_of
@@ -24,7 +25,6 @@ from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
 WINDOW = 50_000  # positions read at a time
-LAST = "select coalesce(max(last_position), 0) from seals"
 SEALS = """
 select first_position, last_position, events, encode(previous, 'hex'), digests,
   encode(seal, 'hex')
@@ -35,8 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 def events_of(connection: Connection[Any], store: Store, account: str) -> Iterator[list[Recorded]]:
     """All events of an account and of its calls, a stretch of the log at a time. Blocks."""
-    row = connection.execute(LAST).fetchone()
-    last = row[0] if row else 0
+    last = head(connection)
     past = store.past() if store.past else None
     for begin in range(0, last, WINDOW):
         yield list(store.concerning(account, begin, min(begin + WINDOW, last), past))

@@ -7,11 +7,11 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import BaseHTTPResponse, ResponseStream
 
+from billing.log.positions import shown_async
 from billing.queries import companies, devices
 from billing.queries.call_filter import CallFilter
 from billing.queries.call_totals import total_calls
 from billing.queries.calls import export_calls
-from billing.queries.progress import position_of_all
 from billing.queries.snapshot import snapshot
 from billing.web.calls.files import CallWriter, CsvWriter
 from billing.web.calls.filters import describe, read_call_filter
@@ -70,7 +70,7 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
     async def make(job: Job) -> None:
         writer = partial(CallWriter, job.path, site.zone, said)
         async with site.pool.connection() as own, snapshot(own):
-            position = (gettext("Log position"), str(await position_of_all(own)))
+            position = (gettext("Log position"), str(await shown_async(own)))
             await write_rows(job, export_calls(own, wanted), writer, [*described, position])
 
     expected = 0 if totals.more else totals.calls

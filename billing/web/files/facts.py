@@ -5,9 +5,9 @@ from typing import Any
 
 from sanic import Request
 
+from billing.log.positions import shown_async
 from billing.periods import Period
 from billing.queries import companies, devices
-from billing.queries.progress import position_of_all
 from billing.web.kit import words
 from billing.web.kit.formats import day
 from billing.web.kit.i18n import N_, gettext
@@ -44,7 +44,7 @@ async def facts_of(
     company, device = given.get("company", ""), given.get("device", "")
     streams = [f"company:{company}", given.get("account", "")]
     async with site_of(request).pool.connection() as connection:
-        position = await position_of_all(connection)
+        position = await shown_async(connection)
         names = await companies.account_names(connection, reach_of(request), streams)
         named = {"company": names.get(streams[0], company), "account": names.get(streams[1], "")}
         if device:

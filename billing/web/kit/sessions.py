@@ -9,6 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.log.positions import shown_sql
 from billing.queries.reach import EVERYTHING, Reach
 
 LASTS = timedelta(hours=12)
@@ -20,8 +21,8 @@ WHO = """
  a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
 # What is read of somebody is as new as what was said of them last (migration 0086).
-UP_TO_DATE = """
- c.as_of <= coalesce((select position from checkpoints where name = 'administrators'), 0)"""
+UP_TO_DATE = f"""
+ c.as_of <= {shown_sql("administrators")}"""
 NAMED = f"""
  join administrators a on a.administrator_id = s.administrator_id and a.enabled
  join administrator_credentials c on c.administrator_id = s.administrator_id and {UP_TO_DATE}

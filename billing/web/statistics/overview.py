@@ -7,6 +7,7 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.log.positions import shown_async
 from billing.periods import Period, last_days
 from billing.queries import overview as reading
 from billing.queries import statistics
@@ -36,7 +37,7 @@ async def show_overview(request: Request[Any, Any]) -> HTTPResponse:
     month = msgspec.structs.replace(chart, period=Period(today.replace(day=1), today))
     view = views.View(asked=chart, grain="day", measure="calls")
     async with site.pool.connection() as connection, snapshot(connection):
-        position = await statistics.position_of(connection)
+        position = await shown_async(connection, "usage")
         days = await statistics.by_period(connection, chart, "day")
         months = await statistics.by_period(connection, month, "month")
         endangered = await reading.endangered_balances(connection, reach)

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.log.positions import shown_async
 from billing.queries import companies as accounts
 from billing.queries import statistics as reading
 from billing.queries.snapshot import snapshot
@@ -49,7 +50,7 @@ async def find(connection: AsyncConnection[Any], view: views.View, *, top: int) 
         measure = view.measure
         areas = await reading.by_area(connection, asked)
         found = Found(
-            position=await reading.position_of(connection),
+            position=await shown_async(connection, "usage"),
             currency=currency,
             total=total,
             before=views.total_of(await reading.by_period(connection, view.before, "month")),

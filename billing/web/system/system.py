@@ -12,7 +12,7 @@ from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
 from billing.queries import keeping
-from billing.queries.system import SILENT_AFTER, Status, read_status
+from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
 from billing.web.kit import formats
 from billing.web.kit.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
 from billing.web.kit.i18n import N_, gettext, ngettext
@@ -23,10 +23,6 @@ from billing.web.site import Site, site_of
 
 MOST_LAG = 50_000  # events: about two seconds of the read models' work
 LEAST_FREE = 0.1  # of the disk
-UNREADY = """
-select (select array_agg(name) from migrations), to_regclass('restoring') is not null,
- coalesce((select max(last_position) from seals), 0)
-  - coalesce((select min(position) from checkpoints where name in ('calls', 'balances')), 0)"""
 blueprint = Blueprint("system")
 
 
@@ -128,8 +124,7 @@ async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
     """For a load balancer: whether pages can be shown, and why not."""
     try:
         async with asyncio.timeout(5), site_of(request).pool.connection() as connection:
-            cursor = await connection.execute(UNREADY)
-            applied, restoring, lag = await cursor.fetchone() or ([], False, 0)
+            applied, restoring, lag = await read_readiness(connection)
     except Exception:  # noqa: BLE001 -- whatever it is, this is not ready
         return text("the database does not answer", status=503)
     if restoring:

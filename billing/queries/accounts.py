@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 
 KEY_TYPE = tuple[str]
@@ -36,8 +35,8 @@ class AccountsFilter(msgspec.Struct, frozen=True, kw_only=True):
 LIST = """
 select a.account, a.kind, a.company_id, a.name, a.currency, a.state, a.own_wallet,
  coalesce(b.balance_micros, 0) as balance_micros
-from accounts a left join balances b on b.account = a.account
-where {where} order by a.account {order} limit %(most)s"""
+from accounts a left join balances b on b.account = a.account"""
+BY_ID = Order({"a.account": "account"})
 
 
 async def list_accounts(
@@ -49,19 +48,12 @@ async def list_accounts(
         "kind": wanted.kind,
         "state": wanted.state,
         "part": like(wanted.text),
-        "most": size + 1,
     }
-    where, order = wanted.reach.condition("a.company_id", wanted.company_id), "asc"
+    where, cut = wanted.reach.condition("a.company_id", wanted.company_id), BY_ID.cut(place, size)
     for field in ("kind", "state"):
         if values[field]:
             where += f" and a.{field} = %({field})s"
     if wanted.text:
         where += " and lower(a.name) like lower(%(part)s)"
-    if place:
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and a.account {sign} %(key)s"
-        values["key"] = place.key[0]
-    async with connection.cursor(row_factory=class_row(AccountRow)) as cursor:
-        await cursor.execute(LIST.format(where=where, order=order), values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.account,))
+    statement = f"{LIST} where {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, AccountRow, statement, values)

@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 
 KEY_TYPE = tuple[str]
 
@@ -48,7 +48,7 @@ from administrators a
  left join sessions s on s.administrator_id = a.administrator_id and s.expires_at > now()
 where {where}
 group by a.administrator_id, a.sign_in_name, a.name, a.role, a.language, a.enabled, a.companies
-order by a.sign_in_name {order} limit %(most)s"""
+{sort} {limit}"""
 SECOND_FACTOR = """
 select a.must_use_two_factor as demanded, f.confirmed_at,
  (select count(*) from recovery_codes r
@@ -61,24 +61,19 @@ SESSIONS = """
 select left(encode(token_hash, 'hex'), 32) as session_id, created_at, seen_at, address, browser
 from sessions where administrator_id = %s and expires_at > now()
 order by seen_at desc limit 100"""
+BY_NAME = Order({"a.sign_in_name": "sign_in_name"})
 
 
 async def list_administrators(
     connection: AsyncConnection[Any], text: str, place: Place | None, size: int
 ) -> Page[AdministratorRow]:
     """One page of the administrators, by sign-in name."""
-    where, order = "true", "asc"
-    values: dict[str, Any] = {"part": like(text), "most": size + 1}
+    where, cut = "true", BY_NAME.cut(place, size)
     if text:
         where += " and (lower(a.name) like lower(%(part)s) or a.sign_in_name like lower(%(part)s))"
-    if place:
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and a.sign_in_name {sign} %(key)s"
-        values["key"] = place.key[0]
-    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
-        await cursor.execute(LIST.format(where=where, order=order), values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.sign_in_name,))
+    where += cut.beyond
+    statement = LIST.format(where=where, sort=cut.sort, limit=cut.limit)
+    return await cut.fetch(connection, AdministratorRow, statement, {"part": like(text)})
 
 
 async def find_administrator(

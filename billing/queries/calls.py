@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.queries.call_filter import CallFilter, where_calls
-from billing.queries.paging import Page, Place, make_page
+from billing.queries.paging import Order, Page, Place
 from billing.queries.reach import Reach
 
 EXPORT_CHUNK = 4_000
@@ -60,14 +60,15 @@ INDEXED = ("begins", "ends")  # ways to match a number that have an index
 FEW = 2_000
 PROBE = "select count(*) from (select 1 from call_list c where {where} limit {most}) found"
 ROWS_OF_FEW = """
-select * from (select * from call_list c where {where} offset 0) c {sort} limit {most}"""
+select * from (select * from call_list c where {where} offset 0) c {sort} {limit}"""
 
 ARRIVED = "select company_id, sum(calls)::bigint from devices group by company_id"
-ROWS = "select * from call_list c where {where} {sort} limit {most}"
+ROWS = "select * from call_list c where {where} {sort} {limit}"
 # Of several companies each has its newest read in order from the index, and these are merged.
 ROWS_OF_SEVERAL = """
 select c.* from unnest(%(companies)s::text[]) as own(company_id)
- cross join lateral ({rows}) c {sort} limit {most}"""
+ cross join lateral ({rows}) c {sort} {limit}"""
+NEWEST_FIRST = Order({"c.started_at": "started_at", "c.call_id": "call_id"}, newest_first=True)
 
 
 async def list_calls(
@@ -76,22 +77,15 @@ async def list_calls(
     """One page of the filter, newest first."""
     several = len(wanted.companies or ()) > 1 and not wanted.is_selective
     where, values = where_calls(wanted, "own.company_id" if several else "")
-    order = "desc"
-    if place:
-        values |= {"key_start": place.key[0], "key_id": place.key[1]}
-        sign, order = (">", "asc") if place.backwards else ("<", "desc")
-        where += f" and (c.started_at, c.call_id) {sign} (%(key_start)s, %(key_id)s)"
-    sort = f"order by c.started_at {order}, c.call_id {order}"
+    cut = NEWEST_FIRST.cut(place, size)
+    where, values = where + cut.beyond, values | cut.values
     by_digits = bool(wanted.text) and wanted.match in INDEXED and not several
     few = by_digits and await _are_few(connection, where, values)
-    rows = (ROWS_OF_FEW if few else ROWS).format(where=where, sort=sort, most=size + 1)
+    rows = (ROWS_OF_FEW if few else ROWS).format(where=where, sort=cut.sort, limit=cut.limit)
     if several:
-        rows = ROWS_OF_SEVERAL.format(rows=rows, sort=sort, most=size + 1)
-    statement = f"select {COLUMNS} from ({rows}) c {NAMED} {sort}"  # the names at last
-    async with connection.cursor(row_factory=class_row(CallRow)) as cursor:
-        await cursor.execute(statement, values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.started_at, row.call_id))
+        rows = ROWS_OF_SEVERAL.format(rows=rows, sort=cut.sort, limit=cut.limit)
+    statement = f"select {COLUMNS} from ({rows}) c {NAMED} {cut.sort}"  # the names at last
+    return await cut.fetch(connection, CallRow, statement, values)
 
 
 async def _are_few(connection: AsyncConnection[Any], where: str, values: dict[str, Any]) -> bool:

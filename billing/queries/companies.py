@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 from billing.values import Money
 
@@ -66,6 +65,7 @@ select account, name from accounts
 where kind = %(kind)s and {within}
 order by account = %(chosen)s desc, lower(name), account limit %(most)s"""
 NAMES = "select account, name from accounts where account = any(%(accounts)s) and {within}"
+BY_NAME = Order({"lower(a.name)": "sort_name", "a.company_id": "company_id"})
 
 
 def _where(wanted: CompanyFilter) -> tuple[str, dict[str, Any]]:
@@ -86,18 +86,9 @@ async def list_companies(
 ) -> Page[CompanyRow]:
     """One page of the companies, by name."""
     where, values = _where(wanted)
-    order = "asc"
-    if place:
-        values |= {"key_name": place.key[0], "key_id": place.key[1]}
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and (lower(a.name), a.company_id) {sign} (%(key_name)s, %(key_id)s)"
-    async with connection.cursor(row_factory=class_row(CompanyRow)) as cursor:
-        await cursor.execute(
-            f"{LIST} {where} order by lower(a.name) {order}, a.company_id {order} limit {size + 1}",
-            values,
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.sort_name, row.company_id))
+    cut = BY_NAME.cut(place, size)
+    statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, CompanyRow, statement, values)
 
 
 async def total_companies(connection: AsyncConnection[Any], wanted: CompanyFilter) -> CompanyTotals:

@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, make_page
+from billing.queries.paging import Order, Page, Place
 from billing.queries.reach import Reach
 
 LOG_LINES = 25
@@ -96,8 +96,8 @@ from cascade_rules r left join devices d on d.device_id = r.upper
 where r.lower = %(device_id)s and {within}"""
 SUBMISSIONS = """
 select id, at, account, address, status, bytes, accepted, duplicate, conflict, suspended, detail
-from submissions where device_id = %(device)s and id < %(before)s order by id desc limit %(most)s"""
-NEWEST = 2**63 - 1
+from submissions where device_id = %(device)s"""
+NEWEST_FIRST = Order({"id": "id"}, newest_first=True)
 
 
 async def find_device(connection: AsyncConnection[Any], device_id: str, zone: str) -> Device | None:
@@ -123,11 +123,9 @@ async def submissions_before(
     connection: AsyncConnection[Any], device_id: str, place: Place | None, size: int
 ) -> Page[Submission]:
     """One page of what came in, newest first."""
-    before = place.key[0] if place else NEWEST
-    values = {"device": device_id, "before": before, "most": size + 1}
-    async with connection.cursor(row_factory=class_row(Submission)) as cursor:
-        await cursor.execute(SUBMISSIONS, values)
-        return make_page(await cursor.fetchall(), size, place, lambda row: (row.id,))
+    cut = NEWEST_FIRST.cut(place, size)
+    statement = f"{SUBMISSIONS} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, Submission, statement, {"device": device_id})
 
 
 async def cascade_of(

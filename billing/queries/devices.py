@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from billing.queries.device import HEALTH
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 
 KEY_TYPE = tuple[str, str]
@@ -64,6 +63,7 @@ CHOICES = """
 select device_id, name from devices where {within}
 order by device_id = %(chosen)s desc, lower(name), device_id limit %(most)s"""
 NAME = "select name from devices where device_id = %s"
+BY_NAME = Order({"lower(d.name)": "sort_name", "d.device_id": "device_id"})
 
 
 def _where(wanted: DeviceFilter) -> tuple[str, dict[str, Any]]:
@@ -85,18 +85,9 @@ async def list_devices(
 ) -> Page[DeviceRow]:
     """One page of the devices, by name."""
     where, values = _where(wanted)
-    order = "asc"
-    if place:
-        values |= {"key_name": place.key[0], "key_id": place.key[1]}
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and (lower(d.name), d.device_id) {sign} (%(key_name)s, %(key_id)s)"
-    async with connection.cursor(row_factory=class_row(DeviceRow)) as cursor:
-        await cursor.execute(
-            f"{LIST} {where} order by lower(d.name) {order}, d.device_id {order} limit {size + 1}",
-            values,
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.sort_name, row.device_id))
+    cut = BY_NAME.cut(place, size)
+    statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, DeviceRow, statement, values)
 
 
 async def total_devices(connection: AsyncConnection[Any], wanted: DeviceFilter) -> DeviceTotals:

@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 
 KEY_TYPE = tuple[str, str]
@@ -30,6 +29,7 @@ select e.tenant, e.extension, e.account, coalesce(a.name, e.account) as account_
 from device_extensions e left join accounts a on a.account = e.account and {within}
 where e.device_id = %(device_id)s"""
 HOLDERS = "select tenant, extension, account, name from device_extensions where device_id = %s"
+BY_NUMBER = Order({"e.tenant": "tenant", "e.extension": "extension"})
 
 
 async def list_extensions(
@@ -42,7 +42,7 @@ async def list_extensions(
     size: int,
 ) -> Page[ExtensionRow]:
     """One page, by tenant and number; `text` is part of the number or of a name."""
-    where, order = "", "asc"
+    where, cut = "", BY_NUMBER.cut(place, size)
     values: dict[str, Any] = {"device_id": device_id, "part": like(text)}
     values["companies"] = reach.within("")
     select = LIST.format(within=reach.condition("a.company_id"))
@@ -51,17 +51,8 @@ async def list_extensions(
             " and (e.extension like %(part)s or lower(e.name) like lower(%(part)s)"
             " or lower(a.name) like lower(%(part)s))"
         )
-    if place:
-        values |= {"key_tenant": place.key[0], "key_extension": place.key[1]}
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and (e.tenant, e.extension) {sign} (%(key_tenant)s, %(key_extension)s)"
-    async with connection.cursor(row_factory=class_row(ExtensionRow)) as cursor:
-        await cursor.execute(
-            f"{select} {where} order by e.tenant {order}, e.extension {order} limit {size + 1}",
-            values,
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.tenant, row.extension))
+    statement = f"{select} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, ExtensionRow, statement, values)
 
 
 async def holders(

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
 from billing.periods import Period
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 from billing.values import Money
 
@@ -150,6 +150,7 @@ MONTH = """
 select account, kind, class, late, calls, billed_seconds, amount_micros from account_months
 where account = %s and month = %s order by late, class"""
 OPEN_MONTH = "select open_month from books"
+NEWEST_FIRST = Order({"m.position": "position"}, newest_first=True)
 
 
 async def view_account(connection: AsyncConnection[Any], account: str) -> AccountView | None:
@@ -212,17 +213,9 @@ async def list_movements(
 ) -> Page[MovementRow]:
     """One page of the movements, newest first."""
     where, values = _where(wanted)
-    order = "desc"
-    if place:
-        sign, order = (">", "asc") if place.backwards else ("<", "desc")
-        where += f" and m.position {sign} %(key)s"
-        values["key"] = place.key[0]
-    async with connection.cursor(row_factory=class_row(MovementRow)) as cursor:
-        await cursor.execute(
-            f"{MOVEMENTS} {where} order by m.position {order} limit {size + 1}", values
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.position,))
+    cut = NEWEST_FIRST.cut(place, size)
+    statement = f"{MOVEMENTS} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, MovementRow, statement, values)
 
 
 async def total_movements(

@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 
 KEY_TYPE = tuple[str, str, bool, str, str]
 
@@ -41,6 +40,15 @@ select layer, prefix, country, short, effective_from,
  to_char(effective_from at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' as since,
  area, type, min_len, max_len, recorded_at, actor from plan_entries"""
 COUNT = "select count(*) from plan_entries"
+BY_PREFIX = Order(
+    {
+        "prefix": "prefix",
+        "country": "country",
+        "short": "short",
+        "effective_from": "since",
+        "layer": "layer",
+    }
+)
 
 
 def _where(wanted: PlanFilter) -> tuple[str, dict[str, Any]]:
@@ -61,24 +69,9 @@ async def list_entries(
 ) -> Page[PlanRow]:
     """One page of the entries, by prefix."""
     where, values = _where(wanted)
-    order = "asc"
-    if place:
-        names = ("k_prefix", "k_country", "k_short", "k_since", "k_layer")
-        values |= dict(zip(names, place.key, strict=True))
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += (
-            f" and (prefix, country, short, effective_from, layer) {sign} (%(k_prefix)s,"
-            " %(k_country)s, %(k_short)s, %(k_since)s::timestamptz, %(k_layer)s)"
-        )
-    by = ", ".join(
-        f"{n} {order}" for n in ("prefix", "country", "short", "effective_from", "layer")
-    )
-    async with connection.cursor(row_factory=class_row(PlanRow)) as cursor:
-        await cursor.execute(f"{LIST} where {where} order by {by} limit {size + 1}", values)
-        found = await cursor.fetchall()
-    return make_page(
-        found, size, place, lambda row: (row.prefix, row.country, row.short, row.since, row.layer)
-    )
+    cut = BY_PREFIX.cut(place, size)
+    statement = f"{LIST} where {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, PlanRow, statement, values)
 
 
 async def count_entries(connection: AsyncConnection[Any], wanted: PlanFilter) -> int:

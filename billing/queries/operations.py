@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from billing.periods import Period
 from billing.queries.companies import account_names
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.price_changes import PriceChange, changes_of
 from billing.queries.rate_groups import group_names
 from billing.queries.reach import EVERYTHING, Reach
@@ -64,6 +63,7 @@ WITHIN = """o.stream in (
   union all select 'device:' || device_id from devices where company_id = any(%(companies)s))"""
 ACTORS = "select distinct o.actor from operations o where {within} order by 1 limit 500"
 KINDS = "select distinct o.kind from operations o where {within} order by 1"
+NEWEST_FIRST = Order({"o.position": "position"}, newest_first=True)
 
 
 def _within(reach: Reach) -> str:
@@ -93,17 +93,11 @@ async def list_operations(
 ) -> Page[OperationRow]:
     """One page of the log, newest first."""
     where, values = _where(wanted)
-    order = "desc"
-    if place:
-        sign, order = (">", "asc") if place.backwards else ("<", "desc")
-        where += f" and o.position {sign} %(key)s"
-        values["key"] = place.key[0]
-    async with connection.cursor(row_factory=class_row(OperationRow)) as cursor:
-        await cursor.execute(f"{LIST} {where} order by o.position {order} limit {size + 1}", values)
-        found = await cursor.fetchall()
-    await _name_companies(connection, found)
-    found = await _tell_prices(connection, found)
-    return make_page(found, size, place, lambda row: (row.position,))
+    cut = NEWEST_FIRST.cut(place, size)
+    statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    found = await cut.fetch(connection, OperationRow, statement, values)
+    await _name_companies(connection, found.rows)
+    return replace(found, rows=await _tell_prices(connection, found.rows))
 
 
 async def _name_companies(connection: AsyncConnection[Any], rows: list[OperationRow]) -> None:

@@ -2,10 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
 
 from billing.values import Refused
 
@@ -47,22 +48,89 @@ def decode_place(after: str, before: str, key_type: Any) -> Place | None:
         raise Refused("This address names a page that does not exist.") from error
 
 
-def make_page(
-    found: list[Row], size: int, place: Place | None, key_of: Callable[[Row], tuple[Any, ...]]
-) -> Page[Row]:
-    """The page of `found`, which was asked for with one row more than `size`."""
-    more, rows = len(found) > size, found[:size]
-    backwards = bool(place and place.backwards)
+class Order(msgspec.Struct, frozen=True):
+    """The order of a list: its columns as SQL names them, each with the field of the row it is in.
+
+    Together they are unique; those that an index has are read from it.
+    """
+
+    keys: dict[str, str]
+    newest_first: bool = False
+
+    def key_of(self, row: Any) -> tuple[Any, ...]:
+        """Where a row stands in it."""
+        return tuple(getattr(row, field) for field in self.keys.values())
+
+    def cut(self, place: Place | None, size: int) -> "Cut":
+        """What finds one page of at most `size` rows."""
+        return Cut(self, place, size)
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """The parts of a statement that find one page of a list, and its rows made a page."""
+
+    order: Order
+    place: Place | None
+    size: int
+
+    @property
+    def direction(self) -> str:
+        """In which direction the rows are read: from the end of the page when going backwards."""
+        backwards = bool(self.place and self.place.backwards)
+        return "desc" if backwards != self.order.newest_first else "asc"
+
+    @property
+    def beyond(self) -> str:
+        """A further condition, with its "and": only what lies beyond the place."""
+        if self.place is None:
+            return ""
+        sign = "<" if self.direction == "desc" else ">"
+        given = ", ".join(f"%({name})s" for name in self.values)
+        return f" and ({', '.join(self.order.keys)}) {sign} ({given})"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of `beyond`."""
+        key = self.place.key if self.place else ()
+        return {f"key_{number}": value for number, value in enumerate(key)}
+
+    @property
+    def sort(self) -> str:
+        """The "order by"."""
+        return "order by " + ", ".join(f"{column} {self.direction}" for column in self.order.keys)
+
+    @property
+    def limit(self) -> str:
+        """The "limit": one row more says whether there is a further page."""
+        return f"limit {self.size + 1}"
+
+    async def fetch(
+        self,
+        connection: AsyncConnection[Any],
+        row_type: type[Row],
+        statement: str,
+        values: dict[str, Any],
+    ) -> Page[Row]:
+        """The page that a statement with these parts finds."""
+        async with connection.cursor(row_factory=class_row(row_type)) as cursor:
+            await cursor.execute(statement, values | self.values)
+            found = await cursor.fetchall()
+        return _page(found, self)
+
+
+def _page(found: list[Row], cut: Cut) -> Page[Row]:
+    more, rows = len(found) > cut.size, found[: cut.size]
+    backwards = bool(cut.place and cut.place.backwards)
     if backwards:
         rows.reverse()
     if not rows:
         return Page([])
-    has_before = more if backwards else place is not None
+    has_before = more if backwards else cut.place is not None
     has_after = True if backwards else more
     return Page(
         rows,
-        encode_key(key_of(rows[0])) if has_before else "",
-        encode_key(key_of(rows[-1])) if has_after else "",
+        encode_key(cut.order.key_of(rows[0])) if has_before else "",
+        encode_key(cut.order.key_of(rows[-1])) if has_after else "",
     )
 
 

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.projections.prices import BEGINNING, key_of_target
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.rating.rates import Rate, RateKey
 
 KEY_TYPE = tuple[str]
@@ -82,11 +82,11 @@ where group_id = %(group)s and standing and kind <> 'removed' and effective_from
 LIST = """
 select f.target, f.effective_from, f.name, f.price, f.unit_s, f.rate,
  n.effective_from as next_from, n.price as next_price
-from ({in_force} order by target {order}, effective_from desc) f
+from ({newest}) f
 left join lateral (select effective_from, price from prices n
  where n.group_id = %(group)s and n.target = f.target and n.standing and n.kind <> 'removed'
   and n.effective_from > %(at)s order by n.effective_from limit 1) n on true
-where f.kind = 'set' {where} order by f.target {order} limit {limit}"""
+where f.kind = 'set' {where} {sort} {limit}"""
 PLANNED = """
 select target, effective_from, position, kind, standing, name, price, unit_s, rate, recorded_at,
  actor, source from prices
@@ -97,8 +97,8 @@ select target, coalesce(nullif(a.name, ''), b.name) as name, a.price as one, a.u
  b.price as other, b.unit_s as other_unit
 from (select * from ({one}) x where kind = 'set') a
 full join (select * from ({other}) y where kind = 'set') b using (target)
-where (not %(different)s or a.rate is distinct from b.rate) {where}
-order by target {order} limit {limit}"""
+where (not %(different)s or a.rate is distinct from b.rate) {beyond}
+{sort} {limit}"""
 HISTORY = """
 select target, effective_from, position, kind, standing, name, price, unit_s, rate, recorded_at,
  actor, source from prices
@@ -110,6 +110,7 @@ order by target, effective_from desc"""
 EXPORT = f"""
 select rate from ({IN_FORCE} order by target, effective_from desc) f
 where kind = 'set' order by target"""
+BY_TARGET = Order({"target": "target"})
 
 
 async def list_prices(
@@ -117,7 +118,7 @@ async def list_prices(
 ) -> Page[PriceRow]:
     """One page of the prices in force at a moment, by what they are for."""
     text = wanted.text
-    inner, where, order = "", "", "asc"
+    inner, where, cut = "", "", BY_TARGET.cut(place, size)
     values: dict[str, Any] = {
         "group": wanted.group_id,
         "at": wanted.at,
@@ -128,15 +129,9 @@ async def list_prices(
         inner = " and starts_with(target, %(begin)s)"
     elif text:
         where = "and (f.name ilike %(part)s or f.target ilike %(part)s)"
-    if place:
-        values["key"] = place.key[0]
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        inner += f" and target {sign} %(key)s"
-    statement = LIST.format(in_force=IN_FORCE + inner, where=where, order=order, limit=size + 1)
-    async with connection.cursor(row_factory=class_row(PriceRow)) as cursor:
-        await cursor.execute(statement, values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.target,))
+    newest = f"{IN_FORCE} {inner} {cut.beyond} {cut.sort}, effective_from desc"
+    statement = LIST.format(newest=newest, where=where, sort=cut.sort, limit=cut.limit)
+    return await cut.fetch(connection, PriceRow, statement, values)
 
 
 async def planned_prices(
@@ -160,23 +155,16 @@ async def compare_groups(
     """One page of two groups side by side."""
     values: dict[str, Any] = {"one": groups[0], "other": groups[1], "at": at}
     values["different"] = different
-    where, order = "", "asc"
-    if place:
-        values["key"] = place.key[0]
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where = f"and target {sign} %(key)s"
+    cut = BY_TARGET.cut(place, size)
     newest = " order by target, effective_from desc"
     statement = COMPARE.format(
         one=IN_FORCE.replace("%(group)s", "%(one)s") + newest,
         other=IN_FORCE.replace("%(group)s", "%(other)s") + newest,
-        where=where,
-        order=order,
-        limit=size + 1,
+        beyond=cut.beyond,
+        sort=cut.sort,
+        limit=cut.limit,
     )
-    async with connection.cursor(row_factory=class_row(Compared)) as cursor:
-        await cursor.execute(statement, values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.target,))
+    return await cut.fetch(connection, Compared, statement, values)
 
 
 async def history_of(

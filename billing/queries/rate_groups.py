@@ -8,7 +8,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 
 KEY_TYPE = tuple[str, str]
 
@@ -59,27 +59,18 @@ where b.group_id = %s order by b.company_id, b.bound_at desc"""
 IMPORTS = """
 select import_id, file_name, prices, ended, recorded_at, actor, undone_at, undone_by
 from deck_imports where group_id = %s order by position desc limit 20"""
+BY_NAME = Order({"lower(g.name)": "sort_name", "g.group_id": "group_id"})
 
 
 async def list_groups(
     connection: AsyncConnection[Any], text: str, place: Place | None, size: int
 ) -> Page[GroupRow]:
     """One page of the groups that were not deleted, by name."""
-    where, order = "where not g.deleted", "asc"
-    values: dict[str, Any] = {"part": like(text)}
+    where, cut = "where not g.deleted", BY_NAME.cut(place, size)
     if text:
         where += " and lower(g.name) like lower(%(part)s)"
-    if place:
-        values |= {"key_name": place.key[0], "key_id": place.key[1]}
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and (lower(g.name), g.group_id) {sign} (%(key_name)s, %(key_id)s)"
-    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
-        await cursor.execute(
-            f"{GROUPS} {where} order by lower(g.name) {order}, g.group_id {order} limit {size + 1}",
-            values,
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.sort_name, row.group_id))
+    statement = f"{GROUPS} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, GroupRow, statement, {"part": like(text)})
 
 
 async def find_group(connection: AsyncConnection[Any], group_id: str) -> GroupRow | None:

@@ -6,10 +6,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from billing.periods import Period
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 
 KEY_TYPE = tuple[int]
 
@@ -40,6 +39,7 @@ LIST = """
 select s.id, s.at, s.kind, s.reason, s.sign_in_name, s.administrator_id, s.address, s.browser,
  coalesce(b.sign_in_name, s.ended_by) as ended_by
 from sign_ins s left join administrators b on s.ended_by = 'administrator:' || b.administrator_id"""
+NEWEST_FIRST = Order({"s.id": "id"}, newest_first=True)
 
 
 async def list_sign_ins(
@@ -48,18 +48,12 @@ async def list_sign_ins(
     """One page of the log, newest first."""
     begin, end = wanted.period.bounds(wanted.zone)
     values: dict[str, Any] = {"begin": begin, "end": end, "part": like(wanted.text)}
-    where, order = "where s.at >= %(begin)s and s.at < %(end)s", "desc"
+    where, cut = "where s.at >= %(begin)s and s.at < %(end)s", NEWEST_FIRST.cut(place, size)
     for field in ("kind", "reason"):
         if value := getattr(wanted, field):
             where += f" and s.{field} = %({field})s"
             values[field] = value
     if wanted.text:
         where += " and (lower(s.sign_in_name) like lower(%(part)s) or s.address like %(part)s)"
-    if place:
-        sign, order = (">", "asc") if place.backwards else ("<", "desc")
-        where += f" and s.id {sign} %(key)s"
-        values["key"] = place.key[0]
-    async with connection.cursor(row_factory=class_row(SignInRow)) as cursor:
-        await cursor.execute(f"{LIST} {where} order by s.id {order} limit {size + 1}", values)
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.id,))
+    statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, SignInRow, statement, values)

@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.queries.paging import Page, Place, like, make_page
+from billing.queries.paging import Order, Page, Place, like
 from billing.queries.reach import Reach
 from billing.values import Money
 
@@ -99,6 +99,7 @@ select valid_from, valid_until from (
   from account_pins where (company_id, digest) in (
     select company_id, digest from account_pins where account = %(account)s)) p
 where account = %(account)s order by given_at"""
+BY_NAME = Order({"lower(a.name)": "sort_name", "a.account": "account"})
 
 
 def _where(wanted: SubAccountFilter) -> tuple[str, dict[str, Any]]:
@@ -125,18 +126,9 @@ async def list_sub_accounts(
 ) -> Page[SubAccountRow]:
     """One page of the accounts, by name."""
     where, values = _where(wanted)
-    order = "asc"
-    if place:
-        values |= {"key_name": place.key[0], "key_id": place.key[1]}
-        sign, order = ("<", "desc") if place.backwards else (">", "asc")
-        where += f" and (lower(a.name), a.account) {sign} (%(key_name)s, %(key_id)s)"
-    async with connection.cursor(row_factory=class_row(SubAccountRow)) as cursor:
-        await cursor.execute(
-            f"{LIST} {where} order by lower(a.name) {order}, a.account {order} limit {size + 1}",
-            values,
-        )
-        found = await cursor.fetchall()
-    return make_page(found, size, place, lambda row: (row.sort_name, row.account))
+    cut = BY_NAME.cut(place, size)
+    statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
+    return await cut.fetch(connection, SubAccountRow, statement, values)
 
 
 async def total_sub_accounts(

@@ -1,15 +1,16 @@
 """Commands on API tokens: made, shown once, revoked. Only their hashes are kept."""
 
-import hashlib
-import secrets
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import psycopg
+from psycopg import AsyncConnection
 
 from billing.aggregates import api_token
 from billing.aggregates.event import Envelope
 from billing.commands.deciding import decide
+from billing.credentials.tokens import hash_token, new_token
 from billing.log.store import Store
 
 PREFIX = "contarifa_"  # by which scanners of leaked secrets find them
@@ -17,6 +18,7 @@ ADD = """
 insert into api_tokens
  (token_id, token_hash, administrator_id, name, scopes, created_at, expires_at)
 values (%s, %s, %s, %s, %s, %s, %s)"""
+SEEN = "update api_tokens set seen_at = %s, seen_address = %s where token_hash = %s"
 REVOKE = """
 update api_tokens set revoked_at = %(now)s
 where administrator_id = %(who)s and revoked_at is null
@@ -47,7 +49,7 @@ def make_token(
     store: Store, connection: psycopg.Connection, command: MakeToken, envelope: Envelope
 ) -> MadeToken:
     """Make a token in somebody's name."""
-    token, now = PREFIX + secrets.token_urlsafe(32), envelope.recorded_at
+    token, now = PREFIX + new_token(), envelope.recorded_at
     with connection.transaction():
         position = decide(
             store,
@@ -91,6 +93,8 @@ def revoke(
     connection.execute(REVOKE, {"who": administrator_id, "now": now, "one": one})
 
 
-def hash_token(token: str) -> bytes:
-    """What is kept of a token: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).digest()
+async def note_use(
+    connection: AsyncConnection[Any], token_hash: bytes, address: str, now: datetime
+) -> None:
+    """Remember when a token was shown last, and from where."""
+    await connection.execute(SEEN, (now, address, token_hash))

@@ -188,6 +188,11 @@ def revoke_device_account(connection: psycopg.Connection, device_id: str, accoun
     )
 
 
+def remove_device_account(connection: psycopg.Connection, account: str) -> None:
+    """Take an account out as if it had never been: one that was made for a trial."""
+    connection.execute("delete from device_credentials where account = %s", (account,))
+
+
 def issue_device_password(
     connection: psycopg.Connection, device_id: str, account: str, password: str = ""
 ) -> str:

@@ -1,9 +1,39 @@
-"""Ends sessions that somebody opened; the login log tells who ended them and why."""
+"""Sessions: opened, prolonged, ended; the login log tells who ended them and why.
 
-from datetime import datetime
+Half a session is of somebody who gave the password and not yet the code: it opens nothing.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
+from psycopg import AsyncConnection
 
+from billing.commands.sign_ins import LONGEST_BROWSER
+from billing.credentials.tokens import hash_token, new_token
+
+LASTS = timedelta(hours=12)  # after it was used
+HALF_LASTS = timedelta(minutes=10)
+
+ADD = """
+insert into sessions (token_hash, administrator_id, csrf_token, created_at, seen_at, expires_at,
+ address, browser)
+values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(address)s,
+ %(browser)s)"""
+TOUCH = "update sessions set seen_at = %s, expires_at = %s where token_hash = %s"
+REMOVE = "delete from sessions where token_hash = %s"
+# A session that ran out is noticed when somebody signs in or looks at the log; it ended when it
+# ran out.
+MOVE_EXPIRED = """
+with gone as (delete from sessions where expires_at < %s returning *)
+insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
+select gone.expires_at, 'expired', '', coalesce(c.sign_in_name, ''), gone.administrator_id,
+ gone.address, gone.browser
+from gone left join administrator_credentials c on c.administrator_id = gone.administrator_id"""
+ADD_HALF = """
+insert into half_sessions (token_hash, administrator_id, expires_at) values (%s, %s, %s)"""
+END_HALF = "delete from half_sessions where token_hash = %s or expires_at < %s"
 # What had run out before was not ended by anybody.
 END = """
 with gone as (
@@ -42,3 +72,56 @@ def end_sessions(
     if not one:
         connection.execute(END_HALVES, (administrator_id,))
     return connection.execute(END, values).rowcount
+
+
+async def begin_session(
+    connection: AsyncConnection[Any],
+    administrator_id: str,
+    address: str,
+    browser: str,
+    now: datetime,
+) -> str:
+    """Open a session; the token that goes into the cookie and nowhere else."""
+    token = new_token()
+    values = {
+        "hash": hash_token(token),
+        "administrator": administrator_id,
+        "csrf": secrets.token_urlsafe(24),
+        "now": now,
+        "until": now + LASTS,
+        "address": address,
+        "browser": browser[:LONGEST_BROWSER],
+    }
+    await connection.execute(ADD, values)
+    return token
+
+
+async def touch_session(connection: AsyncConnection[Any], token_hash: bytes, now: datetime) -> None:
+    """Let a session last for twelve hours from now."""
+    await connection.execute(TOUCH, (now, now + LASTS, token_hash))
+
+
+async def end_session(connection: AsyncConnection[Any], token_hash: bytes) -> None:
+    """End a session without a line in the login log."""
+    await connection.execute(REMOVE, (token_hash,))
+
+
+async def end_expired(connection: AsyncConnection[Any], now: datetime) -> None:
+    """Move what ran out from the sessions to the login log."""
+    await connection.execute(MOVE_EXPIRED, (now,))
+
+
+async def begin_half_session(
+    connection: AsyncConnection[Any], administrator_id: str, now: datetime
+) -> str:
+    """Remember that the password was right and the code is to come; the token for the cookie."""
+    token = new_token()
+    await connection.execute(ADD_HALF, (hash_token(token), administrator_id, now + HALF_LASTS))
+    return token
+
+
+async def end_half_session(
+    connection: AsyncConnection[Any], token_hash: bytes, now: datetime
+) -> None:
+    """It did its part; so did those that ran out."""
+    await connection.execute(END_HALF, (token_hash, now))

@@ -42,8 +42,19 @@ class Task(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.said, type=Envelope)
 
 
-def asking(kind: str, argument: str, envelope: Envelope) -> dict[str, Any]:
-    """The values of ASK. Asked twice it is done once."""
+def ask(connection: psycopg.Connection, kind: str, argument: str, envelope: Envelope) -> None:
+    """Ask for something. Asked twice before it ended it is done once."""
+    connection.execute(ASK, _asked(kind, argument, envelope))
+
+
+async def ask_async(
+    connection: psycopg.AsyncConnection[Any], kind: str, argument: str, envelope: Envelope
+) -> None:
+    """The same for pages."""
+    await connection.execute(ASK, _asked(kind, argument, envelope))
+
+
+def _asked(kind: str, argument: str, envelope: Envelope) -> dict[str, Any]:
     return {
         "kind": kind,
         "argument": argument,

@@ -115,7 +115,7 @@ class Worker:
 
     def _ask(self, kind: str, argument: str, now: datetime) -> None:
         envelope = Envelope(recorded_at=now, actor="system")
-        self._connection.execute(queue.ASK, queue.asking(kind, argument, envelope))
+        queue.ask(self._connection, kind, argument, envelope)
 
     def _do(self, task: Task, now: datetime) -> str:
         """Do a task; what came of it."""

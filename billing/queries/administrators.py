@@ -81,8 +81,8 @@ async def find_administrator(
 ) -> AdministratorRow | None:
     """One administrator."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
-        statement = LIST.format(where="a.administrator_id = %(id)s", order="asc")
-        await cursor.execute(statement, {"id": administrator_id, "most": 1})
+        statement = LIST.format(where="a.administrator_id = %(id)s", sort="", limit="")
+        await cursor.execute(statement, {"id": administrator_id})
         return await cursor.fetchone()
 
 

@@ -26,6 +26,10 @@ select token_id, name, scopes, created_at, expires_at, seen_at, seen_address,
 from api_tokens where administrator_id = %s
 order by (revoked_at is null and coalesce(expires_at > now(), true)) desc, created_at desc
 limit 100"""
+WHOSE = """
+select t.administrator_id, coalesce(c.sign_in_name, '')
+from api_tokens t left join administrator_credentials c using (administrator_id)
+where t.token_hash = %s"""
 
 
 async def tokens_of(connection: AsyncConnection[Any], administrator_id: str) -> list[TokenRow]:
@@ -33,3 +37,9 @@ async def tokens_of(connection: AsyncConnection[Any], administrator_id: str) -> 
     async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
         await cursor.execute(TOKENS, (administrator_id,))
         return await cursor.fetchall()
+
+
+async def owner_of_token(connection: AsyncConnection[Any], token_hash: bytes) -> tuple[str, str]:
+    """Whose a token is or was, by id and sign-in name; two empty texts for one that never was."""
+    row = await (await connection.execute(WHOSE, (token_hash,))).fetchone()
+    return (row[0], row[1]) if row else ("", "")

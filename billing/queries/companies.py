@@ -57,14 +57,6 @@ SUMS = """
 select a.currency, count(*), coalesce(sum(b.charged_micros), 0)::bigint,
  coalesce(sum(b.balance_micros), 0)::bigint
 from accounts a left join balances b on b.account = a.account"""
-CHOICES = """
-select company_id, name from accounts where kind = 'company' and {within}
-order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
-SUB_CHOICES = """
-select account, name from accounts
-where kind = %(kind)s and {within}
-order by account = %(chosen)s desc, lower(name), account limit %(most)s"""
-NAMES = "select account, name from accounts where account = any(%(accounts)s) and {within}"
 BY_NAME = Order({"lower(a.name)": "sort_name", "a.company_id": "company_id"})
 
 
@@ -101,40 +93,3 @@ async def total_companies(connection: AsyncConnection[Any], wanted: CompanyFilte
         charged=tuple(Money(row[2], row[0]) for row in rows),
         balances=tuple(Money(row[3], row[0]) for row in rows),
     )
-
-
-async def company_choices(
-    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
-) -> list[tuple[str, str]]:
-    """Ids and names to choose a company from, by name; the chosen one is always among them."""
-    statement = CHOICES.format(within=reach.condition("company_id"))
-    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
-    cursor = await connection.execute(statement, values)
-    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
-
-
-async def sub_account_choices(
-    connection: AsyncConnection[Any],
-    reach: Reach,
-    kind: str,
-    company_id: str,
-    chosen: str,
-    *,
-    most: int = 500,
-) -> list[tuple[str, str]]:
-    """User or gateway accounts to choose from, by name, of one company or of all."""
-    statement = SUB_CHOICES.format(within=reach.condition("company_id", company_id))
-    companies = reach.within(company_id)
-    values = {"kind": kind, "companies": companies, "chosen": chosen, "most": most}
-    cursor = await connection.execute(statement, values)
-    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
-
-
-async def account_names(
-    connection: AsyncConnection[Any], reach: Reach, accounts: list[str]
-) -> dict[str, str]:
-    """The names of accounts by their streams; none of those beyond the reach."""
-    statement = NAMES.format(within=reach.condition("company_id"))
-    values = {"accounts": accounts, "companies": reach.within("")}
-    cursor = await connection.execute(statement, values)
-    return dict(await cursor.fetchall())

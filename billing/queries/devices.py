@@ -59,10 +59,6 @@ SUMS = """
 select count(*), coalesce(sum(extensions), 0)::bigint, coalesce(sum(calls), 0)::bigint,
  coalesce(sum(suspended), 0)::bigint
 from devices d"""
-CHOICES = """
-select device_id, name from devices where {within}
-order by device_id = %(chosen)s desc, lower(name), device_id limit %(most)s"""
-NAME = "select name from devices where device_id = %s"
 BY_NAME = Order({"lower(d.name)": "sort_name", "d.device_id": "device_id"})
 
 
@@ -96,33 +92,3 @@ async def total_devices(connection: AsyncConnection[Any], wanted: DeviceFilter) 
     cursor = await connection.execute(f"{SUMS} {where}", values)
     row = await cursor.fetchone() or (0, 0, 0, 0)
     return DeviceTotals(devices=row[0], extensions=row[1], calls=row[2], suspended=row[3])
-
-
-async def device_choices(
-    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
-) -> list[tuple[str, str]]:
-    """Ids and names to choose a device from, by name; the chosen one is always among them."""
-    statement = CHOICES.format(within=reach.condition("company_id"))
-    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
-    cursor = await connection.execute(statement, values)
-    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
-
-
-async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
-    """The name of a device; its id where there is none."""
-    cursor = await connection.execute(NAME, (device_id,))
-    row = await cursor.fetchone()
-    return str(row[0]) if row else device_id
-
-
-ACTORS = """
-select 'device:' || device_id, name from devices where 'device:' || device_id = any(%(actors)s)
-union all
-select 'administrator:' || administrator_id, name from administrators
-where 'administrator:' || administrator_id = any(%(actors)s)"""
-
-
-async def actor_names(connection: AsyncConnection[Any], actors: list[str]) -> dict[str, str]:
-    """The names of those whom events name as who said it."""
-    cursor = await connection.execute(ACTORS, {"actors": actors})
-    return dict(await cursor.fetchall())

@@ -9,10 +9,9 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from billing.periods import Period
-from billing.queries.companies import account_names
+from billing.queries.names import account_names, group_names
 from billing.queries.paging import Order, Page, Place, like
 from billing.queries.price_changes import PriceChange, changes_of
-from billing.queries.rate_groups import group_names
 from billing.queries.reach import EVERYTHING, Reach
 
 KEY_TYPE = tuple[int]

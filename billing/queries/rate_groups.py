@@ -1,6 +1,5 @@
 """What the pages of rate groups show: the groups, who is bound to them, their imports."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,13 +77,6 @@ async def find_group(connection: AsyncConnection[Any], group_id: str) -> GroupRo
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(f"{GROUPS} where g.group_id = %s and not g.deleted", (group_id,))
         return await cursor.fetchone()
-
-
-async def group_names(connection: AsyncConnection[Any], group_ids: Sequence[str]) -> dict[str, str]:
-    """The names of some groups, deleted ones too."""
-    query = "select group_id, name from rate_groups where group_id = any(%s)"
-    cursor = await connection.execute(query, (list(group_ids),))
-    return dict(await cursor.fetchall())
 
 
 async def bound_to(connection: AsyncConnection[Any], group_id: str) -> list[Bound]:

@@ -7,8 +7,9 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 
-from billing.queries import administrators, companies, devices, money, suspended
+from billing.queries import administrators, money, suspended
 from billing.queries.device import Submission, submissions_before
+from billing.queries.names import account_names, actor_names
 from billing.queries.paging import Page, Place
 from billing.rerating import queue
 from billing.web.accounts.account import view_of
@@ -98,7 +99,7 @@ async def export_corrections(request: Request[Any, Any]) -> Answer:
     """Every re-rating and recycling that was asked for, the newest first."""
     async with site_of(request).pool.connection() as connection:
         found = await queue.newest(connection, MOST_CORRECTIONS)
-        actors = await devices.actor_names(connection, [each.actor for each in found])
+        actors = await actor_names(connection, [each.actor for each in found])
     exported = Exported(
         title=gettext("Re-rating"),
         columns=[
@@ -139,7 +140,7 @@ async def export_correction(request: Request[Any, Any], correction_id: str) -> A
         if correction is None:
             raise NotFound
         streams = [f"company:{line.company_id}" for line in correction.lines]
-        names = await companies.account_names(connection, reach_of(request), streams)
+        names = await account_names(connection, reach_of(request), streams)
     exported = Exported(
         title=words.word(words.CORRECTIONS, correction.kind),
         columns=[

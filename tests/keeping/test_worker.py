@@ -38,8 +38,8 @@ def ended(keeper: Keeper) -> list[Any]:
 
 def ask(keeper: Keeper, kind: str, argument: str) -> None:
     with psycopg.connect(keeper.url, autocommit=True) as connection:
-        connection.execute(queue.ASK, queue.asking(kind, argument, SOMEBODY))
-        connection.execute(queue.ASK, queue.asking(kind, argument, SOMEBODY))
+        queue.ask(connection, kind, argument, SOMEBODY)
+        queue.ask(connection, kind, argument, SOMEBODY)
 
 
 def work(worker: Worker, keeper: Keeper, now: datetime = NIGHT) -> None:

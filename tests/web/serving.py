@@ -22,8 +22,8 @@ from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.extension import ExtensionAssigned
 from billing.aggregates.sub_account import UserAccountOpened
-from billing.commands.api_tokens import hash_token
 from billing.config import Config
+from billing.credentials.tokens import hash_token
 from billing.database import Database
 from billing.log.store import CHANNEL, Pending, Store
 from billing.projections import projections

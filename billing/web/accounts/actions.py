@@ -15,8 +15,8 @@ from billing.aggregates.event import Envelope
 from billing.commands import accounts, companies, sub_accounts
 from billing.commands.deciding import Overtaken
 from billing.log.store import Recorded, Store
-from billing.queries.choices import devices_of, rate_groups_in
 from billing.queries.money import AccountView
+from billing.queries.names import devices_of, rate_groups_in
 from billing.values import Refused, decimal_string
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.acting import carry_out, go_on

@@ -12,10 +12,11 @@ from billing.keeping.shortened_ranges import shortened_stretches
 from billing.log.positions import head
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
+from billing.queries.seals import Seal, seals_over
 from billing.web.accounts.account import view_of
 from billing.web.files.delivery import deliver
 from billing.web.files.lists import Answer
-from billing.web.files.tables import AT_ONCE, about, attachment
+from billing.web.files.tables import about, attachment
 from billing.web.files.xlsx import Book, Column
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -25,10 +26,6 @@ from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
 WINDOW = 50_000  # positions read at a time
-SEALS = """
-select first_position, last_position, events, encode(previous, 'hex'), digests,
-  encode(seal, 'hex')
-from seals where last_position >= %s and first_position <= %s order by last_position"""
 blueprint = Blueprint("evidence")
 _encode = msgspec.json.Encoder().encode
 
@@ -64,8 +61,6 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
             )
             for each in events
         ]
-        names = ("first_position", "last_position", "events", "previous", "digests", "seal")
-        span = (events[0].position, events[-1].position)
         positions = [each.position for each in events]
         lines += [
             _encode({"shortened": each})
@@ -73,9 +68,10 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
             if any(each.first_position <= at <= each.last_position for at in positions)
         ]
         lines += [
-            _encode({"seal": dict(zip(names, row, strict=True))})
-            for row in connection.execute(SEALS, span).fetchall()
-            if any(row[0] <= position <= row[1] for position in positions)
+            _encode({"seal": seal})
+            for seals in seals_over(connection, positions[0], positions[-1])
+            for seal in seals
+            if any(seal.first_position <= at <= seal.last_position for at in positions)
         ]
         yield b"\n".join(lines) + b"\n"
 
@@ -127,10 +123,8 @@ def _write(job: Job, site: Site, account: str, currency: str) -> None:
             if events:
                 span = [span[0] or events[0].position, events[-1].position]
         book.sheet(gettext("Seals"), _seal_columns())
-        with connection.transaction(), connection.cursor("seals") as cursor:
-            cursor.execute(SEALS, span)
-            while seals := cursor.fetchmany(AT_ONCE):
-                book.rows([(*row[:4], _encode(row[4]).decode(), row[5]) for row in seals])
+        for seals in seals_over(connection, *span):
+            book.rows([_seal_row(seal) for seal in seals])
     about(book, [(gettext("Account"), account), (gettext("Time zone"), site.zone.key)])
     book.close()
 
@@ -161,6 +155,18 @@ def _event_columns() -> list[Column]:
         Column(gettext("By"), width=20),
         Column(gettext("Address"), width=16),
         Column(gettext("Stream"), width=40, own=True),
+    ]
+
+
+def _seal_row(seal: Seal) -> list[Any]:
+    digests = _encode(seal.digests).decode()
+    return [
+        seal.first_position,
+        seal.last_position,
+        seal.events,
+        seal.previous,
+        digests,
+        seal.seal,
     ]
 
 

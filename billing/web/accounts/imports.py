@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.queries.companies import company_choices
+from billing.queries.names import company_choices
 from billing.web.accounts.actions import CHANGERS
 from billing.web.accounts.opening import kind_of, list_of
 from billing.web.accounts.recharge_import import COLUMNS, plan_recharges

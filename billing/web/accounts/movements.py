@@ -7,7 +7,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.queries import money
-from billing.queries.companies import account_names, company_choices
+from billing.queries.names import account_names, company_choices
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import choice, presets, read_listing, read_period

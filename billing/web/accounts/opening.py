@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse
 
 from billing.commands.companies import OpenCompany, open_company
 from billing.commands.sub_accounts import OpenSubAccount, open_sub_account
-from billing.queries.companies import company_choices
+from billing.queries.names import company_choices
 from billing.values import Refused, new_id
 from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, go_on

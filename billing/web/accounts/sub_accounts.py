@@ -6,7 +6,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.queries import sub_accounts as reading
-from billing.queries.companies import company_choices
+from billing.queries.names import company_choices
 from billing.web.accounts.opening import kind_of, list_of
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits

@@ -11,10 +11,17 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
 from billing.queries import calls as reading
-from billing.queries import companies, devices
 from billing.queries.call_filter import CallFilter
 from billing.queries.call_totals import area_choices, total_calls
 from billing.queries.keeping import archived_between
+from billing.queries.names import (
+    account_names,
+    actor_names,
+    company_choices,
+    device_choices,
+    device_name,
+    sub_account_choices,
+)
 from billing.web.calls.columns import COLUMNS, shown_columns
 from billing.web.calls.filters import MORE, read_call_filter
 from billing.web.calls.saved_views import saved_views
@@ -74,12 +81,10 @@ async def _choices(connection: AsyncConnection[Any], wanted: CallFilter) -> dict
     reach, company = wanted.reach, wanted.company_id
     user, gateway = wanted.user_account, wanted.gateway_account
     return {
-        "companies": await companies.company_choices(connection, reach, company),
-        "devices": await devices.device_choices(connection, reach, wanted.device_id),
-        "users": await companies.sub_account_choices(connection, reach, "user", company, user),
-        "gateways": await companies.sub_account_choices(
-            connection, reach, "gateway", company, gateway
-        ),
+        "companies": await company_choices(connection, reach, company),
+        "devices": await device_choices(connection, reach, wanted.device_id),
+        "users": await sub_account_choices(connection, reach, "user", company, user),
+        "gateways": await sub_account_choices(connection, reach, "gateway", company, gateway),
         "areas": await area_choices(connection, reach, wanted.period),
     }
 
@@ -99,11 +104,9 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
     streams = [f"company:{rating.company_id}", rating.user_account, rating.gateway_account]
     actors = {record.envelope.actor for record in events}
     async with site.pool.connection() as connection:
-        names = await companies.account_names(
-            connection, reach_of(request), [*streams, rating.payer]
-        )
-        device = await devices.device_name(connection, story.device_id)
-        actor_names = await devices.actor_names(connection, sorted(actors))
+        names = await account_names(connection, reach_of(request), [*streams, rating.payer])
+        device = await device_name(connection, story.device_id)
+        named_actors = await actor_names(connection, sorted(actors))
     return page(
         request,
         "calls/call.html",
@@ -111,7 +114,7 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
         story=story,
         names=names,
         device=device,
-        actors=actor_names,
+        actors=named_actors,
         steps=explain(rating.steps, rating.currency, names),
         flags=[words.word(words.FLAGS, flag) for flag in rating.flags],
     )

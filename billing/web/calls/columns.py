@@ -9,6 +9,8 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.commands import call_columns as commands
+from billing.queries.call_columns import columns_of
 from billing.web.acting import go_on
 from billing.web.calls.filters import NAMES
 from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
@@ -16,11 +18,6 @@ from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
 from billing.web.site import site_of
 
-CHOSEN = "select columns from call_columns where administrator_id = %s"
-REMEMBER = """
-insert into call_columns (administrator_id, columns) values (%s, %s)
-on conflict (administrator_id) do update set columns = excluded.columns"""
-FORGET = "delete from call_columns where administrator_id = %s"
 LONGEST_QUERY = 2_000
 # Beside the date, which always comes first: it leads to the call.
 COLUMNS = {
@@ -74,9 +71,8 @@ class Shown(msgspec.Struct, frozen=True):
 
 async def shown_columns(connection: AsyncConnection[Any], request: Request[Any, Any]) -> Shown:
     """The columns of whoever asks."""
-    cursor = await connection.execute(CHOSEN, (await _who(request),))
-    row = await cursor.fetchone()
-    return Shown(_known(row[0]), own=True) if row else Shown()
+    names = await columns_of(connection, await _who(request))
+    return Shown() if names is None else Shown(_known(names), own=True)
 
 
 @blueprint.get("/calls/columns")
@@ -100,9 +96,9 @@ async def choose_columns(request: Request[Any, Any]) -> HTTPResponse:
     names, who = [name for name in order if name in chosen], await _who(request)
     async with site_of(request).pool.connection() as connection:
         if form_value(request, "usual") or names in ([], list(USUAL)):
-            await connection.execute(FORGET, (who,))
+            await commands.forget_columns(connection, who)
         else:
-            await connection.execute(REMEMBER, (who, names))
+            await commands.choose_columns(connection, who, names)
     path = f"/calls?{query}" if query else "/calls"
     return go_on(path, gettext("The columns are kept for you."))
 

@@ -8,10 +8,10 @@ from sanic.exceptions import NotFound
 from sanic.response import BaseHTTPResponse, ResponseStream
 
 from billing.log.positions import shown_async
-from billing.queries import companies, devices
 from billing.queries.call_filter import CallFilter
 from billing.queries.call_totals import total_calls
 from billing.queries.calls import export_calls
+from billing.queries.names import account_names, device_name
 from billing.queries.snapshot import snapshot
 from billing.web.calls.files import CallWriter, CsvWriter
 from billing.web.calls.filters import describe, read_call_filter
@@ -57,14 +57,12 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
     wanted, _ = read_call_filter(request, site.zone)
     async with site.pool.connection() as connection:
         totals = await total_calls(connection, wanted)
-        names = await companies.account_names(
+        names = await account_names(
             connection,
             wanted.reach,
             [f"company:{wanted.company_id}", wanted.user_account, wanted.gateway_account],
         )
-        names[f"device:{wanted.device_id}"] = await devices.device_name(
-            connection, wanted.device_id
-        )
+        names[f"device:{wanted.device_id}"] = await device_name(connection, wanted.device_id)
     described = describe(wanted, names)
 
     async def make(job: Job) -> None:

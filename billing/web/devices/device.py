@@ -13,8 +13,7 @@ from sanic.response import HTTPResponse
 from billing.aggregates.device import FORMATS, CascadeSet, DeviceChanged
 from billing.commands import devices as commands
 from billing.queries import device as reading
-from billing.queries.companies import company_choices
-from billing.queries.devices import device_choices
+from billing.queries.names import company_choices, device_choices
 from billing.values import Refused, new_id
 from billing.web.acting import carry_out, go_on
 from billing.web.devices.trial import send_trial

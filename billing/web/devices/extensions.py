@@ -16,8 +16,8 @@ from billing.commands.extensions import (
 )
 from billing.decks import cells
 from billing.queries import extensions as reading
-from billing.queries.companies import sub_account_choices
 from billing.queries.lookups import accounts_named
+from billing.queries.names import sub_account_choices
 from billing.queries.paging import Page, Place
 from billing.sheets import Column
 from billing.values import Refused

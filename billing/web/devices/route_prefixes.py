@@ -8,8 +8,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.commands.route_prefixes import SetRoutePrefixes, set_route_prefixes
-from billing.queries.companies import account_names
-from billing.queries.devices import device_choices
+from billing.queries.names import account_names, device_choices
 from billing.queries.reach import EVERYTHING
 from billing.rating.cdr import Cdr
 from billing.rating.numbers import RoutePrefix

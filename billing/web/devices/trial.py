@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import psycopg
 
-from billing.commands.devices import issue_device_password
+from billing.commands.devices import issue_device_password, remove_device_account
 from billing.config import Config
 from billing.values import new_id
 
 SECONDS = 10  # to wait for an answer
-FORGET = "delete from device_credentials where account = %s"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -35,7 +34,7 @@ def _send(config: Config, database_url: str, device_id: str) -> Answer:
         try:
             return _post(config, account, password)
         finally:
-            connection.execute(FORGET, (account,))
+            remove_device_account(connection, account)
 
 
 def _post(config: Config, account: str, password: str) -> Answer:

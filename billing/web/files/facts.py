@@ -7,7 +7,7 @@ from sanic import Request
 
 from billing.log.positions import shown_async
 from billing.periods import Period
-from billing.queries import companies, devices
+from billing.queries.names import account_names, device_name
 from billing.web.kit import words
 from billing.web.kit.formats import day
 from billing.web.kit.i18n import N_, gettext
@@ -45,10 +45,10 @@ async def facts_of(
     streams = [f"company:{company}", given.get("account", "")]
     async with site_of(request).pool.connection() as connection:
         position = await shown_async(connection)
-        names = await companies.account_names(connection, reach_of(request), streams)
+        names = await account_names(connection, reach_of(request), streams)
         named = {"company": names.get(streams[0], company), "account": names.get(streams[1], "")}
         if device:
-            named["device"] = await devices.device_name(connection, device)
+            named["device"] = await device_name(connection, device)
     found = []
     if period:
         found = [(gettext("From"), day(period.first)), (gettext("To"), day(period.last))]

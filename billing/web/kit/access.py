@@ -11,9 +11,11 @@ from sanic import Request
 from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
+from billing.credentials.tokens import hash_token
+from billing.queries.sessions import Session
 from billing.web.kit.addresses import address_of
 from billing.web.kit.reach import refuse_beyond
-from billing.web.kit.sessions import Session, find_by_token, find_session, hash_token
+from billing.web.kit.sessions import find_by_token, find_session
 from billing.web.kit.sign_in_log import note_wrong_token
 
 ANYONE = "anyone"

@@ -16,7 +16,7 @@ from sanic.request import RequestParameters
 from billing.log.sealing import CALLS
 from billing.log.store import Recorded
 from billing.queries.reach import NOTHING, Reach, reaches
-from billing.web.kit.sessions import Session
+from billing.queries.sessions import Session
 
 # What a part of a path names; "" where it names nothing, or what its maker alone may see.
 PARTS = {

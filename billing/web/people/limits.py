@@ -6,8 +6,9 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.queries.companies import CompanyFilter, account_names, company_choices, list_companies
+from billing.queries.companies import CompanyFilter, list_companies
 from billing.queries.lookups import accounts_named
+from billing.queries.names import account_names, company_choices
 from billing.queries.reach import EVERYTHING
 from billing.web.kit.access import admits
 from billing.web.kit.filters import read_listing

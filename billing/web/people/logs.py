@@ -7,6 +7,7 @@ from typing import Any
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.commands.sessions import end_expired
 from billing.queries import operations, sign_ins
 from billing.queries.paging import Page, Place
 from billing.web.files.facts import facts_of
@@ -18,7 +19,6 @@ from billing.web.kit.filters import Listing, choice, presets, read_listing, read
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
-from billing.web.kit.sign_in_log import note_expired
 from billing.web.people.operation_words import changes, name_of, object_of, said
 from billing.web.site import site_of
 
@@ -132,7 +132,8 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
     wanted, listing = _sign_in_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
-        await note_expired(connection)  # nobody may have signed in since they ran out
+        # Nobody may have signed in since they ran out.
+        await end_expired(connection, datetime.now(UTC))
         found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
     today = datetime.now(UTC).astimezone(site.zone).date()
     return page(
@@ -155,7 +156,7 @@ async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     """The sign-ins of the filter."""
     wanted, listing = _sign_in_filter(request)
     async with site_of(request).pool.connection() as connection:
-        await note_expired(connection)
+        await end_expired(connection, datetime.now(UTC))
     columns = [
         Column(gettext("Date and time"), "time", 24),
         Column(gettext("What happened"), width=20),

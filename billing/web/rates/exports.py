@@ -7,7 +7,8 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from billing.queries import devices, prices, rate_groups
+from billing.queries import prices, rate_groups
+from billing.queries.names import actor_names
 from billing.queries.paging import Page, Place
 from billing.values import MICROS
 from billing.web.files.facts import facts_of
@@ -101,7 +102,7 @@ async def export_history(request: Request[Any, Any], group_id: str) -> Answer:
     group, target = await find_group(request, group_id), given.get("target", "")
     async with site_of(request).pool.connection() as connection:
         versions = await prices.history_of(connection, group_id, target)
-        actors = await devices.actor_names(connection, [each.actor for each in versions])
+        actors = await actor_names(connection, [each.actor for each in versions])
 
     def row_of(each: prices.VersionRow) -> Row:
         since: datetime | None = prices.moment_of(each)

@@ -13,7 +13,7 @@ from billing.commands.number_plan import ChangeNumberPlan, change_number_plan
 from billing.decks import cells
 from billing.projections.prices import BEGINNING
 from billing.queries import number_plan
-from billing.queries.companies import company_choices
+from billing.queries.names import company_choices
 from billing.queries.paging import Page, Place
 from billing.queries.reach import EVERYTHING
 from billing.rating.number_plan import PlanEntry

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.offload.tasks import Seed, Seeded
+from billing.queries.names import countries_of_devices
 from billing.values import Refused
 from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import envelope_of, go_on, until_shown
@@ -18,7 +18,6 @@ from billing.web.kit.i18n import LANGUAGES, gettext, language
 from billing.web.kit.pages import page
 from billing.web.site import site_of
 
-COUNTRIES = "select distinct country from devices where country <> '' order by 1"
 blueprint = Blueprint("number_plan_seed")
 
 
@@ -27,13 +26,8 @@ blueprint = Blueprint("number_plan_seed")
 async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
     """The form, with the countries that devices stand in."""
     async with site_of(request).pool.connection() as connection:
-        countries = await _countries(connection)
+        countries = await countries_of_devices(connection)
     return _show(request, Form({"countries": ", ".join(countries), "language": language()}))
-
-
-async def _countries(connection: AsyncConnection[Any]) -> list[str]:
-    cursor = await connection.execute(COUNTRIES)
-    return [country for (country,) in await cursor.fetchall()]
 
 
 @blueprint.post("/number-plan/seed", name="make_seed")

@@ -15,7 +15,8 @@ from billing.commands.rate_groups import (
     remove_rate,
 )
 from billing.projections.prices import BEGINNING, key_of_target
-from billing.queries import devices, prices
+from billing.queries import prices
+from billing.queries.names import actor_names
 from billing.rating.rates import Rate, Tier, target_of
 from billing.values import Refused
 from billing.web.accounts.actions import CHANGERS
@@ -128,7 +129,7 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
     group, target = await find_group(request, group_id), listing.given.get("target", "")
     async with site_of(request).pool.connection() as connection:
         versions = await prices.history_of(connection, group_id, target)
-        actors = await devices.actor_names(connection, [each.actor for each in versions])
+        actors = await actor_names(connection, [each.actor for each in versions])
     at = moment_asked(request, listing)
     return page(
         request,

@@ -7,7 +7,7 @@ from typing import Any, cast
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from billing.queries import companies, devices
+from billing.queries.names import account_names, device_choices
 from billing.queries.rate_groups import find_group
 from billing.queries.reach import EVERYTHING
 from billing.rating.cdr import Cdr, Direction
@@ -47,12 +47,12 @@ async def test_rate(request: Request[Any, Any]) -> HTTPResponse:
             except Refused as refusal:
                 form.refuse(refusal, "device")
     async with site.pool.connection() as connection:
-        known = await devices.device_choices(connection, EVERYTHING, form.given.get("device", ""))
+        known = await device_choices(connection, EVERYTHING, form.given.get("device", ""))
         names, group = dict[str, str](), None
         if rating:
             company = f"company:{rating.company_id}"
             streams = [company, rating.user_account, rating.gateway_account, rating.payer]
-            names = await companies.account_names(connection, EVERYTHING, streams)
+            names = await account_names(connection, EVERYTHING, streams)
             group = await find_group(connection, rating.group_id)
     return page(
         request,

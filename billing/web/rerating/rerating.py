@@ -10,8 +10,14 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.commands.rerating import RateCallAgain, rate_call_again
 from billing.log.sealing import CALLS
-from billing.queries import companies as accounts
-from billing.queries import devices, suspended
+from billing.queries import suspended
+from billing.queries.names import (
+    account_names,
+    actor_names,
+    company_choices,
+    device_choices,
+    device_name,
+)
 from billing.queries.reach import EVERYTHING, Reach
 from billing.rerating import queue
 from billing.rerating.queue import Asked, Correction
@@ -120,7 +126,7 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
         if correction is None:
             raise NotFound
         found = await _names(connection, reach_of(request), correction)
-        names = await devices.actor_names(connection, [correction.actor])
+        names = await actor_names(connection, [correction.actor])
     return page(
         request,
         "rerating/_rerating.html" if is_partial(request) else "rerating/rerating.html",
@@ -177,13 +183,9 @@ async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) 
             page="corrections",
             form=form,
             found=found,
-            actors=await devices.actor_names(connection, [each.actor for each in found]),
-            companies=await accounts.company_choices(
-                connection, EVERYTHING, form.given.get("company", "")
-            ),
-            devices=await devices.device_choices(
-                connection, EVERYTHING, form.given.get("device", "")
-            ),
+            actors=await actor_names(connection, [each.actor for each in found]),
+            companies=await company_choices(connection, EVERYTHING, form.given.get("company", "")),
+            devices=await device_choices(connection, EVERYTHING, form.given.get("device", "")),
             groups=[
                 (group_id, f"{name} · {currency}")
                 for group_id, name, currency in await suspended.all_groups(connection)
@@ -198,10 +200,10 @@ async def _names(
     asked = correction.filter
     companies = {line.company_id for line in correction.lines} | {asked.company_id}
     streams = [f"company:{company_id}" for company_id in companies]
-    names = await accounts.account_names(connection, reach, streams)
+    names = await account_names(connection, reach, streams)
     for group_id, name, _ in await suspended.all_groups(connection):
         names[f"rate-group:{group_id}"] = name
-    names[f"device:{asked.device_id}"] = await devices.device_name(connection, asked.device_id)
+    names[f"device:{asked.device_id}"] = await device_name(connection, asked.device_id)
     return names
 
 

@@ -9,11 +9,11 @@ from sanic.response import HTTPResponse
 from billing.commands.sessions import end_sessions
 from billing.queries import administrators as reading
 from billing.queries.api_tokens import tokens_of
+from billing.queries.sessions import Session
 from billing.web.acting import go_on, with_secrets
 from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
-from billing.web.kit.sessions import Session
 from billing.web.site import site_of
 
 OTHERS = "others"

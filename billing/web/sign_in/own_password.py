@@ -7,13 +7,12 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.commands import administrators as commands
 from billing.credentials.strength import refuse_weak
+from billing.queries.sessions import Session, password_of
 from billing.values import Refused
 from billing.web.acting import go_on, with_secrets
-from billing.web.kit import sessions
 from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
-from billing.web.kit.sessions import Session
 from billing.web.kit.throttle import BY_ACCOUNT, too_many
 from billing.web.site import site_of
 
@@ -58,7 +57,7 @@ async def _problems(request: Request[Any, Any], session: Session) -> dict[str, s
     site, errors = site_of(request), {}
     current, new = form_value(request, "current"), form_value(request, "new")
     async with site.pool.connection() as connection:
-        password_hash = await sessions.password_of(connection, session.administrator_id)
+        password_hash = await password_of(connection, session.administrator_id)
     if not await site.passwords.verify(password_hash, current):
         errors["current"] = gettext("This is not your current password.")
     if problem := _problem(current, new, session):

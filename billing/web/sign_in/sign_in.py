@@ -1,5 +1,6 @@
 """Signing in and out: a name and a password, then a code where one is asked for."""
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -7,9 +8,10 @@ from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, redirect
 
-from billing.commands import second_factors
+from billing.commands import second_factors, sessions
+from billing.commands.attempts import Throttle, forget_old
+from billing.queries.sessions import HalfSession, find_credentials
 from billing.web.acting import envelope_in_name_of, go_on, with_secrets
-from billing.web.kit import sessions
 from billing.web.kit.access import (
     ANYONE,
     EVERY_ROLE,
@@ -22,20 +24,15 @@ from billing.web.kit.access import (
 from billing.web.kit.addresses import address_of, network_of
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
-from billing.web.kit.sign_in_log import note, note_expired
+from billing.web.kit.sign_in_log import note
 from billing.web.kit.throttle import (
     BY_ACCOUNT,
     BY_ADDRESS,
     BY_CODE,
     NOTED,
-    Throttle,
-    forget_old,
     too_many,
 )
 from billing.web.sign_in.half_sessions import (
-    HalfSession,
-    begin_half_session,
-    end_half_session,
     find_half_session,
     half_cookie,
     set_cookie,
@@ -66,7 +63,7 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
     name = name if name.isprintable() else ""
     async with site.pool.connection() as connection:
         wait = await _wait(connection, request, BY_ACCOUNT, name, name)
-        found = None if wait else await sessions.find_credentials(connection, name)
+        found = None if wait else await find_credentials(connection, name)
     if wait:
         error = too_many(wait)
         answer = page(request, "sign_in/sign_in.html", 429, next=after, name=name, error=error)
@@ -119,7 +116,7 @@ async def _ask_for_code(
     name: str,
     after: str,
 ) -> HTTPResponse:
-    token = await begin_half_session(connection, own_id)
+    token = await sessions.begin_half_session(connection, own_id, datetime.now(UTC))
     await note(connection, request, "half", name, administrator_id=own_id)
     place = "/sign-in/code" + ("" if after == "/" else f"?next={quote(after, safe='')}")
     response = redirect(place, status=303)
@@ -137,9 +134,10 @@ async def _open(
     reason: str = "",
 ) -> HTTPResponse:
     """Open a session; `response` goes where it leads."""
-    await note_expired(connection)
+    now = datetime.now(UTC)
+    await sessions.end_expired(connection, now)
     browser = str(request.headers.get("user-agent", ""))
-    token = await sessions.begin_session(connection, own_id, address_of(request), browser)
+    token = await sessions.begin_session(connection, own_id, address_of(request), browser, now)
     await note(connection, request, "signed_in", name, administrator_id=own_id, reason=reason)
     set_cookie(request, response, cookie_name(request), token)
     return response
@@ -187,7 +185,7 @@ async def take_code(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         await BY_CODE.forget(connection, own_id)
         await BY_ADDRESS.give_back(connection, network_of(address_of(request)))
-        await end_half_session(connection, half)
+        await sessions.end_half_session(connection, half.token_hash, datetime.now(UTC))
         set_cookie(request, response, half_cookie(request), "")
         return await _open(
             connection, request, own_id, name, response=response, reason=f"by_{kind}"
@@ -209,7 +207,7 @@ async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
     session = await current_session(request)
     if session:
         async with site_of(request).pool.connection() as connection:
-            await sessions.end_session(connection, session)
+            await sessions.end_session(connection, session.token_hash)
             name, own_id = session.sign_in_name, session.administrator_id
             await note(connection, request, "signed_out", name, administrator_id=own_id)
     response = redirect("/sign-in", status=303)

@@ -12,14 +12,13 @@ from sanic.response import HTTPResponse, redirect
 from billing.commands import second_factors as commands
 from billing.credentials.one_time_codes import address_of
 from billing.queries import administrators as reading
+from billing.queries.sessions import Session, password_of
 from billing.values import Refused
 from billing.web.acting import go_on, with_secrets
-from billing.web.kit import sessions
 from billing.web.kit.access import EVERY_ROLE, admits, form_value
 from billing.web.kit.forms import WHOLE, Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
-from billing.web.kit.sessions import Session
 from billing.web.kit.throttle import BY_ACCOUNT, BY_CODE, too_many
 from billing.web.sign_in.my_account import myself
 from billing.web.site import site_of
@@ -100,7 +99,7 @@ async def do_proven(request: Request[Any, Any], action: str) -> HTTPResponse:
         return _proof_page(request, action, form, 429)
     site = site_of(request)
     async with site.pool.connection() as connection:
-        known = await sessions.password_of(connection, session.administrator_id)
+        known = await password_of(connection, session.administrator_id)
     if not await site.passwords.verify(known, form_value(request, "password")):
         form.errors["password"] = gettext("This is not your current password.")
         return _proof_page(request, action, form, 422)

@@ -7,7 +7,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, raw
 
-from billing.queries import companies
+from billing.queries.names import account_names
 from billing.queries.statistics import Figures, Split
 from billing.web.files.delivery import deliver
 from billing.web.files.lists import Answer
@@ -84,7 +84,7 @@ async def _facts(
     asked, before = view.asked, view.before.period
     streams = [f"company:{asked.company_id}", asked.account]
     async with site_of(request).pool.connection() as connection:
-        names = await companies.account_names(connection, asked.reach, streams)
+        names = await account_names(connection, asked.reach, streams)
     said = [
         (gettext("From"), day(asked.period.first)),
         (gettext("To"), day(asked.period.last)),

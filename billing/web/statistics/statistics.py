@@ -9,8 +9,8 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.log.positions import shown_async
-from billing.queries import companies as accounts
 from billing.queries import statistics as reading
+from billing.queries.names import company_choices, sub_account_choices
 from billing.queries.snapshot import snapshot
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -79,10 +79,10 @@ async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
     asked, partial = view.asked, is_partial(request)
     async with site.pool.connection() as connection:
         found = await find(connection, view, top=reading.TOP)
-        companies = await accounts.company_choices(connection, asked.reach, asked.company_id)
+        companies = await company_choices(connection, asked.reach, asked.company_id)
         subs = []
         if asked.kind != "company":
-            subs = await accounts.sub_account_choices(
+            subs = await sub_account_choices(
                 connection, asked.reach, asked.kind, asked.company_id, asked.account
             )
     today = datetime.now(UTC).astimezone(site.zone).date()

@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse, ResponseStream, file_stream
 
 from billing.keeping.backup import CALLS
 from billing.queries import keeping as reading
-from billing.queries.devices import actor_names
+from billing.queries.names import actor_names
 from billing.web.acting import go_on
 from billing.web.files.tables import attachment
 from billing.web.kit.access import EVERY_ROLE, admits

@@ -5,7 +5,7 @@ from typing import Any
 from sanic import Blueprint, Request
 
 from billing.queries import keeping
-from billing.queries.devices import actor_names
+from billing.queries.names import actor_names
 from billing.web.files.facts import facts_of
 from billing.web.files.lists import Answer, Exported, at_once, send_list
 from billing.web.files.xlsx import Column

@@ -9,11 +9,11 @@ from sanic.response import HTTPResponse, ResponseStream, file_stream
 
 from billing.aggregates.keeping import MOST_BACKUP_DAYS, MOST_BACKUPS, MOST_MONTHS
 from billing.commands.keeping import SetKeeping, set_keeping
+from billing.keeping import queue
 from billing.keeping.months import is_over
-from billing.keeping.queue import ASK, asking
 from billing.periods import months_before, read_month
 from billing.queries import keeping as reading
-from billing.queries.devices import actor_names
+from billing.queries.names import actor_names
 from billing.values import Refused
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.files.tables import attachment
@@ -74,9 +74,9 @@ async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HT
 
 async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
     """Ask the keeping job for something, in the name of who is signed in."""
-    values = asking(kind, argument, await envelope_of(request))
+    envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
-        await connection.execute(ASK, values)
+        await queue.ask_async(connection, kind, argument, envelope)
 
 
 @blueprint.get("/keeping/files/<name:str>")

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
+from billing.commands.attempts import Throttle
 from billing.web.kit.addresses import network_of
-from billing.web.kit.throttle import Throttle
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
 

@@ -1,0 +1,33 @@
+"""The log of sign-ins: who came in, who was refused and why, who left."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+LONGEST_NAME, LONGEST_BROWSER = 100, 300
+ADD = """
+insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
+values (%(at)s, %(kind)s, %(reason)s, %(sign_in_name)s, %(administrator_id)s, %(address)s,
+ %(browser)s)"""
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the log: signed_in, half (the password, not yet the code), refused, signed_out."""
+
+    at: datetime
+    kind: str
+    reason: str
+    sign_in_name: str
+    administrator_id: str
+    address: str
+    browser: str
+
+
+async def note_sign_in(connection: AsyncConnection[Any], line: SignIn) -> None:
+    """Add a line; a name or a browser that is too long is cut."""
+    values = msgspec.structs.asdict(line)
+    values["sign_in_name"] = line.sign_in_name[:LONGEST_NAME]
+    values["browser"] = line.browser[:LONGEST_BROWSER]
+    await connection.execute(ADD, values)

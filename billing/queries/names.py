@@ -1,0 +1,128 @@
+"""Names: of what an id stands for, and to choose from in a form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from billing.queries.reach import Reach
+
+MOST = 1_000  # choices that a form without a search offers
+
+ACCOUNTS = "select account, name from accounts where account = any(%(accounts)s) and {within}"
+ACTORS = """
+select 'device:' || device_id, name from devices where 'device:' || device_id = any(%(actors)s)
+union all
+select 'administrator:' || administrator_id, name from administrators
+where 'administrator:' || administrator_id = any(%(actors)s)"""
+DEVICE = "select name from devices where device_id = %s"
+GROUPS = "select group_id, name from rate_groups where group_id = any(%s)"
+COMPANY_CHOICES = """
+select company_id, name from accounts where kind = 'company' and {within}
+order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
+SUB_ACCOUNT_CHOICES = """
+select account, name from accounts
+where kind = %(kind)s and {within}
+order by account = %(chosen)s desc, lower(name), account limit %(most)s"""
+DEVICE_CHOICES = """
+select device_id, name from devices where {within}
+order by device_id = %(chosen)s desc, lower(name), device_id limit %(most)s"""
+GROUP_CHOICES = f"""
+select group_id, name from rate_groups where currency = %(currency)s and not deleted and (
+  %(companies)s::text[] is null or group_id in (
+    select group_id from rate_group_bindings where company_id = any(%(companies)s)))
+order by lower(name) limit {MOST}"""
+DEVICES_OF_COMPANY = f"""
+select device_id, name from devices where company_id = %s order by lower(name) limit {MOST}"""
+COUNTRIES = "select distinct country from devices where country <> '' order by 1"
+
+
+async def account_names(
+    connection: AsyncConnection[Any], reach: Reach, accounts: list[str]
+) -> dict[str, str]:
+    """The names of accounts by their streams; none of those beyond the reach."""
+    statement = ACCOUNTS.format(within=reach.condition("company_id"))
+    values = {"accounts": accounts, "companies": reach.within("")}
+    cursor = await connection.execute(statement, values)
+    return dict(await cursor.fetchall())
+
+
+async def actor_names(connection: AsyncConnection[Any], actors: list[str]) -> dict[str, str]:
+    """The names of devices and administrators, by how events name them as who said it."""
+    cursor = await connection.execute(ACTORS, {"actors": actors})
+    return dict(await cursor.fetchall())
+
+
+async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
+    """The name of a device; its id where there is none."""
+    cursor = await connection.execute(DEVICE, (device_id,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else device_id
+
+
+async def group_names(connection: AsyncConnection[Any], group_ids: Sequence[str]) -> dict[str, str]:
+    """The names of rate groups, deleted ones too."""
+    cursor = await connection.execute(GROUPS, (list(group_ids),))
+    return dict(await cursor.fetchall())
+
+
+async def company_choices(
+    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
+) -> list[tuple[str, str]]:
+    """Ids and names to choose a company from, by name; the chosen one is always among them."""
+    statement = COMPANY_CHOICES.format(within=reach.condition("company_id"))
+    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
+    return await _choices(connection, statement, values)
+
+
+async def sub_account_choices(
+    connection: AsyncConnection[Any],
+    reach: Reach,
+    kind: str,
+    company_id: str,
+    chosen: str,
+    *,
+    most: int = 500,
+) -> list[tuple[str, str]]:
+    """User or gateway accounts to choose from, by name, of one company or of all."""
+    statement = SUB_ACCOUNT_CHOICES.format(within=reach.condition("company_id", company_id))
+    companies = reach.within(company_id)
+    values = {"kind": kind, "companies": companies, "chosen": chosen, "most": most}
+    return await _choices(connection, statement, values)
+
+
+async def device_choices(
+    connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
+) -> list[tuple[str, str]]:
+    """Ids and names to choose a device from, by name; the chosen one is always among them."""
+    statement = DEVICE_CHOICES.format(within=reach.condition("company_id"))
+    values = {"chosen": chosen, "most": most, "companies": reach.within("")}
+    return await _choices(connection, statement, values)
+
+
+async def _choices(
+    connection: AsyncConnection[Any], statement: str, values: dict[str, Any]
+) -> list[tuple[str, str]]:
+    cursor = await connection.execute(statement, values)
+    return sorted(await cursor.fetchall(), key=lambda row: str(row[1]).casefold())
+
+
+async def rate_groups_in(
+    connection: AsyncConnection[Any], reach: Reach, currency: str
+) -> list[tuple[str, str]]:
+    """The rate groups of a currency, by name; of a limited reach those it was ever bound to."""
+    values = {"currency": currency, "companies": reach.within("")}
+    cursor = await connection.execute(GROUP_CHOICES, values)
+    return await cursor.fetchall()
+
+
+async def devices_of(connection: AsyncConnection[Any], company_id: str) -> list[tuple[str, str]]:
+    """The devices of a company, by name. A hosted device stands with the company that runs it."""
+    cursor = await connection.execute(DEVICES_OF_COMPANY, (company_id,))
+    return await cursor.fetchall()
+
+
+async def countries_of_devices(connection: AsyncConnection[Any]) -> list[str]:
+    """The countries that devices stand in, as two letters."""
+    cursor = await connection.execute(COUNTRIES)
+    return [country for (country,) in await cursor.fetchall()]

@@ -1,0 +1,34 @@
+"""The seals over a range of the log, as the evidence of an account shows them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from psycopg import Connection
+from psycopg.rows import class_row
+
+AT_ONCE = 2_000
+SEALS = """
+select first_position, last_position, events, encode(previous, 'hex') as previous, digests,
+  encode(seal, 'hex') as seal
+from seals where last_position >= %s and first_position <= %s order by last_position"""
+
+
+class Seal(msgspec.Struct, frozen=True, kw_only=True):
+    first_position: int
+    last_position: int
+    events: int
+    previous: str  # the seal before, in hexadecimal
+    digests: dict[str, str]  # by partition
+    seal: str
+
+
+def seals_over(connection: Connection[Any], first: int, last: int) -> Iterator[list[Seal]]:
+    """The seals of the appends that touch a range of positions, in order, AT_ONCE at a time."""
+    with (
+        connection.transaction(),
+        connection.cursor("seals", row_factory=class_row(Seal)) as cursor,
+    ):
+        cursor.execute(SEALS, (first, last))
+        while seals := cursor.fetchmany(AT_ONCE):
+            yield seals

@@ -1,0 +1,124 @@
+"""Who is signed in, who is about to be, and what is known of a name somebody signs in under."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from billing.log.positions import shown_sql
+from billing.queries.reach import EVERYTHING, Reach
+
+# Who somebody is, whether a session (s) or a token (s) says so.
+WHO = """
+ a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
+ a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
+# What is read of somebody is as new as what was said of them last (migration 0086).
+UP_TO_DATE = f"""
+ c.as_of <= {shown_sql("administrators")}"""
+NAMED = f"""
+ join administrators a on a.administrator_id = s.administrator_id and a.enabled
+ join administrator_credentials c on c.administrator_id = s.administrator_id and {UP_TO_DATE}
+ left join second_factors f on f.administrator_id = s.administrator_id"""
+BY_COOKIE = f"""
+select {WHO}, s.token_hash, s.csrf_token, s.seen_at from sessions s {NAMED}
+where s.token_hash = %s and s.expires_at > %s"""
+BY_TOKEN = f"""
+select {WHO}, s.token_hash, s.seen_at, s.token_id, s.scopes from api_tokens s {NAMED}
+where s.token_hash = %s and s.revoked_at is null and coalesce(s.expires_at > %s, true)"""
+HALF = """
+select h.token_hash, h.administrator_id, c.sign_in_name
+from half_sessions h
+ join administrators a on a.administrator_id = h.administrator_id and a.enabled
+ join administrator_credentials c on c.administrator_id = h.administrator_id
+where h.token_hash = %s and h.expires_at > %s"""
+CREDENTIALS = f"""
+select c.administrator_id, c.password_hash, a.enabled,
+ f.confirmed_at is not null as second_factor
+from administrator_credentials c
+ join administrators a on a.administrator_id = c.administrator_id
+ left join second_factors f on f.administrator_id = c.administrator_id
+where c.sign_in_name = %s and {UP_TO_DATE}"""
+HASH_OF = """
+select password_hash from administrator_credentials where administrator_id = %s"""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a name that somebody signs in under."""
+
+    administrator_id: str
+    password_hash: str
+    enabled: bool
+    second_factor: bool  # a code is asked for too
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    token_hash: bytes
+    administrator_id: str
+    csrf_token: str = ""
+    seen_at: datetime | None
+    sign_in_name: str
+    name: str
+    role: str
+    must_change: bool
+    companies: tuple[str, ...]  # that somebody is limited to; none: not limited
+    must_enrol: bool  # two-factor is demanded and not set up
+    token_id: str = ""  # of the API token that a program showed instead of a cookie
+    scopes: tuple[str, ...] = ()  # of that token
+
+    @property
+    def reach(self) -> Reach:
+        """Which companies whoever is signed in may see."""
+        return Reach(tuple(self.companies)) if self.companies else EVERYTHING
+
+
+class HalfSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Of somebody who gave the password and not yet the code."""
+
+    token_hash: bytes
+    administrator_id: str
+    sign_in_name: str
+
+
+async def session_by_cookie(
+    connection: AsyncConnection[Any], token_hash: bytes, now: datetime
+) -> Session | None:
+    """The session whose cookie has a token with this hash."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(BY_COOKIE, (token_hash, now))
+        return await cursor.fetchone()
+
+
+async def session_by_token(
+    connection: AsyncConnection[Any], token_hash: bytes, now: datetime
+) -> Session | None:
+    """In whose name a program acts that shows an API token with this hash, within which scopes."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(BY_TOKEN, (token_hash, now))
+        return await cursor.fetchone()
+
+
+async def half_session(
+    connection: AsyncConnection[Any], token_hash: bytes, now: datetime
+) -> HalfSession | None:
+    """Whose password was right a moment ago."""
+    async with connection.cursor(row_factory=class_row(HalfSession)) as cursor:
+        await cursor.execute(HALF, (token_hash, now))
+        return await cursor.fetchone()
+
+
+async def find_credentials(
+    connection: AsyncConnection[Any], sign_in_name: str
+) -> Credentials | None:
+    """What is known of a name."""
+    async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
+        await cursor.execute(CREDENTIALS, (sign_in_name,))
+        return await cursor.fetchone()
+
+
+async def password_of(connection: AsyncConnection[Any], administrator_id: str) -> str | None:
+    """The password hash of an administrator."""
+    cursor = await connection.execute(HASH_OF, (administrator_id,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None

@@ -53,31 +53,41 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-EQUAL = {
-    "device_id": "c.device_id",
-    "extension": "c.extension",
-    "result": "c.result",
-    "status": "c.status",
-    "currency": "c.currency",
+TEXTS = {
+    "": "(c.number like %(part)s or c.dialled like %(part)s or c.extension = %(text)s)",
+    "begins": "(c.number like %(start)s or c.number like %(plus_start)s)",
+    "ends": "reverse(c.number) like %(end_reversed)s",
 }
-# What may also be asked to be there, or not to be there.
+# What a field that is set asks of a call. `text` and `match` are TEXTS; period and company are in
+# where_calls.
+CONDITIONS = {
+    "device_id": "c.device_id = %(device_id)s",
+    "extension": "c.extension = %(extension)s",
+    "result": "c.result = %(result)s",
+    "status": "c.status = %(status)s",
+    "currency": "c.currency = %(currency)s",
+    "call_class": "c.class = %(call_class)s",
+    # Said twice: so the planner uses a partial index without knowing the value.
+    "user_account": "c.user_account_id = %(user_account)s and c.user_account_id <> ''",
+    "gateway_account": "c.gateway_account_id = %(gateway_account)s and c.gateway_account_id <> ''",
+    "area": "c.area = %(area)s",
+    "least_micros": "c.amount_micros >= %(least_micros)s",
+    "most_micros": "c.amount_micros <= %(most_micros)s",
+    "weekday": "extract(isodow from c.started_at at time zone %(zone)s) = %(weekday)s",
+    "hour": "extract(hour from c.started_at at time zone %(zone)s) = %(hour)s",
+}
+# What some values ask instead: that there is any, or none.
 PRESENT = {
     "call_class": "c.class",
     "user_account": "c.user_account_id",
     "gateway_account": "c.gateway_account_id",
     "area": "c.area",
 }
-STATUSES = {"conflict": "c.conflicts > 0", "charged": f"not c.{UNRATED}"}
-TEXTS = {
-    "": "(c.number like %(part)s or c.dialled like %(part)s or c.extension = %(text)s)",
-    "begins": "(c.number like %(start)s or c.number like %(plus_start)s)",
-    "ends": "reverse(c.number) like %(end_reversed)s",
-}
-NUMBERS = {
-    "least_micros": "c.amount_micros >= %(least_micros)s",
-    "most_micros": "c.amount_micros <= %(most_micros)s",
-    "weekday": "extract(isodow from c.started_at at time zone %(zone)s) = %(weekday)s",
-    "hour": "extract(hour from c.started_at at time zone %(zone)s) = %(hour)s",
+SPECIAL = {
+    **{(field, ANY): f"{column} <> ''" for field, column in PRESENT.items()},
+    **{(field, NONE): f"{column} = ''" for field, column in PRESENT.items()},
+    ("status", "conflict"): "c.conflicts > 0",
+    ("status", "charged"): f"not c.{UNRATED}",
 }
 IN_PERIOD = "c.started_at >= %(begin)s and c.started_at < %(end)s"
 
@@ -111,22 +121,8 @@ def _conditions(wanted: CallFilter) -> list[str]:
     found = []
     if wanted.text:
         found.append(TEXTS[wanted.match])
-    for field, column in EQUAL.items():
+    for field, condition in CONDITIONS.items():
         value = getattr(wanted, field)
-        if value:
-            found.append(
-                STATUSES[value]
-                if field == "status" and value in STATUSES
-                else f"{column} = %({field})s"
-            )
-    for field, column in PRESENT.items():
-        value = getattr(wanted, field)
-        if value in (ANY, NONE):
-            found.append(f"{column} {'<>' if value == ANY else '='} ''")
-        elif value:
-            # Said twice: so the planner uses a partial index without knowing the value.
-            there = f" and {column} <> ''" if field.endswith("_account") else ""
-            found.append(f"{column} = %({field})s{there}")
-    return found + [
-        condition for field, condition in NUMBERS.items() if getattr(wanted, field) is not None
-    ]
+        if value not in ("", None):
+            found.append(SPECIAL.get((field, value), condition))
+    return found

@@ -42,12 +42,17 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: int
 
 
-COLUMNS = """
- c.started_at, c.call_id, c.company_id, coalesce(a.name, c.company_id) as company,
- coalesce(d.name, c.device_id) as device, coalesce(u.name, c.user_account_id) as "user",
- coalesce(g.name, c.gateway_account_id) as gateway, c.extension, c.caller, c.dialled, c.number,
- c.area, c.class as call_class, c.direction, c.result, c.status, c.reason, c.talk_ms,
- c.billed_seconds, c.amount_micros, c.currency, c.rate_name, c.flags, c.conflicts"""
+# What of a row is not a column of the call list of the same name.
+ELSEWHERE = {
+    "company": "coalesce(a.name, c.company_id)",
+    "device": "coalesce(d.name, c.device_id)",
+    "user": "coalesce(u.name, c.user_account_id)",
+    "gateway": "coalesce(g.name, c.gateway_account_id)",
+    "call_class": "c.class",
+}
+COLUMNS = ", ".join(
+    f'{ELSEWHERE.get(field, f"c.{field}")} as "{field}"' for field in CallRow.__struct_fields__
+)
 NAMED = """
  left join accounts a on a.account = 'company:' || c.company_id
  left join devices d on d.device_id = c.device_id

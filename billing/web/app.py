@@ -26,7 +26,7 @@ from billing.web.accounts import (
 )
 from billing.web.accounts import exports as account_exports
 from billing.web.api import api
-from billing.web.calls import calls, columns, live, saved_views
+from billing.web.calls import calls, column_choice, live, saved_views
 from billing.web.calls import export as call_export
 from billing.web.devices import device, devices, extensions, route_prefixes
 from billing.web.files import importing
@@ -87,7 +87,7 @@ MODULES = (
     preferences,
     overview,
     saved_views,
-    columns,
+    column_choice,
     calls,
     statistics,
     statistics_export,

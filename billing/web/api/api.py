@@ -3,6 +3,8 @@
 README.md tells it to whoever writes such a program: what stands here is kept.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,7 +21,9 @@ from billing.values import Money, Refused, decimal_string, parse_micros
 from billing.web.accounts.account import view_of
 from billing.web.accounts.movements import read_filter as read_movement_filter
 from billing.web.acting import carry_out
+from billing.web.calls.columns import CALL_COLUMNS
 from billing.web.calls.filters import read_call_filter
+from billing.web.files.xlsx import Kind
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.errors import problem
@@ -30,6 +34,7 @@ from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
 MOST, USUAL = 1_000, 100  # rows of one answer
+PLAIN: dict[Kind, Callable[[Any], str]] = {"time": datetime.isoformat, "exact": decimal_string}
 blueprint = Blueprint("api", url_prefix="/api/v1")
 
 
@@ -166,30 +171,13 @@ def _optional(micros: int | None) -> str | None:
 
 
 def _call(row: calls.CallRow) -> dict[str, Any]:
-    return {
-        "id": row.call_id,
-        "started_at": row.started_at.isoformat(),
-        "company_id": row.company_id,
-        "company": row.company,
-        "user_account": row.user,
-        "gateway_account": row.gateway,
-        "device": row.device,
-        "extension": row.extension,
-        "caller": row.caller,
-        "dialled": row.dialled,
-        "number": row.number,
-        "area": row.area,
-        "class": row.call_class,
-        "direction": row.direction,
-        "result": row.result,
-        "status": row.status,
-        "reason": row.reason,
-        "talk_ms": row.talk_ms,
-        "billed_seconds": row.billed_seconds,
-        "amount": decimal_string(row.amount_micros),
-        "currency": row.currency,
-        "rate": row.rate_name,
-    }
+    """Codes as they are, the time in UTC, amounts as plain decimals."""
+    told: dict[str, Any] = {"company_id": row.company_id}
+    for column in CALL_COLUMNS:
+        if column.api:
+            value = getattr(row, column.field)
+            told[column.api] = PLAIN[column.kind](value) if column.kind in PLAIN else value
+    return told
 
 
 def _account(row: accounts.AccountRow | money.AccountView) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from billing.queries.names import (
     device_name,
     sub_account_choices,
 )
-from billing.web.calls.columns import COLUMNS, shown_columns
+from billing.web.calls.column_choice import shown_columns
+from billing.web.calls.columns import COLUMNS
 from billing.web.calls.filters import MORE, read_call_filter
 from billing.web.calls.saved_views import saved_views
 from billing.web.calls.story import tell_story
@@ -67,7 +68,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
         choices=choices,
         saved=saved,
         shown=shown,
-        heads=COLUMNS,
+        columns=COLUMNS,
         archived=archived,
         more=[name for name in MORE if name in listing.given],
         arrived=arrived,

@@ -1,145 +1,76 @@
-"""Which columns the call list shows: chosen and put in order by each administrator."""
+"""The columns of calls: on the page, in files and in the API. A new one is one line here.
 
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
+What a call's row holds is in queries/calls.py; how a cell of the page looks that is more than a
+text or a word, in templates/calls/_call_cells.html.
+"""
+
+from collections.abc import Mapping
 
 import msgspec
-from psycopg import AsyncConnection
-from sanic import Blueprint, Request
-from sanic.response import HTTPResponse
 
-from billing.commands import call_columns as commands
-from billing.queries.call_columns import columns_of
-from billing.web.acting import go_on
-from billing.web.calls.filters import NAMES
-from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
+from billing.web.files.xlsx import Column, Kind
+from billing.web.kit import words
 from billing.web.kit.i18n import N_, gettext
-from billing.web.kit.pages import page
-from billing.web.site import site_of
 
-LONGEST_QUERY = 2_000
-# Beside the date, which always comes first: it leads to the call.
-COLUMNS = {
-    "company": N_("Company"),
-    "user": N_("User account"),
-    "gateway": N_("Gateway account"),
-    "extension": N_("Extension"),
-    "caller": N_("Caller"),
-    "number": N_("Number"),
-    "dialled": N_("As dialled"),
-    "area": N_("Destination"),
-    "class": N_("Class"),
-    "direction": N_("Direction"),
-    "device": N_("Device"),
-    "result": N_("Result"),
-    "status": N_("Status"),
-    "reason": N_("Reason"),
-    "flags": N_("Flags"),
-    "rate": N_("Rate"),
-    "talk": N_("Talk time"),
-    "billed": N_("Billed time"),
-    "amount": N_("Amount"),
-}
-USUAL = (
-    "company",
-    "extension",
-    "number",
-    "area",
-    "class",
-    "device",
-    "result",
-    "talk",
-    "amount",
+
+class CallColumn(msgspec.Struct, frozen=True):
+    """A column of calls; one without `name` is not on the page, one without `api` not there."""
+
+    name: str  # by which people choose it and it is remembered
+    field: str  # of CallRow
+    label: str
+    width: int  # in a spreadsheet, in characters
+    kind: Kind = "text"
+    codes: Mapping[str, str] = {}  # the words of its codes
+    several: bool = False  # whether a call can have several codes
+    api: str = ""  # its key in the API, which stays for good
+    own: bool = False  # in spreadsheets: whether hardly a text occurs twice
+    sum: bool = False  # in spreadsheets: whether its total says something
+
+    def in_file(self) -> Column:
+        """The same column of a spreadsheet, in the reader's language."""
+        return Column(gettext(self.label), self.kind, self.width, own=self.own, sum=self.sum)
+
+
+# In the order of spreadsheets.
+CALL_COLUMNS = (
+    CallColumn("", "started_at", N_("Date and time"), 20, "time", api="started_at"),
+    CallColumn("company", "company", N_("Company"), 28, api="company"),
+    CallColumn("user", "user", N_("User account"), 20, api="user_account"),
+    CallColumn("gateway", "gateway", N_("Gateway account"), 20, api="gateway_account"),
+    CallColumn("extension", "extension", N_("Extension"), 10, api="extension"),
+    CallColumn("caller", "caller", N_("Caller"), 20, api="caller"),
+    CallColumn("number", "number", N_("Number"), 20, api="number", own=True),
+    CallColumn("dialled", "dialled", N_("As dialled"), 20, api="dialled", own=True),
+    CallColumn("area", "area", N_("Destination"), 24, api="area"),
+    CallColumn("class", "call_class", N_("Class"), 14, codes=words.CLASSES, api="class"),
+    CallColumn(
+        "direction", "direction", N_("Direction"), 14, codes=words.DIRECTIONS, api="direction"
+    ),
+    CallColumn("device", "device", N_("Device"), 22, api="device"),
+    CallColumn("result", "result", N_("Result"), 14, codes=words.RESULTS, api="result"),
+    CallColumn("status", "status", N_("Status"), 14, codes=words.STATUSES, api="status"),
+    CallColumn(
+        "reason", "reason", N_("Reason"), 18, codes=words.REASONS | words.VOIDED, api="reason"
+    ),
+    CallColumn("flags", "flags", N_("Flags"), 18, codes=words.FLAGS, several=True),
+    CallColumn("talk", "talk_ms", N_("Talk time"), 10, "talk", api="talk_ms", sum=True),
+    CallColumn(
+        "billed",
+        "billed_seconds",
+        N_("Billed time"),
+        10,
+        "duration",
+        api="billed_seconds",
+        sum=True,
+    ),
+    CallColumn("amount", "amount_micros", N_("Amount"), 12, "exact", api="amount", sum=True),
+    CallColumn("", "currency", N_("Currency"), 9, "currency", api="currency"),
+    CallColumn("rate", "rate_name", N_("Rate"), 20, api="rate"),
+    CallColumn("", "call_id", N_("Call"), 34, api="id", own=True),
 )
+# Those of the page, by name. The date is not among them: it always comes first, and leads to the
+# call.
+COLUMNS = {column.name: column for column in CALL_COLUMNS if column.name}
+USUAL = ("company", "extension", "number", "area", "class", "device", "result", "talk", "amount")
 SUMMED = ("result", "talk", "amount")  # what the row of totals has a figure for
-blueprint = Blueprint("call_columns")
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """The columns of a list, in order; `own` once somebody chose them."""
-
-    names: tuple[str, ...] = USUAL
-    own: bool = False
-
-    @property
-    def leading(self) -> int:
-        """How many columns the words of the totals may take: the date and what has no sum."""
-        sums = (place for place, name in enumerate(self.names, 1) if name in SUMMED)
-        return next(sums, len(self.names) + 1) if self.own else 2
-
-
-async def shown_columns(connection: AsyncConnection[Any], request: Request[Any, Any]) -> Shown:
-    """The columns of whoever asks."""
-    names = await columns_of(connection, await _who(request))
-    return Shown() if names is None else Shown(_known(names), own=True)
-
-
-@blueprint.get("/calls/columns")
-@admits(*EVERY_ROLE, limited=True)
-async def ask_columns(request: Request[Any, Any]) -> HTTPResponse:
-    """The columns there are, to be chosen and put in order."""
-    async with site_of(request).pool.connection() as connection:
-        shown = await shown_columns(connection, request)
-    order = (*shown.names, *(name for name in COLUMNS if name not in shown.names))
-    return _show(request, order, set(shown.names), _query(request.query_string))
-
-
-@blueprint.post("/calls/columns")
-@admits(*EVERY_ROLE, limited=True)
-async def choose_columns(request: Request[Any, Any]) -> HTTPResponse:
-    """Move a column and show the form again; or remember what was chosen, or forget it."""
-    query, step = _query(form_value(request, "query")), form_value(request, "move")
-    order, chosen = _known(_values(request, "order")), set(_values(request, "show"))
-    if step:
-        return _show(request, _moved(order, step), chosen, query)
-    names, who = [name for name in order if name in chosen], await _who(request)
-    async with site_of(request).pool.connection() as connection:
-        if form_value(request, "usual") or names in ([], list(USUAL)):
-            await commands.forget_columns(connection, who)
-        else:
-            await commands.choose_columns(connection, who, names)
-    path = f"/calls?{query}" if query else "/calls"
-    return go_on(path, gettext("The columns are kept for you."))
-
-
-def _values(request: Request[Any, Any], name: str) -> list[str]:
-    """Every value of a field of the form."""
-    return request.form.getlist(name, []) if request.form else []
-
-
-def _show(
-    request: Request[Any, Any], order: Sequence[str], chosen: set[str], query: str
-) -> HTTPResponse:
-    """The form with every column in an order that is not remembered yet."""
-    columns = [(name, gettext(COLUMNS[name]), name in chosen) for name in order]
-    return page(
-        request, "calls/call_columns.html", page="calls", columns=columns, query_string=query
-    )
-
-
-def _moved(order: tuple[str, ...], step: str) -> tuple[str, ...]:
-    """The order after one column went up or down: 'up:amount'."""
-    way, _, name = step.partition(":")
-    if name not in order:
-        return order
-    moved = [each for each in order if each != name]
-    place = order.index(name) + (-1 if way == "up" else 1)
-    moved.insert(max(place, 0), name)
-    return tuple(moved)
-
-
-def _known(names: list[str]) -> tuple[str, ...]:
-    """The columns there are, each once: what is remembered may be of another version."""
-    return tuple(dict.fromkeys(name for name in names if name in COLUMNS))
-
-
-def _query(text: str) -> str:
-    """The filter in hand, without its place in the list."""
-    given = parse_qsl(text[:LONGEST_QUERY])
-    return urlencode([(key, value) for key, value in given if key in NAMES])
-
-
-async def _who(request: Request[Any, Any]) -> str:
-    session = await current_session(request)
-    return session.administrator_id if session else ""

@@ -1,9 +1,16 @@
-"""Reads the filters of the call list from an address, and says them in words."""
+"""The filters of the call list: how each is read from an address and said in words.
 
+A new one is a line of FILTERS here, its input in templates/calls/calls.html, and a field of
+CallFilter with its condition.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sanic import Request
 
 from billing.queries.call_filter import ANY, NONE, CallFilter
@@ -13,33 +20,113 @@ from billing.values import Refused, decimal_string, parse_micros
 from billing.web.kit import words
 from billing.web.kit.filters import Listing, choice, read_listing, read_period
 from billing.web.kit.formats import day
-from billing.web.kit.i18n import gettext
+from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
 
 FILLERS = str.maketrans("", "", " .-()/")  # what people write between the digits of a number
 HOURS = 24
-NAMES = (
-    "from",
-    "to",
-    "q",
-    "match",
-    "class",
-    "company",
-    "user",
-    "gateway",
-    "device",
-    "extension",
-    "area",
-    "result",
-    "status",
-    "least",
-    "most",
-    "currency",
-    "weekday",
-    "hour",
+Given = Mapping[str, str]  # the values of an address, by their names
+Names = Mapping[str, str]  # of accounts by their streams, of devices by "device:…"
+
+
+def _as_given(given: Given, name: str) -> str:
+    return given.get(name, "")
+
+
+def _searched(given: Given, name: str) -> str:
+    """A number without what people write between its digits; anything else as it stands."""
+    text = given.get(name, "")
+    bare = text.translate(FILLERS)
+    return bare if bare.removeprefix("+").isdecimal() else text
+
+
+def _one_of(known: Mapping[str, str]) -> Callable[[Given, str], str]:
+    return partial(choice, known=known)
+
+
+def _micros(given: Given, name: str) -> int | None:
+    text = given.get(name)
+    return parse_micros(text.replace(",", ".")) if text else None
+
+
+def _weekday(given: Given, name: str) -> int | None:
+    return int(choice(given, name, words.WEEKDAYS)) if given.get(name) else None
+
+
+def _hour(given: Given, name: str) -> int | None:
+    text = given.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) < HOURS):
+        raise Refused("The filter %(name)s can't be %(value)s.", name=name, value=text)
+    return int(text)
+
+
+def _say_text(value: Any, _names: Names) -> str:
+    return str(value)
+
+
+def _say_word(known: Mapping[str, str]) -> Callable[[Any, Names], str]:
+    return lambda value, _names: words.word(known, str(value))
+
+
+def _say_named(kind: str) -> Callable[[Any, Names], str]:
+    return lambda value, names: names.get(f"{kind}:{value}", value)
+
+
+def _say_present(value: Any, names: Names) -> str:
+    """Of what may also be asked to be there, or not to be there."""
+    special = {ANY: gettext("any"), NONE: gettext("none")}
+    return special.get(value) or names.get(value, value)
+
+
+def _say_class(value: Any, _names: Names) -> str:
+    return _say_present(value, dict(words.choices(words.CLASSES)))
+
+
+def _say_amount(value: Any, _names: Names) -> str:
+    return decimal_string(value)
+
+
+def _say_hour(value: Any, _names: Names) -> str:
+    return f"{value:02}:00"
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """One filter: its name in an address, what it is called, and the field of CallFilter it sets.
+
+    `read` refuses what it can't be; `say` is asked of a value that is set.
+    """
+
+    name: str
+    label: str
+    field: str
+    read: Callable[[Given, str], Any] = _as_given
+    say: Callable[[Any, Names], str] = _say_text
+    more: bool = False  # whether it stands beneath "More filters"
+
+
+CLASSES = words.CLASSES | {NONE: NONE}
+FILTERS = (
+    Filter("q", N_("Number or extension"), "text", _searched),
+    Filter("match", N_("Match"), "match", _one_of(words.MATCHES), _say_word(words.MATCHES)),
+    Filter("class", N_("Class"), "call_class", _one_of(CLASSES), _say_class),
+    Filter("company", N_("Company"), "company_id", say=_say_named("company")),
+    Filter("user", N_("User account"), "user_account", say=_say_present, more=True),
+    Filter("gateway", N_("Gateway account"), "gateway_account", say=_say_present, more=True),
+    Filter("device", N_("Device"), "device_id", say=_say_named("device")),
+    Filter("extension", N_("Extension"), "extension", more=True),
+    Filter("area", N_("Destination"), "area", say=_say_present, more=True),
+    Filter("result", N_("Result"), "result", _one_of(words.RESULTS), _say_word(words.RESULTS)),
+    Filter("status", N_("Status"), "status", _one_of(words.STATUSES), _say_word(words.STATUSES)),
+    Filter("currency", N_("Currency"), "currency", more=True),
+    Filter("least", N_("Amount from"), "least_micros", _micros, _say_amount, more=True),
+    Filter("most", N_("Amount up to"), "most_micros", _micros, _say_amount, more=True),
+    Filter("weekday", N_("Weekday"), "weekday", _weekday, _say_word(words.WEEKDAYS), more=True),
+    Filter("hour", N_("Hour"), "hour", _hour, _say_hour, more=True),
 )
-# Those that stand beneath "More filters".
-MORE = ("user", "gateway", "extension", "area", "least", "most", "currency", "weekday", "hour")
+NAMES = ("from", "to", *(each.name for each in FILTERS))
+MORE = tuple(each.name for each in FILTERS if each.more)
 
 
 def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFilter, Listing]:
@@ -50,94 +137,26 @@ def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFi
 
 def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilter:
     """The filter that the values of an address mean."""
-    least, most = _micros(given, "least"), _micros(given, "most")
-    if least is not None and most is not None and least > most:
-        raise Refused("The least amount is greater than the most.")
-    weekday = choice(given, "weekday", words.WEEKDAYS)
-    return CallFilter(
+    wanted = CallFilter(
         reach=reach,
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
         zone=zone,
-        text=_search(given.get("q", "")),
-        match=choice(given, "match", words.MATCHES),
-        call_class=choice(given, "class", {**words.CLASSES, NONE: NONE}),
-        company_id=given.get("company", ""),
-        user_account=given.get("user", ""),
-        gateway_account=given.get("gateway", ""),
-        device_id=given.get("device", ""),
-        extension=given.get("extension", ""),
-        area=given.get("area", ""),
-        result=choice(given, "result", words.RESULTS),
-        status=choice(given, "status", words.STATUSES),
-        currency=given.get("currency", ""),
-        least_micros=least,
-        most_micros=most,
-        weekday=int(weekday) if weekday else None,
-        hour=_hour(given),
+        **{each.field: each.read(given, each.name) for each in FILTERS},
     )
+    least, most = wanted.least_micros, wanted.most_micros
+    if least is not None and most is not None and least > most:
+        raise Refused("The least amount is greater than the most.")
+    return wanted
 
 
-def _search(text: str) -> str:
-    """A number without what people write between its digits; anything else as it stands."""
-    bare = text.translate(FILLERS)
-    return bare if bare.removeprefix("+").isdecimal() else text
-
-
-def _micros(given: dict[str, str], name: str) -> int | None:
-    text = given.get(name)
-    return parse_micros(text.replace(",", ".")) if text else None
-
-
-def _hour(given: dict[str, str]) -> int | None:
-    text = given.get("hour", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and int(text) < HOURS):
-        raise Refused("The filter %(name)s can't be %(value)s.", name="hour", value=text)
-    return int(text)
-
-
-def describe(wanted: CallFilter, names: dict[str, str]) -> list[tuple[str, str]]:
-    """The filter in words, for the spreadsheet that holds exactly its calls.
-
-    `names` are those of accounts (by stream) and devices (by "device:…").
-    """
+def describe(wanted: CallFilter, names: Names) -> list[tuple[str, str]]:
+    """The filter in words, for the spreadsheet that holds exactly its calls."""
     said = [
         (gettext("From"), day(wanted.period.first)),
         (gettext("To"), day(wanted.period.last)),
     ]
-    amounts = {
-        gettext("Amount from"): wanted.least_micros,
-        gettext("Amount up to"): wanted.most_micros,
-    }
-    chosen = (
-        (gettext("Number or extension"), wanted.text),
-        (gettext("Match"), words.word(words.MATCHES, wanted.match)),
-        (gettext("Class"), _account(wanted.call_class, _words(words.CLASSES))),
-        (gettext("Company"), names.get(f"company:{wanted.company_id}", wanted.company_id)),
-        (gettext("User account"), _account(wanted.user_account, names)),
-        (gettext("Gateway account"), _account(wanted.gateway_account, names)),
-        (gettext("Device"), names.get(f"device:{wanted.device_id}", wanted.device_id)),
-        (gettext("Extension"), wanted.extension),
-        (gettext("Destination"), _account(wanted.area, {})),
-        (gettext("Result"), words.word(words.RESULTS, wanted.result)),
-        (gettext("Status"), words.word(words.STATUSES, wanted.status)),
-        (gettext("Currency"), wanted.currency),
-        *((name, _plain(micros)) for name, micros in amounts.items()),
-        (gettext("Weekday"), words.word(words.WEEKDAYS, str(wanted.weekday or ""))),
-        (gettext("Hour"), "" if wanted.hour is None else f"{wanted.hour:02}:00"),
-    )
-    return [*said, *((name, value) for name, value in chosen if value)]
-
-
-def _words(known: dict[str, str]) -> dict[str, str]:
-    return dict(words.choices(known))
-
-
-def _account(value: str, names: dict[str, str]) -> str:
-    special = {ANY: gettext("any"), NONE: gettext("none")}
-    return special.get(value, names.get(value, value))
-
-
-def _plain(micros: int | None) -> str:
-    return "" if micros is None else decimal_string(micros)
+    for each in FILTERS:
+        value = getattr(wanted, each.field)
+        if value not in ("", None):
+            said.append((gettext(each.label), each.say(value, names)))
+    return said

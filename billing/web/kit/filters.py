@@ -1,5 +1,6 @@
 """Reads the filters of the lists from an address."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -42,7 +43,7 @@ def _text(name: str, value: str) -> str:
     return value
 
 
-def choice(given: dict[str, str], name: str, known: dict[str, str]) -> str:
+def choice(given: Mapping[str, str], name: str, known: Mapping[str, str]) -> str:
     """One of the codes that are known, or nothing."""
     value = given.get(name, "")
     if value and value not in known:

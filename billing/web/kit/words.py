@@ -1,5 +1,6 @@
 """The words for the codes that read models and events carry."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from billing.web.kit.i18n import N_, gettext
@@ -300,11 +301,11 @@ def refusal(task: Any) -> str:
     return gettext(task.message, **task.values)
 
 
-def word(words: dict[str, str], code: str) -> str:
+def word(words: Mapping[str, str], code: str) -> str:
     """The word for a code in the reader's language; the code itself where there is none."""
     return gettext(words[code]) if code in words else code
 
 
-def choices(words: dict[str, str]) -> list[tuple[str, str]]:
+def choices(words: Mapping[str, str]) -> list[tuple[str, str]]:
     """Codes and their words, to choose from."""
     return [(code, gettext(text)) for code, text in words.items()]

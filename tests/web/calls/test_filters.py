@@ -4,6 +4,8 @@ import re
 
 import httpx
 
+from billing.queries.call_filter import CONDITIONS, CallFilter
+from billing.web.calls.filters import FILTERS, NAMES
 from tests.web.calls.test_calls import all_rows, total
 from tests.web.serving import SignIn, add_administrator
 
@@ -72,6 +74,15 @@ def test_what_makes_no_sense_is_refused(site: str, sign_in: SignIn) -> None:
         answer = client.get(f"/calls?{query}")
         assert answer.status_code == 400, query
         assert "This request could not be understood" in answer.text
+
+
+def test_every_filter_has_an_address_an_input_and_a_condition(site: str, sign_in: SignIn) -> None:
+    fields = set(CallFilter.__struct_fields__) - {"reach", "period", "zone"}
+    assert {each.field for each in FILTERS} == fields
+    assert set(CONDITIONS) == fields - {"text", "match", "company_id"}, "these are in where_calls"
+    text = sign_in(site).get("/calls").text
+    for name in NAMES:
+        assert f'name="{name}"' in text, name
 
 
 def test_a_filter_is_kept_under_a_name_for_oneself(

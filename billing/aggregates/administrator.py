@@ -7,7 +7,11 @@ import msgspec
 from billing.aggregates.event import Event
 from billing.values import Refused
 
-ROLES = ("administrator", "operator", "auditor")
+# The roles, and the sets of them that routes and scopes admit.
+EVERY_ROLE = ("administrator", "operator", "auditor")
+ADMINISTRATORS = ("administrator",)
+ADMINISTRATORS_AND_OPERATORS = ("administrator", "operator")
+ADMINISTRATORS_AND_AUDITORS = ("administrator", "auditor")
 LANGUAGES = ("es", "en")
 MOST_COMPANIES = 200  # of one limit: a page looks each of them up
 
@@ -159,7 +163,7 @@ def change_password(administrator: Administrator) -> list[Event]:
 
 
 def _check(role: str, language: str) -> None:
-    if role not in ROLES:
+    if role not in EVERY_ROLE:
         raise Refused("%(role)s is not a role.", role=role)
     if language not in LANGUAGES:
         raise Refused("%(language)s is not a language of these pages.", language=language)

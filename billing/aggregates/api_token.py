@@ -6,6 +6,8 @@ from datetime import datetime
 import msgspec
 
 from billing.aggregates.administrator import (
+    ADMINISTRATORS,
+    EVERY_ROLE,
     AdministratorAdded,
     AdministratorChanged,
     AdministratorDisabled,
@@ -14,12 +16,11 @@ from billing.aggregates.administrator import (
 from billing.aggregates.event import Event
 from billing.values import Refused
 
-EVERY_ROLE = ("administrator", "operator", "auditor")
 # What a token may be for, and whose role admits it: a token never does more than its owner.
 SCOPES = {
     "calls": EVERY_ROLE,
     "accounts": EVERY_ROLE,
-    "recharge": ("administrator",),
+    "recharge": ADMINISTRATORS,
     "metrics": EVERY_ROLE,
 }
 MOST_TOKENS = 50

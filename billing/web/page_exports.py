@@ -18,7 +18,7 @@ from billing.web.files.facts import facts_of
 from billing.web.files.lists import Answer, Exported, all_pages, at_once, send_list
 from billing.web.files.xlsx import Column
 from billing.web.kit import words
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.i18n import gettext
 from billing.web.kit.reach import reach_of
@@ -32,7 +32,7 @@ Row = list[Any]
 
 @blueprint.get("/administrators/export.csv", name="administrators_csv")
 @blueprint.get("/administrators/export.xlsx", name="administrators_excel")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def export_administrators(request: Request[Any, Any]) -> Answer:
     """Who may sign in."""
     given = read_listing(request, ("q",), administrators.KEY_TYPE).given

@@ -21,14 +21,13 @@ from billing.values import Refused, decimal_string
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.acting import carry_out, go_on
 from billing.web.kit import words
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form, options
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-CHANGERS = ("administrator",)
 blueprint = Blueprint("account_actions")
 
 
@@ -250,7 +249,7 @@ def _find(name: str, view: AccountView) -> Action:
 
 
 @blueprint.get("/accounts/<account:str>/<name:str>", name="ask", unquote=True)
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
     """The form of an action."""
     view = await view_of(request, account)
@@ -262,7 +261,7 @@ async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPRespon
 
 
 @blueprint.post("/accounts/<account:str>/<name:str>", name="do", unquote=True)
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def do(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
     """Carry an action out, or say why not: beside the field, or what somebody else changed."""
     view = await view_of(request, account)

@@ -6,7 +6,6 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.queries.names import company_choices
-from billing.web.accounts.actions import CHANGERS
 from billing.web.accounts.opening import kind_of, list_of
 from billing.web.accounts.recharge_import import COLUMNS, plan_recharges
 from billing.web.accounts.sub_account_import import (
@@ -18,7 +17,7 @@ from billing.web.accounts.sub_account_import import (
     plan_accounts,
 )
 from billing.web.files.importing import Kind, ask, take
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.i18n import N_
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
@@ -75,7 +74,7 @@ RECHARGES = Kind(
 @blueprint.get("/movements/import", name="ask_recharges")
 @blueprint.get("/user-accounts/import", name="ask_user_accounts")
 @blueprint.get("/gateway-accounts/import", name="ask_gateway_accounts")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def ask_for_sheet(request: Request[Any, Any]) -> HTTPResponse:
     """The form that takes a sheet."""
     return await ask(request, _kind(request))
@@ -84,7 +83,7 @@ async def ask_for_sheet(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/movements/import", name="take_recharges")
 @blueprint.post("/user-accounts/import", name="take_user_accounts")
 @blueprint.post("/gateway-accounts/import", name="take_gateway_accounts")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def take_sheet(request: Request[Any, Any]) -> HTTPResponse:
     """What the sheet would do, or what is wrong with it."""
     return await take(request, _kind(request))

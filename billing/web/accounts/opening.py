@@ -11,10 +11,9 @@ from billing.commands.companies import OpenCompany, open_company
 from billing.commands.sub_accounts import OpenSubAccount, open_sub_account
 from billing.queries.names import company_choices
 from billing.values import Refused, new_id
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, go_on
 from billing.web.kit import words
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form, options
 from billing.web.kit.i18n import gettext, locale
 from billing.web.kit.pages import page
@@ -26,7 +25,7 @@ KINDS = {"user-accounts": "user", "gateway-accounts": "gateway"}
 
 
 @blueprint.get("/companies/new", name="ask_company")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_company(request: Request[Any, Any]) -> HTTPResponse:
     """The form for a company."""
     zone = site_of(request).config.time_zone
@@ -35,7 +34,7 @@ async def ask_company(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/companies/new", name="open_company")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def do_open_company(request: Request[Any, Any]) -> HTTPResponse:
     """Open it, and show it."""
     form, own_id = Form.of(request), new_id()
@@ -77,7 +76,7 @@ def _company_page(request: Request[Any, Any], form: Form, status: int = 200) -> 
 
 @blueprint.get("/user-accounts/new", name="ask_user_account")
 @blueprint.get("/gateway-accounts/new", name="ask_gateway_account")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
     """The form for an account of a company."""
     form = Form({"company": str(request.args.get("company", ""))})
@@ -86,7 +85,7 @@ async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.post("/user-accounts/new", name="open_user_account")
 @blueprint.post("/gateway-accounts/new", name="open_gateway_account")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def do_open_sub_account(request: Request[Any, Any]) -> HTTPResponse:
     """Open it, and show it."""
     form, account = Form.of(request), f"{kind_of(request)}:{new_id()}"

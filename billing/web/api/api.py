@@ -25,7 +25,7 @@ from billing.web.calls.columns import CALL_COLUMNS
 from billing.web.calls.filters import read_call_filter
 from billing.web.files.xlsx import Kind
 from billing.web.kit import words
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.errors import problem
 from billing.web.kit.filters import choice, read_listing
 from billing.web.kit.forms import LONGEST
@@ -103,7 +103,7 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/accounts/<account:str>/recharges", unquote=True)
-@admits("administrator", limited=True, scope="recharge")
+@admits(*ADMINISTRATORS, limited=True, scope="recharge")
 async def recharge(request: Request[Any, Any], account: str) -> HTTPResponse:
     """Put money on an account: 201, or 200 where the reference was there with the same amount."""
     view = await view_of(request, account)

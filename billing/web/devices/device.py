@@ -17,21 +17,20 @@ from billing.queries.names import company_choices, device_choices
 from billing.values import Refused, new_id
 from billing.web.acting import carry_out, go_on
 from billing.web.devices.trial import send_trial
-from billing.web.kit.access import EVERY_ROLE, admits, is_fragment
+from billing.web.kit.access import ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits, is_fragment
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext, locale
 from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-CHANGERS = ("administrator", "operator")
 OVERLAP_HOURS = {"0": 0, "1": 1, "24": 24, "168": 168}
 ENCODINGS = ("cp1252", "latin-1", "gb18030", "shift_jis", "cp437", "cp850")
 blueprint = Blueprint("device_page")
 
 
 @blueprint.get("/devices/new")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
     """The form for a device."""
     given = {
@@ -44,7 +43,7 @@ async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/devices/new")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def register(request: Request[Any, Any]) -> HTTPResponse:
     """Register it, and show the password of its first account once."""
     form, device_id = Form.of(request), new_id()
@@ -93,7 +92,7 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
 
 
 @blueprint.post("/devices/<device_id:str>/cascade")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS_AND_OPERATORS)
 async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Say through which device its calls go on, and whose record of them is charged."""
     form = Form.of(request)
@@ -111,7 +110,7 @@ async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPRespons
 
 
 @blueprint.get("/devices/<device_id:str>/edit")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """The form with what holds now."""
     device = await find_device(request, device_id)
@@ -133,7 +132,7 @@ async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse
 
 
 @blueprint.post("/devices/<device_id:str>/edit")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Tell everything again that can be edited."""
     device, form = await find_device(request, device_id), Form.of(request)
@@ -162,7 +161,7 @@ async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/disable")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Refuse what it submits."""
     command = commands.DisableDevice(
@@ -173,7 +172,7 @@ async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/enable")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Let it submit again."""
     command = commands.EnableDevice(device_id=device_id)
@@ -182,7 +181,7 @@ async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/accounts")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def add_account(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Another account to submit with; its password is shown once."""
     await find_device(request, device_id)
@@ -193,7 +192,7 @@ async def add_account(request: Request[Any, Any], device_id: str) -> HTTPRespons
 
 
 @blueprint.post("/devices/<device_id:str>/accounts/rotate")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """A new account beside the old one, which ends after some hours."""
     form, url = Form.of(request), site_of(request).config.database_url
@@ -209,7 +208,7 @@ async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/accounts/revoke")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Let an account end at once."""
     account, url = Form.of(request).text("account"), site_of(request).config.database_url
@@ -223,7 +222,7 @@ async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/devices/<device_id:str>/trial")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def send_test_record(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Send a test record as the device would, and show the interface's answer."""
     site, device = site_of(request), await find_device(request, device_id)

@@ -22,12 +22,12 @@ from billing.queries.paging import Page, Place
 from billing.sheets import Column
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
-from billing.web.devices.device import CHANGERS, find_device
+from billing.web.devices.device import find_device
 from billing.web.files.facts import facts_of
 from billing.web.files.importing import Kind, ask, take
 from billing.web.files.lists import Answer, Exported, all_pages, send_list
 from billing.web.files.xlsx import Column as ExportColumn
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
@@ -89,7 +89,7 @@ async def _show(
 
 
 @blueprint.post("/devices/<device_id:str>/extensions")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Give an extension to an account, now or from a day on; or take a wrong one back."""
     form, path = Form.of(request), f"/devices/{device_id}/extensions"
@@ -148,7 +148,7 @@ async def export(request: Request[Any, Any], device_id: str) -> Answer:
 
 @blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")
 @blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
-@admits("administrator", limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Take a sheet, and show what it would do."""
     await find_device(request, device_id)

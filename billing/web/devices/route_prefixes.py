@@ -14,8 +14,8 @@ from billing.rating.cdr import Cdr
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
-from billing.web.devices.device import CHANGERS, find_device
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.devices.device import find_device
+from billing.web.kit.access import ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.explain import explain
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
@@ -51,7 +51,7 @@ async def show_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTP
 
 @blueprint.post("/route-prefixes", name="set_general_prefixes")
 @blueprint.post("/devices/<device_id:str>/prefixes", name="set_device_prefixes")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS_AND_OPERATORS)
 async def change_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTPResponse:
     """Set all of them at once."""
     form = Form.of(request)

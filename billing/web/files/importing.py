@@ -12,9 +12,8 @@ from sanic.response import HTTPResponse
 from billing.commands.deciding import RowsRefused
 from billing.sheets import Column, match_headers, read_sheet
 from billing.values import Refused
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, go_on
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import WHOLE, Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
@@ -112,7 +111,7 @@ def _preview(request: Request[Any, Any], menu: str, plan: Plan, status: int = 20
 
 
 @blueprint.post("/imports/<token:str>")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS, limited=True)
 async def apply_import(request: Request[Any, Any], token: str) -> HTTPResponse:
     """Do what was shown: all of it, or nothing where somebody was faster."""
     site = site_of(request)

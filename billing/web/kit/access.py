@@ -11,6 +11,12 @@ from sanic import Request
 from sanic.exceptions import Forbidden, Unauthorized
 from sanic.response import BaseHTTPResponse, redirect
 
+from billing.aggregates.administrator import (
+    ADMINISTRATORS,
+    ADMINISTRATORS_AND_AUDITORS,
+    ADMINISTRATORS_AND_OPERATORS,
+    EVERY_ROLE,
+)
 from billing.credentials.tokens import hash_token
 from billing.queries.sessions import Session
 from billing.web.kit.addresses import address_of
@@ -19,7 +25,24 @@ from billing.web.kit.sessions import find_by_token, find_session
 from billing.web.kit.sign_in_log import note_wrong_token
 
 ANYONE = "anyone"
-EVERY_ROLE = ("administrator", "operator", "auditor")
+__all__ = [  # with the sets of roles, so that a route needs one import
+    "ADMINISTRATORS",
+    "ADMINISTRATORS_AND_AUDITORS",
+    "ADMINISTRATORS_AND_OPERATORS",
+    "ANYONE",
+    "EVERY_ROLE",
+    "BeyondReach",
+    "OutOfScope",
+    "admits",
+    "bearer",
+    "cookie_name",
+    "current_session",
+    "form_value",
+    "is_fragment",
+    "is_program",
+    "kept",
+    "local_path",
+]
 Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing once it answered
 
 

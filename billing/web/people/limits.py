@@ -10,7 +10,7 @@ from billing.queries.companies import CompanyFilter, list_companies
 from billing.queries.lookups import accounts_named
 from billing.queries.names import account_names, company_choices
 from billing.queries.reach import EVERYTHING
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
@@ -24,7 +24,7 @@ blueprint = Blueprint("administrator_limits")
 
 
 @blueprint.get("/administrators/companies")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def suggest_companies(request: Request[Any, Any]) -> HTTPResponse:
     """The companies whose name has what was typed, as suggestions of the field."""
     text = read_listing(request, ("added",), tuple[str]).given.get("added", "")

@@ -14,7 +14,7 @@ from billing.web.files.facts import facts_of
 from billing.web.files.lists import Answer, Exported, all_pages, send_list
 from billing.web.files.xlsx import Column
 from billing.web.kit import words
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS_AND_AUDITORS, admits
 from billing.web.kit.filters import Listing, choice, presets, read_listing, read_period
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
@@ -23,7 +23,6 @@ from billing.web.people.operation_words import changes, name_of, object_of, said
 from billing.web.site import site_of
 
 PAGE_SIZE, AT_ONCE = 50, 1_000  # rows of a page, and of an export read at a time
-READERS = ("administrator", "auditor")
 blueprint = Blueprint("logs")
 
 
@@ -44,7 +43,7 @@ def _operation_filter(
 
 
 @blueprint.get("/operations")
-@admits(*READERS, limited=True)
+@admits(*ADMINISTRATORS_AND_AUDITORS, limited=True)
 async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
     """What was done, newest first: by whom, from where, before and after."""
     wanted, listing = _operation_filter(request)
@@ -74,7 +73,7 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.get("/operations/export.csv", name="operations_csv")
 @blueprint.get("/operations/export.xlsx", name="operations_excel")
-@admits(*READERS, limited=True)
+@admits(*ADMINISTRATORS_AND_AUDITORS, limited=True)
 async def export_operations(request: Request[Any, Any]) -> Answer:
     """The operations of the filter."""
     wanted, listing = _operation_filter(request)
@@ -126,7 +125,7 @@ def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, 
 
 
 @blueprint.get("/sign-ins")
-@admits(*READERS)
+@admits(*ADMINISTRATORS_AND_AUDITORS)
 async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
     """Who came in, who was refused, who left, newest first."""
     wanted, listing = _sign_in_filter(request)
@@ -151,7 +150,7 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.get("/sign-ins/export.csv", name="sign_ins_csv")
 @blueprint.get("/sign-ins/export.xlsx", name="sign_ins_excel")
-@admits(*READERS)
+@admits(*ADMINISTRATORS_AND_AUDITORS)
 async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     """The sign-ins of the filter."""
     wanted, listing = _sign_in_filter(request)

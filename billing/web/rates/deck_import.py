@@ -20,14 +20,13 @@ from billing.periods import last_month
 from billing.queries import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import envelope_of, go_on, until_shown
 from billing.web.files.delivery import deliver
 from billing.web.files.facts import facts_of
 from billing.web.files.lists import Answer
 from billing.web.files.tables import AT_ONCE, CsvTable, Sheet, attachment, write_workbook
 from billing.web.files.xlsx import Column
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext, language
 from billing.web.kit.pages import page
@@ -51,14 +50,14 @@ blueprint = Blueprint("deck_import")
 
 
 @blueprint.get("/rate-groups/<group_id:str>/import", name="ask_deck")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """The form that takes the file."""
     return await _upload_page(request, group_id, Form({}))
 
 
 @blueprint.post("/rate-groups/<group_id:str>/import", name="take_deck")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Take the file, and go on to its columns."""
     form = Form.of(request)
@@ -88,7 +87,7 @@ async def _upload_page(
 
 
 @blueprint.get("/rate-groups/<group_id:str>/import/<upload_id:str>", name="ask_columns")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
     """Which column is which, as guessed."""
     upload, rows = await _opened(request, group_id, upload_id)
@@ -100,7 +99,7 @@ async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str)
 
 
 @blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>", name="show_changes")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
     """What the import would do, with the columns as corrected."""
     upload, rows = await _opened(request, group_id, upload_id)
@@ -203,7 +202,7 @@ def _said(heads: list[str], place: int) -> str:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>/apply")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
     """Import what was previewed."""
     asked = Apply(group_id=group_id, upload_id=upload_id, envelope=await envelope_of(request))
@@ -211,7 +210,7 @@ async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) 
 
 
 @blueprint.post("/rate-groups/<group_id:str>/imports/<import_id:str>/undo")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTTPResponse:
     """Take an import back."""
     command = UndoImport(group_id=group_id, import_id=import_id)

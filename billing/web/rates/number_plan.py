@@ -18,13 +18,12 @@ from billing.queries.paging import Page, Place
 from billing.queries.reach import EVERYTHING
 from billing.rating.number_plan import PlanEntry
 from billing.values import Refused
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, go_on
 from billing.web.files.facts import facts_of
 from billing.web.files.lists import Answer, Exported, Row, all_pages, send_list
 from billing.web.files.xlsx import Column
 from billing.web.kit import words
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
@@ -114,7 +113,7 @@ def _row(each: number_plan.PlanRow) -> Row:
 
 
 @blueprint.get("/number-plan/entry", name="ask_entry")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_entry(request: Request[Any, Any]) -> HTTPResponse:
     """The form for an entry, empty or of one there is."""
     names = ("prefix", "area", "type", "country", "min_len", "max_len", "layer")
@@ -124,7 +123,7 @@ async def ask_entry(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/number-plan/entry", name="set_entry")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def set_entry(request: Request[Any, Any]) -> HTTPResponse:
     """Set it."""
     form, found = Form.of(request), list[str]()
@@ -173,7 +172,7 @@ async def _entry_page(request: Request[Any, Any], form: Form, status: int = 200)
 
 
 @blueprint.post("/number-plan/remove")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def remove_entry(request: Request[Any, Any]) -> HTTPResponse:
     """Take an entry out of its layer."""
     form = Form.of(request)

@@ -12,10 +12,9 @@ from billing.decks import cells
 from billing.rating.number_plan import PlanEntry
 from billing.sheets import Column, plain_words
 from billing.values import Refused
-from billing.web.accounts.actions import CHANGERS
 from billing.web.files.importing import Kind, ask, take
 from billing.web.kit import words
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.services.import_plans import Checked, Line, Plan
@@ -117,14 +116,14 @@ KIND = Kind(
 
 
 @blueprint.get("/number-plan/import", name="ask_plan")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_for_plan(request: Request[Any, Any]) -> HTTPResponse:
     """The form that takes a sheet."""
     return await ask(request, KIND)
 
 
 @blueprint.post("/number-plan/import", name="take_plan")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def take_plan(request: Request[Any, Any]) -> HTTPResponse:
     """What it would set."""
     return await take(request, KIND)

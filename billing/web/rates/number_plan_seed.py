@@ -9,10 +9,9 @@ from sanic.response import HTTPResponse
 from billing.offload.tasks import Seed, Seeded
 from billing.queries.names import countries_of_devices
 from billing.values import Refused
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import envelope_of, go_on, until_shown
 from billing.web.kit import words
-from billing.web.kit.access import admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import LANGUAGES, gettext, language
 from billing.web.kit.pages import page
@@ -22,7 +21,7 @@ blueprint = Blueprint("number_plan_seed")
 
 
 @blueprint.get("/number-plan/seed", name="ask_seed")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
     """The form, with the countries that devices stand in."""
     async with site_of(request).pool.connection() as connection:
@@ -31,7 +30,7 @@ async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/number-plan/seed", name="make_seed")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
     """Show what the plan would hold; with `write` it stands in the place of the one before."""
     form = Form.of(request)

@@ -19,10 +19,9 @@ from billing.queries import prices
 from billing.queries.names import actor_names
 from billing.rating.rates import Rate, Tier, target_of
 from billing.values import Refused
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, go_on
 from billing.web.kit import words
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.formats import query
 from billing.web.kit.forms import Form
@@ -38,7 +37,7 @@ NEW = Rate(name="", prefix="0", tiers=(Tier(price="", unit_s=60, increment_s=1),
 
 
 @blueprint.get("/rate-groups/<group_id:str>/price", name="ask_price")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """The form: empty, or with the price that is in force for a target."""
     zone, target = site_of(request).zone, str(request.args.get("target", ""))
@@ -59,7 +58,7 @@ async def ask_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/price", name="set_price")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def set_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Set it, or show a row more."""
     form, site = Form.of(request), site_of(request)
@@ -111,7 +110,7 @@ def _day_fields(form: Form) -> list[str]:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/example")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def show_example(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """What a call would cost by the form as it stands."""
     group, form = await find_group(request, group_id), Form.of(request)
@@ -147,7 +146,7 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
 
 
 @blueprint.post("/rate-groups/<group_id:str>/end")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def end_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Let a price end on a day."""
     form = Form.of(request)
@@ -159,7 +158,7 @@ async def end_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/remove")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def remove_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Take a version out."""
     form = Form.of(request)

@@ -21,9 +21,8 @@ from billing.offload.tasks import Copy
 from billing.queries import prices, rate_groups
 from billing.queries.suspended import all_groups
 from billing.values import Refused, new_id
-from billing.web.accounts.actions import CHANGERS
 from billing.web.acting import carry_out, envelope_of, go_on, until_shown
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext, locale
@@ -54,7 +53,7 @@ async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.get("/rate-groups/new", name="ask_group")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def ask_group(request: Request[Any, Any]) -> HTTPResponse:
     """The form for a group."""
     given = {"currency": "EUR", "original": str(request.args.get("copy", ""))}
@@ -62,7 +61,7 @@ async def ask_group(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/new", name="create_group")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def create_group(request: Request[Any, Any]) -> HTTPResponse:
     """Create it, empty or as a copy, and show it."""
     form, own_id = Form.of(request), new_id()
@@ -159,7 +158,7 @@ async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/rename")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def rename(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Give it another name."""
     command = RenameRateGroup(group_id=group_id, name=Form.of(request).text("name"))
@@ -168,7 +167,7 @@ async def rename(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/delete")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS)
 async def delete(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Delete a group nobody uses."""
     path = f"/rate-groups/{group_id}"

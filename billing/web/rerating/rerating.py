@@ -24,7 +24,14 @@ from billing.rerating.queue import Asked, Correction
 from billing.values import Money, Refused
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.kit import words
-from billing.web.kit.access import EVERY_ROLE, admits, current_session, form_value
+from billing.web.kit.access import (
+    ADMINISTRATORS,
+    ADMINISTRATORS_AND_OPERATORS,
+    EVERY_ROLE,
+    admits,
+    current_session,
+    form_value,
+)
 from billing.web.kit.formats import segment
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
@@ -32,7 +39,6 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-CHANGERS = ("administrator", "operator")
 blueprint = Blueprint("corrections")
 
 
@@ -53,7 +59,7 @@ async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/suspended")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def recycle(request: Request[Any, Any]) -> HTTPResponse:
     """Rate the calls of a reason again, perhaps of one device only."""
     form = Form.of(request)
@@ -66,7 +72,7 @@ async def recycle(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/corrections/call")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
     """Rate one call again, now."""
     call_id = form_value(request, "call")
@@ -92,7 +98,7 @@ async def list_corrections(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/corrections")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
     """Make the preview of a re-rating, or of what another group would have cost."""
     form, zone = Form.of(request), site_of(request).zone
@@ -139,7 +145,7 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
 
 
 @blueprint.post("/corrections/<correction_id:str>/<action:str>")
-@admits(*CHANGERS, limited=True)
+@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:

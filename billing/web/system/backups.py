@@ -12,14 +12,13 @@ from billing.queries import keeping as reading
 from billing.queries.names import actor_names
 from billing.web.acting import go_on
 from billing.web.files.tables import attachment
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.site import site_of
 from billing.web.system.keeping import ask
 
-CHANGERS = ("administrator", "operator")
 TASKS = ("full", "scheduled", "calls", "restore", "remove")
 blueprint = Blueprint("backups")
 
@@ -58,7 +57,7 @@ async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResp
 
 
 @blueprint.post("/backups")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS_AND_OPERATORS)
 async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
     """Ask for a backup of everything, or of the calls of a period."""
     form = Form.of(request)
@@ -78,7 +77,7 @@ async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.get("/backups/<name:str>/remove")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse:
     """Whether it is really meant."""
     await _known(request, name)
@@ -86,7 +85,7 @@ async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse
 
 
 @blueprint.post("/backups/<name:str>/remove")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
     """Ask for the removal of a backup."""
     await _known(request, name)
@@ -95,7 +94,7 @@ async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
 
 
 @blueprint.get("/backups/<name:str>/restore")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPResponse:
     """What restoring the calls of a backup does."""
     await _known(request, name, CALLS)
@@ -103,7 +102,7 @@ async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPRespon
 
 
 @blueprint.post("/backups/<name:str>/restore")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
     """Ask for the calls of a backup that are missing."""
     await _known(request, name, CALLS)
@@ -112,7 +111,7 @@ async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
 
 
 @blueprint.get("/backups/<name:str>")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
     """The file of a backup. It holds the hashes of passwords: not for everybody."""
     await _known(request, name)

@@ -17,14 +17,13 @@ from billing.queries.names import actor_names
 from billing.values import Refused
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.files.tables import attachment
-from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.formats import month as month_name
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.site import site_of
 
-CHANGERS = ("administrator", "operator")
 MONTH_TASKS = ("archive", "attach", "detach", "shorten")
 ASKED = ("archive", "attach", "detach")  # what people ask for; the rest comes at night
 blueprint = Blueprint("keeping")
@@ -57,7 +56,7 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/keeping/<month:str>/<kind:str>")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS_AND_OPERATORS)
 async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HTTPResponse:
     """Ask the keeping job to archive, attach or detach a month."""
     if kind not in ASKED:
@@ -80,7 +79,7 @@ async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
 
 
 @blueprint.get("/keeping/files/<name:str>")
-@admits(*CHANGERS)
+@admits(*ADMINISTRATORS_AND_OPERATORS)
 async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
     """The file of an archived month."""
     site = site_of(request)
@@ -94,7 +93,7 @@ async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
 
 
 @blueprint.get("/keeping/settings")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def show_settings(request: Request[Any, Any]) -> HTTPResponse:
     """The form of the keeping times."""
     async with site_of(request).pool.connection() as connection:
@@ -109,7 +108,7 @@ async def show_settings(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/keeping/settings")
-@admits("administrator")
+@admits(*ADMINISTRATORS)
 async def change_settings(request: Request[Any, Any]) -> HTTPResponse:
     """Set the keeping times."""
     form = Form.of(request)

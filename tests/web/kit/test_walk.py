@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from sanic import Sanic
 
-from billing.aggregates.api_token import EVERY_ROLE, SCOPES
+from billing.aggregates.administrator import EVERY_ROLE
+from billing.aggregates.api_token import SCOPES
 from billing.config import Config
 from billing.database import Database
 from billing.web.app import create_app

@@ -11,9 +11,9 @@ from sanic import Request
 from billing.config import Config
 from billing.log.store import Store
 from billing.offload.process import Offload
-from billing.web.calls.live import Arrivals
 from billing.web.kit.assets import Asset, load_assets
 from billing.web.kit.pages import make_environment
+from billing.web.services.arrivals import Arrivals
 from billing.web.services.certificate import CertificateWatch
 from billing.web.services.export_jobs import Exports
 from billing.web.services.import_plans import Plans

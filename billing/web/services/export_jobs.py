@@ -4,18 +4,26 @@ import asyncio
 import logging
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-from billing.web.files.writer import Facts, ListWriter
+from typing import Any, Protocol
 
 AT_ONCE = 2
 MOST_KEPT = 20  # of each owner (reach.py)
 KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
+
+
+class RowWriter(Protocol):
+    """What writes the rows of a list into a file. Blocks."""
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Write some rows."""
+
+    def finish(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Write the facts about the list, and close the file."""
 
 
 class Job:
@@ -111,8 +119,8 @@ class Exports:
 async def write_rows(
     job: Job,
     pages: AsyncGenerator[list[Any], None],
-    open_writer: Callable[[], ListWriter],
-    facts: Facts,
+    open_writer: Callable[[], RowWriter],
+    facts: Sequence[tuple[str, str]],
 ) -> None:
     """Rows into the file of a job: the next ones are read while these are written."""
     writer = await asyncio.to_thread(open_writer)

@@ -16,6 +16,7 @@ from billing.values import Refused
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 MONTHS = 12  # of a year
 QUARTER_SECONDS = 900  # no zone changes its offset within a quarter of an hour
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment where tables sort by it
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from psycopg import Cursor
 
 from billing.aggregates.number_plan import Key, NumberPlanChanged, NumberPlanReplaced, key_of
 from billing.log.store import Recorded
-from billing.projections.prices import BEGINNING
+from billing.periods import UNDATED
 from billing.rating.number_plan import PlanEntry
 
 NAME = "number_plan"
@@ -39,7 +39,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
 
 
 def _remove(cursor: Cursor[Any], layer: str, keys: Iterable[Key]) -> None:
-    rows = [(*key[:3], key[3] or BEGINNING) for key in keys]
+    rows = [(*key[:3], key[3] or UNDATED) for key in keys]
     columns = [list(column) for column in zip(*rows, strict=True)]
     cursor.execute(REMOVE, [*columns, layer])
 
@@ -48,6 +48,6 @@ def _write(cursor: Cursor[Any], recorded: Recorded, entries: dict[Key, PlanEntry
     by = (recorded.envelope.recorded_at, recorded.envelope.actor)
     with cursor.copy(COPY) as copy:
         for (prefix, country, short, since), entry in entries.items():
-            key = (recorded.stream, prefix, country, short, since or BEGINNING)
+            key = (recorded.stream, prefix, country, short, since or UNDATED)
             lengths = (entry.min_len, entry.max_len)
             copy.write_row((*key, entry.area, entry.type, *lengths, *by))

@@ -1,7 +1,7 @@
 """Prices: every version ever set, ended or taken out, with who and when; and the imports."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,13 +15,13 @@ from billing.aggregates.rate_group import (
     changes_of,
 )
 from billing.log.store import Recorded
+from billing.periods import UNDATED
 from billing.rating.rates import Rate, RateKey, target_of
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")
 MOST_DIGITS = 10  # before the point, in numeric(18,8)
 CHUNK = 10_000  # prices written at a time: a deck has 200,000
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment: tables sort by it
 
 REPLACE = """
 update prices p set standing = false
@@ -35,17 +35,6 @@ IMPORT = "insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)"
 UNDO = "update deck_imports set undone_at = %s, undone_by = %s where import_id = %s"
 Key = tuple[str, str, datetime]
 Change = tuple[str, Rate | RateKey]  # set (or ended, by a key), removed
-
-
-def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
-    """The key of a price from its text."""
-    kind, _, value = target.partition(":")
-    return RateKey(
-        prefix=value if kind == "p" else "",
-        call_class=value if kind == "c" else "",
-        area=value if kind == "a" else "",
-        effective_from=effective_from,
-    )
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
@@ -84,7 +73,7 @@ def _changes(recorded: Recorded) -> Iterator[tuple[Key, Change]]:
     set_or_ended, removed = changes_of(event)
     for kind, rates in (("set", set_or_ended), ("removed", removed)):
         for rate in rates:
-            key = (group_id, target_of(rate), rate.effective_from or BEGINNING)
+            key = (group_id, target_of(rate), rate.effective_from or UNDATED)
             yield key, (kind, rate)
 
 

@@ -10,9 +10,9 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.projections.prices import BEGINNING, key_of_target
+from billing.periods import UNDATED
 from billing.queries.paging import Order, Page, Place, like
-from billing.rating.rates import Rate, RateKey
+from billing.rating.rates import Rate, RateKey, key_of_target
 
 KEY_TYPE = tuple[str]
 
@@ -186,7 +186,7 @@ def in_force(versions: list[VersionRow], at: datetime) -> VersionRow | None:
 
 def moment_of(version: VersionRow | PriceRow) -> datetime | None:
     """From when on; None from the beginning."""
-    return None if version.effective_from <= BEGINNING else version.effective_from
+    return None if version.effective_from <= UNDATED else version.effective_from
 
 
 def all_prices(connection: psycopg.Connection[Any], group_id: str, at: datetime) -> Iterator[Rate]:

@@ -89,6 +89,17 @@ def target_of(rate: Rate | RateKey) -> str:
     return f"c:{rate.call_class}" if rate.call_class else f"a:{rate.area}"
 
 
+def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
+    """The key of a price from its text."""
+    kind, _, value = target.partition(":")
+    return RateKey(
+        prefix=value if kind == "p" else "",
+        call_class=value if kind == "c" else "",
+        area=value if kind == "a" else "",
+        effective_from=effective_from,
+    )
+
+
 def validate_rate(rate: Rate) -> None:
     """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:

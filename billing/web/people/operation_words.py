@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.log.sealing import CALLS
-from billing.projections.prices import BEGINNING
+from billing.periods import UNDATED
 from billing.queries.operations import OperationRow
 from billing.queries.price_changes import PriceChange
 from billing.values import Money
@@ -183,7 +183,7 @@ def _tell_price(change: PriceChange, currency: str, zone: ZoneInfo) -> str:
     told = {
         "what": _target(change),
         "day": formats.moment(since, "d MMM y", zone)
-        if since > BEGINNING
+        if since > UNDATED
         else gettext("the beginning"),
         "before": _price(change.old_price, change.old_unit, currency),
         "price": _price(change.price, change.unit_s, currency),

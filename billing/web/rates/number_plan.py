@@ -11,7 +11,7 @@ from sanic.response import HTTPResponse
 from billing.aggregates.number_plan import IMPORTED, SEED, TYPES, PlanKey
 from billing.commands.number_plan import ChangeNumberPlan, change_number_plan
 from billing.decks import cells
-from billing.projections.prices import BEGINNING
+from billing.periods import UNDATED
 from billing.queries import number_plan
 from billing.queries.names import company_choices
 from billing.queries.paging import Page, Place
@@ -106,7 +106,7 @@ async def export_plan(request: Request[Any, Any]) -> Answer:
 
 
 def _row(each: number_plan.PlanRow) -> Row:
-    since = "" if each.effective_from <= BEGINNING else each.effective_from.date().isoformat()
+    since = "" if each.effective_from <= UNDATED else each.effective_from.date().isoformat()
     lengths = [str(n or "") for n in (each.min_len, each.max_len)]
     layer = each.layer.partition(":")[2]
     return [each.prefix, each.area, each.type, each.country, *lengths, since, layer]
@@ -181,7 +181,7 @@ async def remove_entry(request: Request[Any, Any]) -> HTTPResponse:
         prefix=form.text("prefix"),
         country=form.text("country", required=False),
         short=form.checked("short"),
-        effective_from=None if since <= BEGINNING else since,
+        effective_from=None if since <= UNDATED else since,
     )
     command = ChangeNumberPlan(layer=form.text("layer"), removed=(key,))
     done = gettext("The entry was taken out.")

@@ -14,10 +14,10 @@ from billing.commands.rate_groups import (
     end_rate,
     remove_rate,
 )
-from billing.projections.prices import BEGINNING, key_of_target
+from billing.periods import UNDATED
 from billing.queries import prices
 from billing.queries.names import actor_names
-from billing.rating.rates import Rate, Tier, target_of
+from billing.rating.rates import Rate, Tier, key_of_target, target_of
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.kit import words
@@ -74,7 +74,7 @@ async def set_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
             form.refuse(refusal)
         else:
             done = gettext("The price was set.")
-            if (rate.effective_from or BEGINNING) < midnight_of(datetime.now(UTC), site.zone):
+            if (rate.effective_from or UNDATED) < midnight_of(datetime.now(UTC), site.zone):
                 done += " " + gettext(
                     "It counts from a day in the past: calls already rated keep their price"
                     " until they are re-rated."
@@ -164,7 +164,7 @@ async def remove_price(request: Request[Any, Any], group_id: str) -> HTTPRespons
     form = Form.of(request)
     target = form.text("target")
     since = datetime.fromisoformat(form.text("since"))
-    key = key_of_target(target, None if since <= BEGINNING else since)
+    key = key_of_target(target, None if since <= UNDATED else since)
     path = f"/rate-groups/{group_id}/history" + query({"target": target})
     command = RemoveRate(group_id=group_id, key=key)
     return await act(request, remove_rate, command, path, gettext("The price was taken out."))

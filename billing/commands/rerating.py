@@ -39,7 +39,7 @@ class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
 
 
-class Line(msgspec.Struct, kw_only=True):
+class ReratingTotal(msgspec.Struct, kw_only=True):
     """What a correction does to the calls of one company in one currency."""
 
     company_id: str = ""
@@ -51,35 +51,37 @@ class Line(msgspec.Struct, kw_only=True):
     new_micros: int = 0
 
 
-class Lines(msgspec.Struct):
+class ReratingTotals(msgspec.Struct):
     """The lines of a correction, by company and currency."""
 
-    by_key: dict[tuple[str, str], Line]
+    by_key: dict[tuple[str, str], ReratingTotal]
 
     @classmethod
-    def of(cls, lines: Sequence[Line] = ()) -> "Lines":
-        """Lines that were kept somewhere."""
+    def of(cls, lines: Sequence[ReratingTotal] = ()) -> "ReratingTotals":
+        """ReratingTotals that were kept somewhere."""
         return cls({(line.company_id, line.currency): line for line in lines})
 
-    def line(self, rating: Rating) -> Line:
+    def line(self, rating: Rating) -> ReratingTotal:
         """Where a rating is added up."""
         key = rating.company_id, rating.currency
         found = self.by_key.get(key)
         if found is None:
-            found = self.by_key[key] = Line(company_id=key[0], currency=key[1])
+            found = self.by_key[key] = ReratingTotal(company_id=key[0], currency=key[1])
         return found
 
-    def sorted(self) -> list[Line]:
+    def sorted(self) -> list[ReratingTotal]:
         """All of them, in an order that does not depend on the calls."""
         return [self.by_key[key] for key in sorted(self.by_key)]
 
 
-def correct_calls(store: Store, catalogue: Catalogue, command: CorrectCalls, lines: Lines) -> int:
+def correct_calls(
+    store: Store, catalogue: Catalogue, command: CorrectCalls, lines: ReratingTotals
+) -> int:
     """Rate some calls again and add up in `lines` what came of it; the last position, or 0."""
     if command.kind == "recycle" and command.write:
         _complete_halves(store, catalogue, command)
     for _ in range(ATTEMPTS):
-        ours = Lines.of()
+        ours = ReratingTotals.of()
         pending = _decide(store, catalogue, command, ours)
         try:
             if pending and command.noted:
@@ -105,7 +107,7 @@ def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) ->
         envelope=envelope,
         noted=True,
     )
-    position = correct_calls(store, catalogue, correct, Lines.of())
+    position = correct_calls(store, catalogue, correct, ReratingTotals.of())
     if not position:
         raise Refused("The call was rated again, and nothing changed.")
     return position
@@ -124,13 +126,13 @@ def end_correction(
     )
 
 
-def _note(store: Store, command: CorrectCalls, lines: Lines) -> Pending:
+def _note(store: Store, command: CorrectCalls, lines: ReratingTotals) -> Pending:
     stream = rerating.stream_of(command.streams[0])
     event = ended(command.kind, "done", lines.sorted())
     return Pending(stream, len(store.load(stream)) + 1, event, command.envelope)
 
 
-def ended(kind: str, outcome: str, lines: Sequence[Line]) -> CorrectionEnded:
+def ended(kind: str, outcome: str, lines: Sequence[ReratingTotal]) -> CorrectionEnded:
     """What became of a correction, over all companies."""
     before, after = dict[str, int](), dict[str, int]()
     for line in lines:
@@ -149,7 +151,7 @@ def ended(kind: str, outcome: str, lines: Sequence[Line]) -> CorrectionEnded:
 
 
 def _decide(
-    store: Store, catalogue: Catalogue, command: CorrectCalls, lines: Lines
+    store: Store, catalogue: Catalogue, command: CorrectCalls, lines: ReratingTotals
 ) -> list[Pending]:
     decision = call.recycle if command.kind == "recycle" else call.rerate
     pending = []
@@ -180,7 +182,7 @@ def _is_of(recorded: Recorded, command: CorrectCalls) -> bool:
     return recorded.envelope.request_id == command.envelope.request_id
 
 
-def _count(lines: Lines, state: call.Call, event: object) -> None:
+def _count(lines: ReratingTotals, state: call.Call, event: object) -> None:
     match event:
         case call.CallRerated(before=before, rating=rating):
             old, new = lines.line(before), lines.line(rating)
@@ -197,7 +199,7 @@ def _count(lines: Lines, state: call.Call, event: object) -> None:
             _count_unchanged(lines, state, rating)
 
 
-def _count_unchanged(lines: Lines, state: call.Call, rating: Rating) -> None:
+def _count_unchanged(lines: ReratingTotals, state: call.Call, rating: Rating) -> None:
     line = lines.line(state.rating if state.rating.status == "rated" else rating)
     line.calls += 1
     line.stuck += rating.status == "suspended"
@@ -205,9 +207,9 @@ def _count_unchanged(lines: Lines, state: call.Call, rating: Rating) -> None:
     line.new_micros += state.rating.amount_micros
 
 
-def _add(lines: Lines, ours: Lines) -> None:
+def _add(lines: ReratingTotals, ours: ReratingTotals) -> None:
     for key, found in ours.by_key.items():
-        line = lines.by_key.setdefault(key, Line(company_id=key[0], currency=key[1]))
+        line = lines.by_key.setdefault(key, ReratingTotal(company_id=key[0], currency=key[1]))
         line.calls += found.calls
         line.changed += found.changed
         line.stuck += found.stuck

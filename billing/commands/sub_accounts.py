@@ -36,7 +36,7 @@ class RenameSubAccount(msgspec.Struct, frozen=True, kw_only=True):
     seen: int | None = None
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class LineGiven(msgspec.Struct, frozen=True, kw_only=True):
     """An extension or a trunk of a device, given to an account from a moment on."""
 
     device_id: str
@@ -51,7 +51,7 @@ class ImportedAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     name: str
     own_wallet: bool = False
-    lines: tuple[Line, ...] = ()
+    lines: tuple[LineGiven, ...] = ()
 
 
 class ImportAccounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class GiveLines(msgspec.Struct, frozen=True, kw_only=True):
     """Extensions (of a user account) or trunks (of a gateway account) change hands."""
 
     account: str
-    lines: tuple[Line, ...]
+    lines: tuple[LineGiven, ...]
 
 
 _OPENINGS: dict[str, sub_account.Opening] = {
@@ -192,7 +192,7 @@ def _opening(owner: company.Company, company_id: str, row: ImportedAccount, plac
     )
 
 
-def _giving(company_id: str, account_id: str, line: Line, place: int) -> Step:
+def _giving(company_id: str, account_id: str, line: LineGiven, place: int) -> Step:
     stream = f"device:{line.device_id}"
 
     def give(state: device.Device | None) -> Any:

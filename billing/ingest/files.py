@@ -22,7 +22,7 @@ from billing.reading import profile_of, read_file
 
 BATCH = 2_000  # records in one append
 AHEAD = 3  # batches rated and not yet committed, so that neither side waits for the other
-Progress = Callable[[float, Counter[str]], None]  # share of the file read, counts by status
+ReportIngested = Callable[[float, Counter[str]], None]  # share of the file read, counts by status
 
 
 def ingest_file(
@@ -32,7 +32,7 @@ def ingest_file(
     device_id: str,
     record_format: str,
     envelope: Envelope,
-    progress: Progress,
+    progress: ReportIngested,
 ) -> Counter[str]:
     """Take in a file; the records read and how many were accepted, duplicate, and so on.
 

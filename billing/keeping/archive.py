@@ -1,7 +1,7 @@
 """Archiving a month: its events and seals into a file, read back, and only then dropped."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from billing.keeping.archive_format import (
     seal_rows,
     writing,
 )
-from billing.keeping.keeper import Keeper
+from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
 from billing.keeping.shortened_ranges import Stretches, shortened_stretches
 from billing.keeping.shortening import shorten
@@ -31,7 +31,6 @@ from billing.log.sealing import archived_key, partition_digests, partition_name
 from billing.log.store import LOCK
 from billing.values import Money, Refused
 
-Progress = Callable[[float], None]
 LOCK_SECONDS = 2  # for which readers of the month may hold up whoever appends
 ATTEMPTS = 5  # then it is tried another day
 PAUSE_SECONDS = 3.0
@@ -87,15 +86,15 @@ class _Digest(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredDigest(msgspec.Struct, frozen=True):
     event: _Digest
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredDigest)
 
 
 def archive(
-    keeper: Keeper, month: str, envelope: Envelope, progress: Progress = lambda _: None
+    keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> list[MonthArchived]:
     """Write what of a month is in no file yet, read it back, drop the month; all its parts.
 
@@ -138,7 +137,7 @@ def _write_part(
     folder: Path,
     month: str,
     parts: tuple[MonthArchived, ...],
-    progress: Progress,
+    progress: ReportProgress,
 ) -> MonthArchived | None:
     """The events after the last part in a file of their own; None if there are none."""
     connection.execute("set transaction isolation level repeatable read")
@@ -255,7 +254,7 @@ def _remember_calls(connection: psycopg.Connection, path: Path) -> None:
             for _, stream, version, topic, state in event_rows(path):
                 # A record kept as a conflict is not the one that stands.
                 stands = not topic.startswith("ConflictKept")
-                digest = _state.decode(state).event.digest if stands else ""
+                digest = _decoder.decode(state).event.digest if stands else ""
                 copy.write_row((archived_key(stream), version, digest))
         cursor.execute(REMEMBER_CALLS)
 

@@ -21,16 +21,16 @@ select state from billing_events_default where topic = 'MonthArchived.1' order b
 FAR = 10_000  # positions: a file is then better read anew from near there
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredArchival(msgspec.Struct, frozen=True):
     event: MonthArchived
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredArchival)
 
 
 def archived_parts(connection: psycopg.Connection) -> list[MonthArchived]:
     """Every part in the order it was archived, as this connection's snapshot has it."""
-    return [_state.decode(row[0]).event for row in connection.execute(ARCHIVED, binary=True)]
+    return [_decoder.decode(row[0]).event for row in connection.execute(ARCHIVED, binary=True)]
 
 
 def split_missing(

@@ -7,9 +7,9 @@ import psycopg
 from billing.aggregates import keeping
 from billing.aggregates.event import Envelope
 from billing.commands.keeping import attach_month, detach_month, load_keeping
-from billing.keeping.archive import Progress, archive
+from billing.keeping.archive import archive
 from billing.keeping.archive_format import check, event_rows
-from billing.keeping.keeper import Keeper
+from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import partition_exists
 from billing.log import positions
 from billing.log.sealing import create_partition, partition_name
@@ -30,7 +30,7 @@ where notification_id > %s and notification_id <= %s order by notification_id li
 
 
 def attach(
-    keeper: Keeper, month: str, envelope: Envelope, progress: Progress = lambda _: None
+    keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> None:
     """Load every part of an archived month, and list its calls again."""
     state = load_keeping(keeper.store)
@@ -57,7 +57,9 @@ def attach(
     attach_month(keeper.store, month, envelope)
 
 
-def _list_calls(cursor: psycopg.Cursor[Any], store: Store, month: str, progress: Progress) -> None:
+def _list_calls(
+    cursor: psycopg.Cursor[Any], store: Store, month: str, progress: ReportProgress
+) -> None:
     """List the calls of a month anew: what came late may be on the list already."""
     # PostgreSQL reads this bound in the zone of the session.
     cursor.execute("set local time zone 'UTC'")
@@ -73,7 +75,7 @@ def _list_calls(cursor: psycopg.Cursor[Any], store: Store, month: str, progress:
 
 
 def detach(
-    keeper: Keeper, month: str, envelope: Envelope, progress: Progress = lambda _: None
+    keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> None:
     """Take an attached month out again; what came late goes into a further part."""
     keeping.detach_month(load_keeping(keeper.store), month)

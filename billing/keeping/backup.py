@@ -25,7 +25,7 @@ from billing.keeping.archive_format import (
     writing,
 )
 from billing.keeping.archived_events import archived_parts, split_missing
-from billing.keeping.keeper import Keeper
+from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import kept_months
 from billing.keeping.table_dump import kept_tables, write_table
 from billing.log import positions
@@ -34,7 +34,6 @@ from billing.log.store import Store
 from billing.periods import Period, months_between
 from billing.values import Refused
 
-Progress = Callable[[float], None]
 NAME = "%Y-%m-%d-%H%M%S"
 FULL, SCHEDULED, CALLS = "full", "scheduled", "calls"
 ARCHIVE = "archive:"  # frames of the files of archived months
@@ -65,7 +64,7 @@ def back_up(
     envelope: Envelope,
     kind: str = FULL,
     path: Path | None = None,
-    progress: Progress = lambda _: None,
+    progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
     """Everything into one file, and a note of it into the log."""
     path = path or new_path(keeper.backups, kind)
@@ -80,7 +79,7 @@ def new_path(folder: Path, kind: str) -> Path:
 
 
 def write_backup(
-    url: str, archives: Path, path: Path, kind: str, progress: Progress = lambda _: None
+    url: str, archives: Path, path: Path, kind: str, progress: ReportProgress = lambda _: None
 ) -> BackupMade:
     """Everything as it is at one moment, while others go on writing."""
     with psycopg.connect(url) as connection:
@@ -171,11 +170,11 @@ class _FiledAt(msgspec.Struct, frozen=True):
     filed_at: datetime
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredFiling(msgspec.Struct, frozen=True):
     event: _FiledAt
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredFiling)
 
 
 def back_up_calls(
@@ -185,7 +184,7 @@ def back_up_calls(
     envelope: Envelope,
     *,
     path: Path | None = None,
-    progress: Progress = lambda _: None,
+    progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
     """The events of the calls of some local days into one file, archived ones too."""
     begin, end = period.bounds(zone)
@@ -203,7 +202,7 @@ def back_up_calls(
             for number, month in enumerate(months):
                 parts = () if month in state.attached else state.parts_of(month)
                 rows = _month(connection, keeper, month if month in kept else "", parts)
-                wanted = (r for r in rows if begin <= _state.decode(r[4]).event.filed_at < end)
+                wanted = (r for r in rows if begin <= _decoder.decode(r[4]).event.filed_at < end)
                 count += _write_events(writer, wanted, lambda _: None)
                 progress((number + 1) / len(months))
             if not count:

@@ -1,10 +1,13 @@
 """Whose calls are kept, and where the files lie."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from billing.log.store import Store
+
+ReportProgress = Callable[[float], None]  # called with the share that is done, 0 to 1
 
 
 class Keeper(msgspec.Struct, frozen=True):

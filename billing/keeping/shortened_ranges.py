@@ -14,16 +14,16 @@ select state from billing_events_default where topic = 'NumbersShortened.1'
 order by notification_id"""
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredShortening(msgspec.Struct, frozen=True):
     event: NumbersShortened
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredShortening)
 
 
 def shortened_stretches(connection: psycopg.Connection) -> list[NumbersShortened]:
     """Every shortening in the order they were done, as this connection's snapshot has it."""
-    return [_state.decode(row[0]).event for row in connection.execute(SHORTENED, binary=True)]
+    return [_decoder.decode(row[0]).event for row in connection.execute(SHORTENED, binary=True)]
 
 
 class Stretches:

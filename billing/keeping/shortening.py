@@ -4,7 +4,7 @@ A stretch of appends is done in one transaction, together with the event that te
 at any point it goes on with the next stretch. docs/decisions/0090 says how the seals go on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -18,13 +18,12 @@ from billing.aggregates.keeping import NumbersShortened
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.keeping import load_keeping
 from billing.keeping.archive_format import EventRow
-from billing.keeping.keeper import Keeper
+from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
 from billing.log.sealing import digest_over, partition_digests, partition_name
 from billing.log.store import Pending, Recorded, Row, Store
 from billing.values import Refused
 
-Progress = Callable[[float], None]
 CHUNK = 10_000  # events of a stretch, about
 
 END = "select coalesce(max(notification_id), 0) from {partition}"
@@ -79,7 +78,7 @@ def stream_of(month: str) -> str:
 
 
 def shorten(
-    keeper: Keeper, month: str, envelope: Envelope, progress: Progress = lambda _: None
+    keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> int:
     """Shorten the numbers of a month as far as they are in the database; of how many calls.
 

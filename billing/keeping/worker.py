@@ -12,10 +12,10 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.commands.keeping import load_keeping
 from billing.keeping import backup, queue
-from billing.keeping.archive import Progress, archive
+from billing.keeping.archive import archive
 from billing.keeping.archive_format import UNFINISHED
 from billing.keeping.attach import attach, detach
-from billing.keeping.keeper import Keeper
+from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import due_months
 from billing.keeping.queue import Task
 from billing.keeping.restore import restore_calls
@@ -144,7 +144,7 @@ class Worker:
                 return task.argument
         raise ValueError(task.kind)
 
-    def _do_month(self, task: Task, envelope: Envelope, tell: Progress) -> str:
+    def _do_month(self, task: Task, envelope: Envelope, tell: ReportProgress) -> str:
         month = task.argument
         if task.kind == "archive":
             parts = archive(self._keeper, month, envelope, tell)

@@ -30,7 +30,7 @@ from billing.rating.rates import RateGroup
 from billing.sheets import read_sheet
 from billing.values import Refused
 
-AT_ONCE = 2_000  # calls read from the log
+CALLS_AT_ONCE = 2_000  # calls read from the log
 PATIENCE_SECONDS = 5.0
 
 
@@ -111,8 +111,8 @@ def _measure(
         catalogue = Catalogue(but=PRICES)
         catalogue.refresh(store)
         contexts = [_bound_to(group, catalogue.context) for group in groups]
-        for place in range(0, len(others), AT_ONCE):
-            found = store.load_many(others[place : place + AT_ONCE]).values()
+        for place in range(0, len(others), CALLS_AT_ONCE):
+            found = store.load_many(others[place : place + CALLS_AT_ONCE]).values()
             states = (fold(call.evolve, recorded) for recorded in found)
             _rate_twice(states, catalogue, contexts, impact)
     return impact

@@ -15,7 +15,7 @@ WINDOW = 50_000  # positions read at a time
 BALANCE = "select balance_micros from balances where account = %s"
 
 
-class Progress(msgspec.Struct, kw_only=True):
+class ReplayProgress(msgspec.Struct, kw_only=True):
     """How far a replay is, and what it found. Amounts in micro-units."""
 
     until: int  # the log position that the read model shows
@@ -32,7 +32,7 @@ class Progress(msgspec.Struct, kw_only=True):
         return self.done and self.balance_micros == self.shown_micros and not self.faults
 
 
-def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[Progress]:
+def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[ReplayProgress]:
     """Recompute an account's balance from its events, telling the progress. Blocks.
 
     Nothing is taken from a read model but the figure it is compared with.
@@ -41,7 +41,7 @@ def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[
     with connection.transaction():
         until = shown(connection, "balances")
         row = connection.execute(BALANCE, (account,)).fetchone()
-    progress = Progress(until=until, shown_micros=row[0] if row else 0)
+    progress = ReplayProgress(until=until, shown_micros=row[0] if row else 0)
     closing = 0
     past = store.past() if store.past else None
     while progress.position < progress.until:

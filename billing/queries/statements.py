@@ -14,7 +14,7 @@ from billing.periods import local_month, month_before, month_end
 from billing.projections.balances import unpack_positions
 from billing.queries.money import AccountView
 
-AT_ONCE = 5_000  # events read at a time
+EVENTS_AT_ONCE = 5_000  # events read at a time
 
 # What was posted to a month was recorded after it began.
 STRETCHES = """
@@ -73,7 +73,7 @@ def billed_calls(
         if positions[0] > cut.end:
             break
         chunk += [position for position in positions if position <= cut.end]
-        if len(chunk) >= AT_ONCE:
+        if len(chunk) >= EVENTS_AT_ONCE:
             yield from _of_month(store, account, chunk, cut)
             chunk = []
     yield from _of_month(store, account, chunk, cut)

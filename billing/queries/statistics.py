@@ -61,7 +61,7 @@ class Split(msgspec.Struct):
         self.classes.setdefault(call_class, Figures()).add(currency, given)
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class StatisticsFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What statistics are asked for: the calls of a kind of account, of one company, of one."""
 
     reach: Reach
@@ -198,7 +198,7 @@ from ranked r join named n on n.account = r.account left join accounts a on a.ac
 where r.place <= {top} order by r.place"""
 
 
-def _values(asked: Asked) -> dict[str, Any]:
+def _values(asked: StatisticsFilter) -> dict[str, Any]:
     begin, end = asked.period.bounds(asked.zone)
     kind, names = asked.subjects
     return {
@@ -216,11 +216,11 @@ def _values(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _is_user(asked: Asked) -> bool:
+def _is_user(asked: StatisticsFilter) -> bool:
     return asked.account.startswith("user:")
 
 
-def _whose(asked: Asked) -> str:
+def _whose(asked: StatisticsFilter) -> str:
     """The condition by which a roll-up has what is asked for."""
     if asked.account and asked.companies is not None:
         return "account = %(subject)s" + OF_COMPANY
@@ -230,7 +230,7 @@ def _whose(asked: Asked) -> str:
 
 async def _splits(
     connection: AsyncConnection[Any],
-    asked: Asked,
+    asked: StatisticsFilter,
     keys: str,
     source: str,
     months: dict[str, date],
@@ -252,7 +252,7 @@ async def _splits(
 
 
 async def by_period(
-    connection: AsyncConnection[Any], asked: Asked, grain: Grain
+    connection: AsyncConnection[Any], asked: StatisticsFilter, grain: Grain
 ) -> dict[tuple[date, int], Split]:
     """The figures of each hour, day, week or month that has calls, by its day and hour."""
     if grain == "hour":
@@ -263,7 +263,7 @@ async def by_period(
 
 
 async def by_weekday(
-    connection: AsyncConnection[Any], asked: Asked
+    connection: AsyncConnection[Any], asked: StatisticsFilter
 ) -> dict[tuple[int, int], Split]:
     """The figures of each hour of each weekday (1 = Monday)."""
     source = CALLS_OF_USER if _is_user(asked) else WEEK
@@ -271,7 +271,7 @@ async def by_weekday(
     return await _splits(connection, asked, "weekday, hour", source, months)
 
 
-async def by_area(connection: AsyncConnection[Any], asked: Asked) -> dict[str, Split]:
+async def by_area(connection: AsyncConnection[Any], asked: StatisticsFilter) -> dict[str, Split]:
     """The figures of each area; '' for what has none."""
     source = CALLS_OF_USER if _is_user(asked) else AREAS
     months = await _whole_months(connection, asked.period)
@@ -280,7 +280,11 @@ async def by_area(connection: AsyncConnection[Any], asked: Asked) -> dict[str, S
 
 
 async def by_account(
-    connection: AsyncConnection[Any], asked: Asked, measure: str, currency: str, top: int = TOP
+    connection: AsyncConnection[Any],
+    asked: StatisticsFilter,
+    measure: str,
+    currency: str,
+    top: int = TOP,
 ) -> Ranking:
     """The accounts with most of a measure."""
     values = _values(asked) | await _whole_months(connection, asked.period)

@@ -67,11 +67,11 @@ class _Envelope(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredEnvelope(msgspec.Struct, frozen=True):
     envelope: _Envelope
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredEnvelope)
 
 
 async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status:
@@ -79,7 +79,7 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
     cursor = await connection.execute(LOG)
     server, size, position, devices = await cursor.fetchone() or ("", 0, 0, 0)
     cursor = await connection.execute(RECENT, binary=True)
-    times = [_state.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
+    times = [_decoder.decode(state).envelope.recorded_at for (state,) in await cursor.fetchall()]
     silent = await silent_devices(connection, EVERYTHING, now)
     return Status(
         server=" ".join(server.split()[:2]),

@@ -12,7 +12,7 @@ from billing.values import PRICE_DECIMALS
 POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(PRICE_DECIMALS + 1))
 
 
-class Line(msgspec.Struct, gc=False, frozen=True):
+class ChargeLine(msgspec.Struct, gc=False, frozen=True):
     """Increments of one tier in one band, laid together in closed form."""
 
     band: str
@@ -27,7 +27,7 @@ class Charge(msgspec.Struct, gc=False, frozen=True):
     denominator: int
     billed_seconds: int
     connect_fee: int  # units of 10^-8, in the subtotal
-    lines: tuple[Line, ...]
+    lines: tuple[ChargeLine, ...]
 
 
 class NoBand(Exception):  # noqa: N818 -- an outcome: the rate has no price at that hour
@@ -51,7 +51,7 @@ def charge(
         count = int(-(-duration // (tier.increment_s * 1000)))
         billed = count * tier.increment_s
         total = billed * tier.price + rate.connect_fee * tier.unit_s
-        return Charge(total, tier.unit_s, billed, rate.connect_fee, (Line("", tier, count),))
+        return Charge(total, tier.unit_s, billed, rate.connect_fee, (ChargeLine("", tier, count),))
     return _charge_in_bands(rate, answered_at, zone, duration)
 
 
@@ -60,7 +60,7 @@ def _charge_in_bands(
 ) -> Charge:
     seconds = Fraction(duration) / 1000
     first = band_at(rate, answered_at, zone)
-    lines: list[Line] = []
+    lines: list[ChargeLine] = []
     at = 0  # seconds from answer to where the next increment begins
     while at < seconds:
         if rate.rate.band_policy == "start":
@@ -78,7 +78,7 @@ def _charge_in_bands(
     return Charge(subtotal.numerator, subtotal.denominator, at, first.connect_fee, tuple(lines))
 
 
-def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[Line]) -> int:
+def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[ChargeLine]) -> int:
     """Lay increments that begin in [at, until), each in the tier at its start; where it ends."""
     for index, tier in enumerate(band.tiers):
         following = band.tiers[index + 1 : index + 2]
@@ -89,7 +89,7 @@ def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[Line]) -> int
         at += count * tier.increment_s
         if lines and lines[-1].tier == tier and lines[-1].band == band.name:
             count += lines.pop().count  # the band just goes on, past midnight or another's bound
-        lines.append(Line(band.name, tier, count))
+        lines.append(ChargeLine(band.name, tier, count))
     return at
 
 

@@ -14,7 +14,7 @@ from billing.reading.model import Source, SourceProfile
 BLANK = " \t\r\n\v\f"  # what makes a line blank; str.strip() alone would take control characters
 
 
-class Line(msgspec.Struct, frozen=True):
+class RecordText(msgspec.Struct, frozen=True):
     """The text of one record, and how to keep it as it came."""
 
     text: str
@@ -32,16 +32,16 @@ class Delivery:
         self.received_at = received_at
         self._equals: dict[bytes, int] = {}
 
-    def decode(self, content: bytes) -> Line:
+    def decode(self, content: bytes) -> RecordText:
         """UTF-8, else the profile's encoding, flagged."""
         try:
             if b"\0" in content:  # no text: as JSON each would take six bytes
-                return Line(content.decode(), base64.b64encode(content).decode(), "base64")
+                return RecordText(content.decode(), base64.b64encode(content).decode(), "base64")
             text = content.decode()
         except UnicodeDecodeError:
             raw = base64.b64encode(content).decode()
-            return Line(self._fall_back(content), raw, "base64", ("encoding",))
-        return Line(text, text)
+            return RecordText(self._fall_back(content), raw, "base64", ("encoding",))
+        return RecordText(text, text)
 
     def _fall_back(self, content: bytes) -> str:
         try:
@@ -49,13 +49,13 @@ class Delivery:
         except (LookupError, UnicodeError):
             return content.decode("latin-1")
 
-    def content_key(self, line: Line) -> str:
+    def content_key(self, line: RecordText) -> str:
         """A key for a record that brings none: equal records of one delivery are told apart."""
         digest = hashlib.sha256(f"{line.raw_encoding}{line.raw}".encode()).digest()
         ordinal = self._equals[digest] = self._equals.get(digest, 0) + 1
         return f"sha256:{digest.hex()}:{ordinal}"
 
-    def record(self, line: Line, cdr: Cdr, source: Source) -> CallRecord:
+    def record(self, line: RecordText, cdr: Cdr, source: Source) -> CallRecord:
         """A record with what its line still adds: the key if there is none, and its flags."""
         if line.flags or not cdr.key:
             cdr = msgspec.structs.replace(
@@ -63,11 +63,11 @@ class Delivery:
             )
         return CallRecord(cdr=cdr, raw=line.raw, raw_encoding=line.raw_encoding, source=source)
 
-    def unreadable(self, line: Line, source: Source = "unknown") -> CallRecord:
+    def unreadable(self, line: RecordText, source: Source = "unknown") -> CallRecord:
         """A record that says nothing to us, kept."""
         return self.record(line, Cdr(key="", problem="unreadable"), source)
 
 
-def repaired(line: Line) -> Line:
+def repaired(line: RecordText) -> RecordText:
     """The line, flagged: its own text was invalid and what it means is a guess."""
     return msgspec.structs.replace(line, flags=(*line.flags, "repaired"))

@@ -8,7 +8,7 @@ from defusedxml.ElementTree import fromstring
 
 from billing.rating.cdr import CallRecord
 from billing.reading import freeswitch
-from billing.reading.delivery import Delivery, Line
+from billing.reading.delivery import Delivery, RecordText
 from billing.reading.model import Unacceptable
 from billing.reading.values import text_of
 
@@ -18,7 +18,7 @@ _ILLEGAL = re.compile(r"[^\w.-]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def read(text: str, line: Line, delivery: Delivery) -> CallRecord:
+def read(text: str, line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of one XML text; `line` is how it was transported."""
     root = _parse(_without_prefixes(text))
     variables = root.find("variables") if root is not None else None

@@ -4,7 +4,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from billing.rating.cdr import CallRecord, Cdr
-from billing.reading.delivery import Delivery, Line
+from billing.reading.delivery import Delivery, RecordText
 from billing.reading.times import moments
 from billing.reading.values import (
     BadDuration,
@@ -41,7 +41,7 @@ def read(fields: Fields) -> Cdr:
     return _dialog(fields) if fields.get("start_time") else _transaction(fields)
 
 
-def read_log_line(line: Line, delivery: Delivery) -> CallRecord:
+def read_log_line(line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of a line that acc wrote to the log, from `name=value;` on."""
     text = LOG_LINE.split(line.text.encode(), maxsplit=1)[-1].decode()
     pairs = (each.partition("=") for each in text.split(";"))

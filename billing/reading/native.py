@@ -8,7 +8,7 @@ import msgspec
 
 from billing.rating.cdr import CallRecord, Cdr, Direction, Result
 from billing.reading import objects
-from billing.reading.delivery import BLANK, Delivery, Line
+from billing.reading.delivery import BLANK, Delivery, RecordText
 from billing.reading.times import FIRST_YEAR, LAST_YEAR
 from billing.reading.values import MOST_MS, cause_of, number_dialled, result_of
 
@@ -81,7 +81,7 @@ def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
             yield read_line(delivery.decode(content.removesuffix(b"\r")), delivery)
 
 
-def read_line(line: Line, delivery: Delivery) -> CallRecord:
+def read_line(line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of one line or object."""
     try:
         return delivery.record(line, _cdr(_decode(line.text)), "native")

@@ -5,13 +5,13 @@ from typing import Any
 
 from billing.rating.cdr import CallRecord
 from billing.reading import asterisk, freeswitch, json_repair, kamailio, named
-from billing.reading.delivery import Delivery, Line, repaired
+from billing.reading.delivery import Delivery, RecordText, repaired
 from billing.reading.values import Fields, fields_of
 
 _NATIVE = frozenset(("start", "duration_ms", "bill_ms"))
 
 
-def read_line(line: Line, delivery: Delivery) -> CallRecord:
+def read_line(line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of one JSON text, valid or nearly so."""
     value, was_repaired = json_repair.parse(line.text)
     if not isinstance(value, dict):
@@ -19,14 +19,14 @@ def read_line(line: Line, delivery: Delivery) -> CallRecord:
     return read_object(value, repaired(line) if was_repaired else line, delivery)
 
 
-def read_object(value: Mapping[Any, Any], line: Line, delivery: Delivery) -> CallRecord:
+def read_object(value: Mapping[Any, Any], line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of a JSON object."""
     if freeswitch.is_record(value):
         return delivery.record(line, freeswitch.read_json(value, delivery), "freeswitch_json")
     return read_fields(fields_of(value), line, delivery)
 
 
-def read_fields(fields: Fields, line: Line, delivery: Delivery) -> CallRecord:
+def read_fields(fields: Fields, line: RecordText, delivery: Delivery) -> CallRecord:
     """The record of named fields from JSON or a form."""
     hint = delivery.profile.format
     if kamailio.is_record(fields):

@@ -20,7 +20,7 @@ from billing.reading import (
     objects,
     parameter,
 )
-from billing.reading.delivery import Delivery, Line
+from billing.reading.delivery import Delivery, RecordText
 from billing.reading.model import SourceProfile, Unacceptable
 from billing.reading.sniff import HEAD_BYTES, Kind, kind_of
 from billing.reading.tabular import Table
@@ -128,7 +128,7 @@ def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     """The record in `cdr=`; what is kept of it is the body as it came."""
     outer = delivery.decode(body.strip())
     inner = delivery.decode(parameter.content_of(body.strip()))
-    line = Line(inner.text, outer.raw, outer.raw_encoding, inner.flags or outer.flags)
+    line = RecordText(inner.text, outer.raw, outer.raw_encoding, inner.flags or outer.flags)
     is_xml = inner.text.lstrip().startswith("<")
     # No "repaired" flag: the %-encoding of the whole leaves the values' own quotes bare, so
     # mending them only undoes the transport.
@@ -148,7 +148,7 @@ def _read_form(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
         pairs = read(errors="strict")
     except UnicodeDecodeError:
         pairs = read(encoding=delivery.profile.fallback_encoding, errors="replace")
-        line = Line(line.text, line.raw, line.raw_encoding, ("encoding",))
+        line = RecordText(line.text, line.raw, line.raw_encoding, ("encoding",))
     fields = {name.strip().lower(): value.strip() for name, value in pairs}
     yield objects.read_fields(fields, line, delivery)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from billing.rating.cdr import CallRecord
 from billing.reading import asterisk, named
-from billing.reading.delivery import BLANK, Delivery, Line
+from billing.reading.delivery import BLANK, Delivery, RecordText
 
 # fmt: off -- the template "example" of mod_cdr_csv, in rows as it is written
 _FREESWITCH = (
@@ -54,7 +54,7 @@ class Table:
                 continue
             yield self._read(row, line)
 
-    def _begin(self, line: Line) -> None:
+    def _begin(self, line: RecordText) -> None:
         """The first line tells the delimiter, and the columns if it is a header."""
         self._begun = True
         rows = {each: _row(line.text, each) for each in _DELIMITERS}
@@ -68,7 +68,7 @@ class Table:
                 self._delimiter = delimiter
                 return
 
-    def _read(self, row: Sequence[str], line: Line) -> CallRecord:
+    def _read(self, row: Sequence[str], line: RecordText) -> CallRecord:
         if not self._header and (layout := asterisk.layout_of(row)):
             fields = {name: value.strip() for name, value in zip(layout, row, strict=True)}
             cdr = asterisk.read(fields, self._delivery)
@@ -81,7 +81,7 @@ class Table:
             return self._delivery.record(line, asterisk.read(fields, self._delivery), "asterisk")
         return self._delivery.record(line, named.read(fields, self._delivery), "csv")
 
-    def _columns(self, row: Sequence[str], line: Line) -> tuple[Sequence[str], Sequence[str]]:
+    def _columns(self, row: Sequence[str], line: RecordText) -> tuple[Sequence[str], Sequence[str]]:
         """The names of a row's columns and the row itself, read anew where it is FreeSWITCH's."""
         if self._header:
             return self._header, row

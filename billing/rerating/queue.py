@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from billing.commands.rerating import Line
+from billing.commands.rerating import ReratingTotal
 from billing.values import Refused, new_id
 
 CHANNEL = "corrections"  # NOTIFY: something was asked for
@@ -16,7 +16,7 @@ KINDS = ("recycle", "rerate", "what_if")
 ENDED = ("ready", "done", "failed", "cancelled")
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CallSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which calls; an empty field admits all."""
 
     begin: datetime | None = None
@@ -47,14 +47,14 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
 
     @property
-    def filter(self) -> Asked:
+    def filter(self) -> CallSelection:
         """Which calls."""
-        return msgspec.convert(self.asked, Asked)
+        return msgspec.convert(self.asked, CallSelection)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ReratingTotal]:
         """What is known so far: of what was written, or of the preview."""
-        return msgspec.convert(self.applied if self.applying else self.preview, list[Line])
+        return msgspec.convert(self.applied if self.applying else self.preview, list[ReratingTotal])
 
     @property
     def running(self) -> bool:
@@ -104,7 +104,7 @@ where correction_id = %s and state = 'running'"""
 
 
 async def ask(
-    connection: AsyncConnection[Any], kind: str, asked: Asked, actor: str, address: str
+    connection: AsyncConnection[Any], kind: str, asked: CallSelection, actor: str, address: str
 ) -> str:
     """Ask for a correction; the id it is known by. A recycling needs no preview."""
     correction_id = new_id()
@@ -165,7 +165,7 @@ def save(
     correction_id: str,
     looked_at: int,
     place: tuple[datetime, str],
-    lines: list[Line],
+    lines: list[ReratingTotal],
 ) -> bool:
     """Note how far it is; False if somebody cancelled it."""
     values = {

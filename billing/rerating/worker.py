@@ -12,12 +12,18 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
-from billing.commands.rerating import CorrectCalls, Lines, correct_calls, end_correction, ended
+from billing.commands.rerating import (
+    CorrectCalls,
+    ReratingTotals,
+    correct_calls,
+    end_correction,
+    ended,
+)
 from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.rerating import queue
-from billing.rerating.queue import Asked, Correction
+from billing.rerating.queue import CallSelection, Correction
 from billing.values import Refused
 
 BATCH = 2_000  # calls rated and written at once
@@ -66,7 +72,7 @@ class Worker:
         correction = queue.take_next(self._connection)
         if correction is None:
             return False
-        lines = Lines.of(correction.lines)
+        lines = ReratingTotals.of(correction.lines)
         try:
             self._carry_out(correction, lines)
         except Refused as refusal:
@@ -78,7 +84,7 @@ class Worker:
             self._fail(correction, lines, repr(error))
         return True
 
-    def _fail(self, correction: Correction, lines: Lines, problem: str) -> None:
+    def _fail(self, correction: Correction, lines: ReratingTotals, problem: str) -> None:
         self._note(correction, lines, "failed")
         queue.end(self._connection, correction.correction_id, "failed", problem)
 
@@ -88,7 +94,7 @@ class Worker:
             self._is_ours = bool(row and row[0])
         return self._is_ours
 
-    def _carry_out(self, correction: Correction, lines: Lines) -> None:
+    def _carry_out(self, correction: Correction, lines: ReratingTotals) -> None:
         catalogue = Catalogue()
         catalogue.refresh(self._store)
         kind = "recycle" if correction.kind == "recycle" else "rerate"
@@ -109,7 +115,7 @@ class Worker:
         elif not self._stopping.is_set():
             self._note(correction, lines, "cancelled")
 
-    def _note(self, correction: Correction, lines: Lines, outcome: str) -> None:
+    def _note(self, correction: Correction, lines: ReratingTotals, outcome: str) -> None:
         """Say of what was written, as a whole, who asked for what and what came of it."""
         if not correction.applying or not lines.by_key:
             return
@@ -126,7 +132,7 @@ class Worker:
         correction: Correction,
         catalogue: Catalogue,
         chosen: tuple[str, dict[str, Any]],
-        lines: Lines,
+        lines: ReratingTotals,
     ) -> bool:
         """Batch after batch from the place it was at; False if it was stopped."""
         looked_at, place = correction.looked_at, _place_of(correction)
@@ -173,14 +179,16 @@ def _envelope(correction: Correction) -> Envelope:
     )
 
 
-def select_calls(kind: str, asked: Asked, catalogue: Catalogue) -> tuple[str, dict[str, Any]]:
+def select_calls(
+    kind: str, asked: CallSelection, catalogue: Catalogue
+) -> tuple[str, dict[str, Any]]:
     """The condition by which the call list finds the calls, and its values."""
     values = msgspec.structs.asdict(asked) | {"company_ids": _companies(asked, catalogue)}
     conditions = [text for field, text in CONDITIONS.items() if values[field] not in ("", None)]
     return " and ".join([f"status in {STATUS[kind]}", *conditions]), values
 
 
-def _companies(asked: Asked, catalogue: Catalogue) -> list[str] | None:
+def _companies(asked: CallSelection, catalogue: Catalogue) -> list[str] | None:
     """The companies meant; None where all are."""
     companies = catalogue.context.companies
     chosen = list(asked.companies or companies)

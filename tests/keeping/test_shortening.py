@@ -18,8 +18,8 @@ from billing.commands.catalogue import Catalogue
 from billing.commands.keeping import SetKeeping, load_keeping, set_keeping
 from billing.commands.rerating import (
     CorrectCalls,
-    Lines,
     RateCallAgain,
+    ReratingTotals,
     correct_calls,
     rate_call_again,
 )
@@ -188,7 +188,7 @@ def test_a_record_that_comes_again_is_known_and_its_call_is_not_rated_again(
     assert stored.envelope == SAID
     with pytest.raises(Refused, match="number of this call was shortened"):
         rate_call_again(keeper.store, RateCallAgain(stream=stream(call)), LATER)
-    catalogue, lines = Catalogue(), Lines.of()
+    catalogue, lines = Catalogue(), ReratingTotals.of()
     catalogue.refresh(keeper.store)
     command = CorrectCalls(kind="rerate", streams=[stream(call)], envelope=LATER)
     assert correct_calls(keeper.store, catalogue, command, lines) == 0

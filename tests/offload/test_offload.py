@@ -17,7 +17,7 @@ from billing.commands import companies, number_plan, rate_groups
 from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.rate_groups import load_rate_group
-from billing.commands.rerating import Line
+from billing.commands.rerating import ReratingTotal
 from billing.decks import uploads
 from billing.log.store import Store
 from billing.offload.process import Offload
@@ -152,7 +152,7 @@ def test_the_impact_on_last_month_is_to_the_cent_what_a_what_if_finds(
     assert impact.unpriced < impact.changed < impact.calls
 
 
-def what_if(store: Store, url: str, deck: str, *, complete: bool) -> Line:
+def what_if(store: Store, url: str, deck: str, *, complete: bool) -> ReratingTotal:
     """What October would have cost with a copy of the group, had the deck counted from then on."""
     copy = rate_groups.CopyRateGroup(group_id="b", name="Plan B", original_id="g")
     ask_for(url, Copy(command=copy, envelope=SAID))

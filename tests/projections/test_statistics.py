@@ -31,7 +31,7 @@ from billing.queries import statistics as reading
 from billing.queries.call_filter import ANY, CallFilter
 from billing.queries.call_totals import total_calls
 from billing.queries.reach import EVERYTHING, Reach
-from billing.queries.statistics import Asked, Figures, Split
+from billing.queries.statistics import Figures, Split, StatisticsFilter
 from billing.rating.context import Rating
 from tests.projections.sample import START, ZONE, append, received, runner, stream, voided
 
@@ -150,7 +150,7 @@ class Raw:
                     charged.pop(recorded.stream, None)
         self.calls = list(charged.values())
 
-    def splits(self, asked: Asked, key: Callable[[Charged], Any]) -> dict[Any, Split]:
+    def splits(self, asked: StatisticsFilter, key: Callable[[Charged], Any]) -> dict[Any, Split]:
         found: dict[Any, Split] = defaultdict(Split)
         for event in self.calls:
             if _admits(asked, event):
@@ -166,7 +166,7 @@ class Raw:
         return dict(found)
 
 
-def _admits(asked: Asked, event: Charged) -> bool:
+def _admits(asked: StatisticsFilter, event: Charged) -> bool:
     rating, day = event.rating, event.filed_at.astimezone(PLACE).date()
     own = {"user": rating.user_account, "gateway": rating.gateway_account}.get(asked.kind, "x")
     return (
@@ -190,10 +190,10 @@ KEYS: dict[str, Callable[[Charged], Any]] = {
 }
 
 
-def asked_for() -> list[Asked]:
+def asked_for() -> list[StatisticsFilter]:
     """Every kind of statistic, of each period."""
     return [
-        Asked(
+        StatisticsFilter(
             reach=reach,
             kind=kind,  # type: ignore[arg-type]
             period=period,
@@ -232,7 +232,7 @@ async def compare(url: str, raw: Raw) -> int:
     return compared
 
 
-async def compare_ranking(connection: Any, asked: Asked, raw: Raw) -> None:
+async def compare_ranking(connection: Any, asked: StatisticsFilter, raw: Raw) -> None:
     def whose(event: Charged) -> str:
         kinds = {
             "company": f"company:{event.rating.company_id}",
@@ -251,7 +251,7 @@ async def compare_ranking(connection: Any, asked: Asked, raw: Raw) -> None:
         assert ranking.accounts == len(expected)
 
 
-async def compare_totals(connection: Any, asked: Asked, raw: Raw) -> None:
+async def compare_totals(connection: Any, asked: StatisticsFilter, raw: Raw) -> None:
     """The call list that a figure leads to has the same total."""
     own = {f"{asked.kind}_account": asked.account or ANY} if asked.kind != "company" else {}
     wanted = CallFilter(

@@ -21,9 +21,9 @@ from billing.commands.calls import SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.rerating import (
     CorrectCalls,
-    Line,
-    Lines,
     RateCallAgain,
+    ReratingTotal,
+    ReratingTotals,
     correct_calls,
     rate_call_again,
 )
@@ -31,7 +31,7 @@ from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 from billing.rerating import queue
 from billing.rerating import worker as working
-from billing.rerating.queue import Asked, Correction
+from billing.rerating.queue import CallSelection, Correction
 from billing.rerating.worker import Worker
 from billing.values import Money, Refused
 from tests.commands.test_calls import record
@@ -89,7 +89,7 @@ def told(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[Any]]) -> 
 
 
 def ask(url: str, kind: str, **asked: Any) -> str:
-    said = Asked(**asked)
+    said = CallSelection(**asked)
     found: str = told(url, lambda own: queue.ask(own, kind, said, "administrator:marta", "::1"))
     return found
 
@@ -115,7 +115,7 @@ def test_suspended_calls_are_rated_once_what_was_missing_is_there(
     nothing = ask(database_url, "recycle", reason="no_rate")
     assert work()
     assert find(database_url, nothing).lines == [
-        Line(company_id="acme", currency="EUR", calls=2, stuck=2)
+        ReratingTotal(company_id="acme", currency="EUR", calls=2, stuck=2)
     ]
     set_price(installed, "33", "0.5")
     recycled = ask(database_url, "recycle", reason="no_rate")
@@ -124,7 +124,7 @@ def test_suspended_calls_are_rated_once_what_was_missing_is_there(
     done = find(database_url, recycled)
     assert (done.state, done.expected, done.looked_at) == ("done", 2, 2)
     assert done.lines == [
-        Line(company_id="acme", currency="EUR", calls=2, changed=2, new_micros=1_000_000)
+        ReratingTotal(company_id="acme", currency="EUR", calls=2, changed=2, new_micros=1_000_000)
     ]
     catch_up(database_url, installed)
     assert set(charges(database_url).values()) == {5 * 18_000 + 1_000_000}
@@ -137,7 +137,7 @@ def test_rating_again_shows_what_would_change_and_posts_the_difference_when_told
     correction = ask(database_url, "rerate", company_id="acme")
     work()
     expected = [
-        Line(
+        ReratingTotal(
             company_id="acme",
             currency="EUR",
             calls=5,
@@ -234,7 +234,7 @@ def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(
     )
     catalogue = Catalogue()
     catalogue.refresh(installed)
-    correct_calls(installed, catalogue, command, Lines.of())
+    correct_calls(installed, catalogue, command, ReratingTotals.of())
     catch_up(database_url, installed)
     monkeypatch.setattr(working, "BATCH", 2)
     work()

@@ -31,7 +31,7 @@ from billing.web.site import site_of
 blueprint = Blueprint("account_actions")
 
 
-class Asked(msgspec.Struct, frozen=True):
+class ActionRequest(msgspec.Struct, frozen=True):
     """What a form was sent for."""
 
     request: Request[Any, Any]
@@ -52,14 +52,14 @@ class Action(msgspec.Struct, frozen=True):
     button: str
     done: str
     handler: Callable[[Store, Any, Envelope], int]
-    command: Callable[[Asked], Any]
+    command: Callable[[ActionRequest], Any]
     given: Callable[[AccountView], dict[str, str]] = lambda _view: {}
-    choices: Callable[[Asked], Awaitable[dict[str, Any]]] | None = None
+    choices: Callable[[ActionRequest], Awaitable[dict[str, Any]]] | None = None
     kinds: tuple[str, ...] = ("company", "user", "gateway")
     danger: bool = False
 
 
-def _recharge(asked: Asked) -> accounts.RechargeAccount:
+def _recharge(asked: ActionRequest) -> accounts.RechargeAccount:
     return accounts.RechargeAccount(
         account=asked.view.account,
         amount=asked.form.money("amount", asked.view.currency),
@@ -68,7 +68,7 @@ def _recharge(asked: Asked) -> accounts.RechargeAccount:
     )
 
 
-def _adjust(asked: Asked) -> accounts.AdjustAccount:
+def _adjust(asked: ActionRequest) -> accounts.AdjustAccount:
     return accounts.AdjustAccount(
         account=asked.view.account,
         amount=asked.form.money("amount", asked.view.currency),
@@ -77,13 +77,13 @@ def _adjust(asked: Asked) -> accounts.AdjustAccount:
     )
 
 
-def _reverse(asked: Asked) -> accounts.ReverseRecharge:
+def _reverse(asked: ActionRequest) -> accounts.ReverseRecharge:
     return accounts.ReverseRecharge(
         account=asked.view.account, version=asked.form.whole("version"), reason=asked.reason()
     )
 
 
-def _limits(asked: Asked) -> accounts.SetLimits:
+def _limits(asked: ActionRequest) -> accounts.SetLimits:
     form, currency = asked.form, asked.view.currency
     credit = form.optional_money("credit_limit", currency)
     low = form.optional_money("low_balance", currency)
@@ -113,7 +113,7 @@ def _written(micros: int) -> str:
     return f"{whole}.{part.ljust(2, '0')}" if len(part) != 3 else f"{whole}.{part}0"  # noqa: PLR2004 -- a group
 
 
-def _edit(asked: Asked) -> companies.ChangeCompany | sub_accounts.RenameSubAccount:
+def _edit(asked: ActionRequest) -> companies.ChangeCompany | sub_accounts.RenameSubAccount:
     form, view = asked.form, asked.view
     if view.kind != "company":
         return sub_accounts.RenameSubAccount(
@@ -134,14 +134,14 @@ def _change(store: Store, command: Any, envelope: Envelope) -> int:
     return sub_accounts.rename(store, command, envelope)
 
 
-async def _zones(_asked: Asked) -> dict[str, Any]:
+async def _zones(_asked: ActionRequest) -> dict[str, Any]:
     return {
         "zones": [(name, name) for name in sorted(available_timezones())],
         "payments": options(words.PAYMENTS, lambda code: words.word(words.PAYMENTS, code)),
     }
 
 
-def _bind(asked: Asked) -> companies.BindRateGroup:
+def _bind(asked: ActionRequest) -> companies.BindRateGroup:
     zone = site_of(asked.request).zone
     return companies.BindRateGroup(
         company_id=asked.view.own_id,
@@ -150,25 +150,27 @@ def _bind(asked: Asked) -> companies.BindRateGroup:
     )
 
 
-async def _groups(asked: Asked) -> dict[str, Any]:
+async def _groups(asked: ActionRequest) -> dict[str, Any]:
     reach = reach_of(asked.request)
     async with site_of(asked.request).pool.connection() as connection:
         return {"groups": await rate_groups_in(connection, reach, asked.view.currency)}
 
 
-def _lines(asked: Asked) -> sub_accounts.GiveLines:
+def _lines(asked: ActionRequest) -> sub_accounts.GiveLines:
     form = asked.form
     numbers = form.text("lines", longest=2000).replace(",", " ").replace(";", " ").split()
     device, tenant = form.text("device"), form.text("tenant", required=False)
     valid_from = form.begin_of_day("valid_from", site_of(asked.request).zone)
     lines = tuple(
-        sub_accounts.Line(device_id=device, number=number, tenant=tenant, valid_from=valid_from)
+        sub_accounts.LineGiven(
+            device_id=device, number=number, tenant=tenant, valid_from=valid_from
+        )
         for number in dict.fromkeys(numbers)
     )
     return sub_accounts.GiveLines(account=asked.view.account, lines=lines)
 
 
-def _pin(asked: Asked) -> sub_accounts.GivePin:
+def _pin(asked: ActionRequest) -> sub_accounts.GivePin:
     return sub_accounts.GivePin(
         account=asked.view.account,
         pin=asked.form.text("pin"),
@@ -176,12 +178,12 @@ def _pin(asked: Asked) -> sub_accounts.GivePin:
     )
 
 
-async def _devices(asked: Asked) -> dict[str, Any]:
+async def _devices(asked: ActionRequest) -> dict[str, Any]:
     async with site_of(asked.request).pool.connection() as connection:
         return {"devices": await devices_of(connection, asked.view.company_id)}
 
 
-def _said(kind: type[Any]) -> Callable[[Asked], Any]:
+def _said(kind: type[Any]) -> Callable[[ActionRequest], Any]:
     """A command that needs no more than a reason."""
     return lambda asked: kind(account=asked.view.account, reason=asked.reason())
 
@@ -257,7 +259,7 @@ async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPRespon
     given = {**action.given(view), "seen": str(view.version)}
     if name == "reverse":
         given["version"] = str(request.args.get("version", ""))
-    return await _show(Asked(request, view, Form(given)), name, action)
+    return await _show(ActionRequest(request, view, Form(given)), name, action)
 
 
 @blueprint.post("/accounts/<account:str>/<name:str>", name="do", unquote=True)
@@ -266,7 +268,7 @@ async def do(request: Request[Any, Any], account: str, name: str) -> HTTPRespons
     """Carry an action out, or say why not: beside the field, or what somebody else changed."""
     view = await view_of(request, account)
     action = _find(name, view)
-    asked = Asked(request, view, Form.of(request))
+    asked = ActionRequest(request, view, Form.of(request))
     command = action.command(asked)
     if asked.form.errors:
         return await _show(asked, name, action, 422)
@@ -283,7 +285,7 @@ async def do(request: Request[Any, Any], account: str, name: str) -> HTTPRespons
 
 
 async def _show(
-    asked: Asked,
+    asked: ActionRequest,
     name: str,
     action: Action,
     status: int = 200,

@@ -20,7 +20,7 @@ from billing.queries.names import (
 )
 from billing.queries.reach import EVERYTHING, Reach
 from billing.rerating import queue
-from billing.rerating.queue import Asked, Correction
+from billing.rerating.queue import CallSelection, Correction
 from billing.values import Money, Refused
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.kit import words
@@ -63,7 +63,7 @@ async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
 async def recycle(request: Request[Any, Any]) -> HTTPResponse:
     """Rate the calls of a reason again, perhaps of one device only."""
     form = Form.of(request)
-    asked = Asked(
+    asked = CallSelection(
         reason=form.choice("reason", words.REASONS, required=False),
         device_id=form.text("device", required=False),
         companies=tuple(reach_of(request).within("") or ()),
@@ -110,7 +110,7 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
         form.text("from")
     if not end:
         form.text("to")
-    asked = Asked(
+    asked = CallSelection(
         begin=begin,
         end=_next_day(end, request) if end else None,
         company_id=form.text("company", required=False),
@@ -172,7 +172,7 @@ def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
     return [(Money(old, code), Money(new, code)) for code, (old, new) in sorted(sums.items())]
 
 
-async def _ask(request: Request[Any, Any], kind: str, asked: Asked) -> HTTPResponse:
+async def _ask(request: Request[Any, Any], kind: str, asked: CallSelection) -> HTTPResponse:
     envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
         found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)

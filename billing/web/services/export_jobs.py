@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-AT_ONCE = 2
+MOST_JOBS = 2  # that write at a time
 MOST_KEPT = 20  # of each owner (reach.py)
 KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Exports:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="contarifa-exports-")
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_JOBS)
         self._jobs: dict[str, Job] = {}
 
     def find(self, job_id: str, owner: str) -> Job | None:

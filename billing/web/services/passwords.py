@@ -5,14 +5,14 @@ import asyncio
 from billing.credentials.passwords import hash_password, nobody, verify_password
 
 LONGEST = 1000
-AT_ONCE = 2  # each takes 64 MiB for about a tenth of a second
+MOST_HASHES = 2  # at a time: each takes 64 MiB for about a tenth of a second
 
 
 class Passwords:
     """The only place where the pages look at a password."""
 
     def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_HASHES)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it is the password; always the same work."""

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from billing.log.store import Store
-from billing.queries.replay import Progress, replay
+from billing.queries.replay import ReplayProgress, replay
 
 MOST_KEPT = 50
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class ReplayJob:
         self.id = secrets.token_urlsafe(9)
         self.account = account
         self.owner = owner
-        self.progress: Progress | None = None
+        self.progress: ReplayProgress | None = None
         self.failed = False
         self.task: asyncio.Task[None] | None = None
 

@@ -12,7 +12,7 @@ from billing.periods import Period, last_days
 from billing.queries import overview as reading
 from billing.queries import statistics
 from billing.queries.snapshot import snapshot
-from billing.queries.statistics import Asked
+from billing.queries.statistics import StatisticsFilter
 from billing.queries.suspended import waiting_by_reason
 from billing.queries.system import silent_devices
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -33,7 +33,7 @@ async def show_overview(request: Request[Any, Any]) -> HTTPResponse:
     site, now, reach = site_of(request), datetime.now(UTC), reach_of(request)
     today = now.astimezone(site.zone).date()
     period = last_days(today, CHART_DAYS)
-    chart = Asked(reach=reach, kind="company", period=period, zone=site.zone)
+    chart = StatisticsFilter(reach=reach, kind="company", period=period, zone=site.zone)
     month = msgspec.structs.replace(chart, period=Period(today.replace(day=1), today))
     view = views.View(asked=chart, grain="day", measure="calls")
     async with site.pool.connection() as connection, snapshot(connection):

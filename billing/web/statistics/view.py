@@ -10,7 +10,7 @@ import msgspec
 from billing.periods import Period, period_before
 from billing.queries.call_filter import NONE
 from billing.queries.reach import Reach
-from billing.queries.statistics import Asked, Figures, Grain, Ranking, Split
+from billing.queries.statistics import Figures, Grain, Ranking, Split, StatisticsFilter
 from billing.values import Money
 from billing.web.kit import formats, words
 from billing.web.kit.charts import MEASURES
@@ -29,14 +29,14 @@ HOURS = 24
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """A statistics page as an address asks for it."""
 
-    asked: Asked
+    asked: StatisticsFilter
     grain: Grain
     measure: str
     currency: str = ""  # '' = the one of most calls
     given: dict[str, str] = {}
 
     @property
-    def before(self) -> Asked:
+    def before(self) -> StatisticsFilter:
         """The same of the period before."""
         return msgspec.structs.replace(self.asked, period=period_before(self.asked.period))
 
@@ -56,7 +56,7 @@ def read_view(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> View:
     kind: Any = choice(given, "by", KINDS) or "company"
     grain: Any = choice(given, "grain", GRAINS)
     return View(
-        asked=Asked(
+        asked=StatisticsFilter(
             reach=reach,
             kind=kind,
             period=period,

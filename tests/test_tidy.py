@@ -1,35 +1,20 @@
-"""The law of the layout: who may import whom, and how long a file may get."""
+"""The law of the layout: which room may import which, and how long a file may get."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "billing").rglob("*.py"))
-# Who may not import whom, and why.
-FORBIDDEN = {
-    "sheets": (
-        {"rating", "aggregates", "store", "commands", "projections", "ingest", "web"},
-        "it reads texts, whatever they are for",
-    ),
-    "decks": ({"store", "commands", "projections", "ingest", "web"}, "it compares prices"),
-    "offload": ({"ingest", "web"}, "it does for a page what a page must not do itself"),
-    "values": ({"billing"}, "values import nothing of ours"),
-    "rating": ({"aggregates", "store", "commands", "projections", "ingest", "web"}, "it is pure"),
-    "aggregates": ({"store", "commands", "projections", "ingest", "web", "database"}, "no I/O"),
-    "store": ({"commands", "projections", "keeping", "ingest", "web"}, "it lies below them"),
-    "commands": (
-        {"projections", "keeping", "ingest", "web"},
-        "a decision reads the log, never a read model",
-    ),
-    "projections": ({"commands", "keeping", "ingest", "web"}, "a read model knows events only"),
-    "keeping": ({"ingest", "web"}, "it needs the log and the read models, no page"),
-    "ingest": ({"projections", "keeping", "web"}, "ingestion never waits for a read model"),
-    "web": ({"ingest"}, "they are two services"),
-    "policies": ({"ingest", "web"}, "they read read models and give commands"),
-}
+BILLING = ROOT / "billing"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+FILES = [
+    path
+    for path in sorted(BILLING.rglob("*.py"))
+    if path not in {BILLING / "__init__.py", BILLING / "web" / "__init__.py"}  # in no room
+]
 # Libraries kept behind one door.
 DOORS = {
     "eventsourcing": {"log/store.py"},
@@ -52,24 +37,60 @@ def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}: name the module in full"
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def room_of(parts: Sequence[str]) -> str:
+    """The room of a module: "rating", or within the pages "web/kit"."""
+    return "/".join(parts[: 2 if parts[0] == "web" else 1])
+
+
+def read_law() -> dict[str, list[str]]:
+    """What each room may import, in the order of the table of docs/architecture.md."""
+    section = ARCHITECTURE.read_text().split("\n## Rooms\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \|.*\| (.+) \|$", section, re.MULTILINE)
+    return {room: [] if may == "nothing" else may.split(", ") for room, may in rows}
+
+
+def read_rooms() -> dict[str, set[str]]:
+    """What each room imports of the others."""
+    rooms: dict[str, set[str]] = {}
+    for path in FILES:
+        room = room_of(path.relative_to(BILLING).with_suffix("").parts)
+        used = {
+            room_of(each.split(".")[1:]) for each in imports(path) if each.startswith("billing.")
+        }
+        rooms.setdefault(room, set()).update(used - {room})
+    return rooms
+
+
+LAW = read_law()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_imports_only_what_it_may(path: Path) -> None:
-    inside = path.relative_to(ROOT / "billing").as_posix()
-    room = inside.split("/")[0].removesuffix(".py")
-    forbidden, why = FORBIDDEN.get(room, (set(), ""))
+def test_every_file_imports_only_what_its_room_may(path: Path) -> None:
+    inside = path.relative_to(BILLING)
+    room = room_of(inside.with_suffix("").parts)
     for module in imports(path):
-        parts = module.split(".")
-        if parts[0] == "billing":
-            assert parts[1] not in forbidden, f"{inside} imports {module}: {why}"
-            assert "billing" not in forbidden, f"{inside} imports {module}: {why}"
-        doors = DOORS.get(parts[0])
-        assert doors is None or any(inside.startswith(door) for door in doors), (
+        library, *rest = module.split(".")
+        if library == "billing":
+            assert room_of(rest) in {room, *LAW.get(room, [])}, f"{inside} imports {module}"
+        doors = DOORS.get(library)
+        assert doors is None or any(inside.as_posix().startswith(door) for door in doors), (
             f"{inside} imports {module}: that library stays behind {doors}"
         )
+
+
+def test_the_law_has_the_rooms_there_are_and_no_permission_that_nobody_uses() -> None:
+    assert {room: set(may) for room, may in LAW.items()} == read_rooms()
+
+
+def test_no_two_rooms_import_each_other_by_whatever_way() -> None:
+    order = list(LAW)
+    for room, may in LAW.items():
+        assert set(may) <= set(order[: order.index(room)]), f"{room} imports from further down"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -20,7 +20,7 @@ from billing.interpreter import keep_for_good
 from billing.log.store import Store
 from billing.values import Refused
 
-MOST = 2_000  # records in one append: beyond it an append gains nothing (docs/architecture.md)
+MOST = 2_000  # records in one append: beyond it an append gains nothing
 FRESH_SECONDS = 1.0  # how long a device is believed to be as the catalogue has it
 WAITING = 1_000  # submissions that may wait; the next is told to come again
 

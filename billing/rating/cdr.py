@@ -12,7 +12,7 @@ Result = Literal["answered", "no_answer", "busy", "failed", "cancelled", ""]
 class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg as its sender told it. Times are UTC; durations are milliseconds as counted there."""
 
-    key: str  # the record key by the recipe of its source (cdr-formats.md section 3)
+    key: str  # the record key by the rule of its source, one in each module of reading/
     call_id: str = ""  # links the legs of one conversation
     started_at: datetime | None = None
     answered_at: datetime | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 MOST_JOBS = 2  # that write at a time
-MOST_KEPT = 20  # of each owner (reach.py)
+MOST_KEPT = 20  # of each owner (web/kit/reach.py)
 KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Exports:
         self._jobs: dict[str, Job] = {}
 
     def find(self, job_id: str, owner: str) -> Job | None:
-        """A job of this owner (reach.py)."""
+        """A job of this owner (web/kit/reach.py)."""
         job = self._jobs.get(job_id)
         return job if job and job.owner == owner else None
 

@@ -78,7 +78,7 @@ class Plans:
         return token
 
     def find(self, token: str, owner: str) -> Plan | None:
-        """A plan of this owner (reach.py)."""
+        """A plan of this owner (web/kit/reach.py)."""
         plan = self._plans.get(token)
         return plan if plan and plan.owner == owner else None
 

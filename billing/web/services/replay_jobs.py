@@ -37,7 +37,7 @@ class Replays:
         self._stopping = False
 
     def find(self, job_id: str, owner: str) -> ReplayJob | None:
-        """A replay of this owner (reach.py)."""
+        """A replay of this owner (web/kit/reach.py)."""
         job = self._jobs.get(job_id)
         return job if job and job.owner == owner else None
 

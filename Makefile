@@ -20,9 +20,13 @@ run: .venv/ready ## serve without demo data
 test: .venv/ready check ## set up all, pass the checks and every test
 	$(BIN)/pytest -x -q
 
-check: .venv/ready ## ruff, mypy
+# What templates name counts as used: the names within their braces, as a module that vulture reads.
+check: .venv/ready ## ruff, vulture, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@grep -ohrE '\{[{%].*[%}]\}' billing/web/templates | grep -oE '[A-Za-z_]+' | sort -u \
+	  | sed 's/.*/getattr(_, "&")/' > $(BIN)/../template_names.py
+	$(BIN)/vulture billing $(BIN)/../template_names.py
 	$(BIN)/mypy
 
 messages: .venv/ready ## bring the message catalogue up to date with the code

@@ -140,7 +140,6 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
 def _read(request: Request, profile: SourceProfile, received_at: datetime) -> list[CallRecord]:
     return read_body(
         request.body,
-        content_type=request.headers.get("content-type", ""),
         content_encoding=request.headers.get("content-encoding", ""),
         profile=profile,
         received_at=received_at,

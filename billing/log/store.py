@@ -106,9 +106,6 @@ class EventRecorder(PostgresApplicationRecorder):
     select month, to_regclass('billing_events_' || replace(month, '-', '_')) is null,
      exists (select from archived_months as archived where archived.month = given.month)
     from unnest(%s::text[]) as given (month)"""
-    BEGINS = """
-    select exists (select from billing_events where originator_id = %s and topic = any(%s)
-      and position(%s in substr(state, 1, 200)) > 0)"""
     ARCHIVED = "select key, version from archived_calls where key = any(%s)"
 
     def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:

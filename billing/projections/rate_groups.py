@@ -1,4 +1,4 @@
-"""Rate groups: their names, currencies and how many prices they hold."""
+"""Rate groups: their names and currencies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +17,8 @@ NAME = "rate_groups"
 TABLES = ("rate_groups",)
 
 CREATE = """
-insert into rate_groups (group_id, name, currency, rates, changed_at) values (%s, %s, %s, 0, %s)"""
-CHANGE = "update rate_groups set rates = rates + %s, changed_at = %s where group_id = %s"
+insert into rate_groups (group_id, name, currency, changed_at) values (%s, %s, %s, %s)"""
+CHANGE = "update rate_groups set changed_at = %s where group_id = %s"
 RENAME = "update rate_groups set name = %s, changed_at = %s where group_id = %s"
 DELETE = "update rate_groups set deleted = true, changed_at = %s where group_id = %s"
 
@@ -30,8 +30,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         match recorded.event:
             case RateGroupCreated(name=name, currency=currency):
                 cursor.execute(CREATE, (group_id, name, currency, at))
-            case RatesChanged(rates=rates):
-                cursor.execute(CHANGE, (len(rates), at, group_id))
+            case RatesChanged():
+                cursor.execute(CHANGE, (at, group_id))
             case RateGroupRenamed(name=name):
                 cursor.execute(RENAME, (name, at, group_id))
             case RateGroupDeleted():

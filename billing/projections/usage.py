@@ -70,7 +70,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     for recorded in batch:
         for sign, rating in posted_ratings(recorded.event):
             # Nothing but an event of a call posts anything.
-            event = cast("CallEvent", recorded.event)
+            event = cast(CallEvent, recorded.event)
             cdr = event.cdr
             when = local_hour(event.filed_at, zone)
             day, company, user = when[0], rating.company_id, rating.user_account

@@ -31,7 +31,6 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     actor: str
     undone_at: datetime | None
-    undone_by: str
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +55,7 @@ select distinct on (b.company_id) b.company_id, a.name, b.valid_from
 from rate_group_bindings b join accounts a on a.account = 'company:' || b.company_id
 where b.group_id = %s order by b.company_id, b.bound_at desc"""
 IMPORTS = """
-select import_id, file_name, prices, ended, recorded_at, actor, undone_at, undone_by
+select import_id, file_name, prices, ended, recorded_at, actor, undone_at
 from deck_imports where group_id = %s order by position desc limit 20"""
 BY_NAME = Order({"lower(g.name)": "sort_name", "g.group_id": "group_id"})
 

@@ -36,12 +36,14 @@ KEPT_OF_LONGER = 64 * 1024  # divisible by 4: base64 stays readable
 def read_body(
     body: bytes,
     *,
-    content_type: str,  # noqa: ARG001 -- the sender's word for it is often wrong, so never asked
     content_encoding: str,
     profile: SourceProfile,
     received_at: datetime,
 ) -> list[CallRecord]:
-    """The records of a request's body, in its order. Raises Unacceptable and nothing else."""
+    """The records of a request's body, in its order. Raises Unacceptable and nothing else.
+
+    The body tells its own format: the content type that senders give is often wrong.
+    """
     body = unpack(body, content_encoding)
     records = list(_read_whole(body, Delivery(profile, received_at)))
     if len(records) == 1 and len(records[0].raw) > LONGEST_RECORD:

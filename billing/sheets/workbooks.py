@@ -33,7 +33,6 @@ FARTHEST = 40  # digits before or after the point
 EPOCHS = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001 -- wall time
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
-Text = Callable[[str], None]
 
 
 def workbook_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:

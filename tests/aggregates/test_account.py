@@ -37,7 +37,6 @@ from billing.values import Money
 from tests.given import given
 
 OPENED = CompanyOpened(name="Acme", currency="EUR", time_zone="Europe/Madrid", payment="postpaid")
-FIVE = 5_000_000
 TEN = Money(10_000_000, "EUR")
 RECHARGED = AccountRecharged(amount_micros=10_000_000, currency="EUR", reason="cash", reference="7")
 REVERSED = RechargeReversed(

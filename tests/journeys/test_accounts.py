@@ -51,7 +51,6 @@ def call(store: Store) -> None:
     profile = profile_of(catalogue.registration("lux-pbx"))
     records = read_body(
         CALL.replace(b"\n", b"") % (now, now, now),
-        content_type="application/json",
         content_encoding="",
         profile=profile,
         received_at=datetime.now(UTC),

@@ -139,11 +139,6 @@ def test_base64_with_raw_plus_signs_is_taken_from_the_raw_bytes() -> None:
         assert cdr_of(b"cdr=" + each) == A_LEG
 
 
-def test_a_wrong_content_type_changes_nothing() -> None:
-    (found,) = read(json.dumps(record()), content_type="application/x-www-form-urlencoded")
-    assert found.cdr == A_LEG
-
-
 @pytest.mark.parametrize(
     "doctype",
     [

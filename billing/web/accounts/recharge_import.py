@@ -12,7 +12,7 @@ from billing.web.kit import formats
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
-from billing.web.services.import_plans import Checked, ImportRow, Plan
+from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
 COLUMNS = (
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[ImportRow]) -> Plan:
+async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[SheetRow]) -> Plan:
     """The recharges of a sheet; the form's reason stands in for rows that give none."""
     reason = form.text("reason", required=False)
     async with site_of(request).pool.connection() as connection:
@@ -71,7 +71,7 @@ async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[Imp
     )
 
 
-def _account(checked: Checked, line: ImportRow, found: list[NamedAccount]) -> NamedAccount | None:
+def _account(checked: Checked, line: SheetRow, found: list[NamedAccount]) -> NamedAccount | None:
     if not found:
         checked.wrong(
             line, "account", N_("There is no account %(name)s."), name=line.get("account")
@@ -91,7 +91,7 @@ def _account(checked: Checked, line: ImportRow, found: list[NamedAccount]) -> Na
     return found[0] if found else None
 
 
-def _amount(checked: Checked, line: ImportRow) -> int:
+def _amount(checked: Checked, line: SheetRow) -> int:
     try:
         micros = parse_amount(line.get("amount"))
     except Refused as refusal:

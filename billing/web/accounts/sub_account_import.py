@@ -13,7 +13,7 @@ from billing.web.accounts.opening import kind_of, list_of
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
-from billing.web.services.import_plans import Checked, ImportRow, Plan
+from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
 YES = ("yes", "y", "si", "sí", "s", "true", "1", "x", "verdadero")
@@ -40,7 +40,7 @@ class _Company(msgspec.Struct, frozen=True):
     own: list[NamedDevice]
     taken: set[str]  # names in lower case
 
-    def device(self, line: ImportRow) -> NamedDevice | None:
+    def device(self, line: SheetRow) -> NamedDevice | None:
         """The device a row means: the one it names, or the only one there is."""
         said = line.get("device")
         if not said:
@@ -48,7 +48,7 @@ class _Company(msgspec.Struct, frozen=True):
         return self.devices.get(said) or self.devices.get(said.lower())
 
 
-async def plan_accounts(request: Request[Any, Any], form: Form, lines: list[ImportRow]) -> Plan:
+async def plan_accounts(request: Request[Any, Any], form: Form, lines: list[SheetRow]) -> Plan:
     """The accounts of a sheet, for the company that the form chose."""
     company = await _company(request, form.text("company"), lines)
     checked, seen = Checked(), set[str]()
@@ -77,7 +77,7 @@ async def plan_accounts(request: Request[Any, Any], form: Form, lines: list[Impo
     )
 
 
-async def _company(request: Request[Any, Any], company_id: str, lines: list[ImportRow]) -> _Company:
+async def _company(request: Request[Any, Any], company_id: str, lines: list[SheetRow]) -> _Company:
     kind, reach = kind_of(request), reach_of(request)
     async with site_of(request).pool.connection() as connection:
         said = {line.get("device") for line in lines}
@@ -95,7 +95,7 @@ async def _company(request: Request[Any, Any], company_id: str, lines: list[Impo
     return _Company(company_id, kind, by_name | by_id, own, taken)
 
 
-def _check_name(checked: Checked, line: ImportRow, company: _Company, seen: set[str]) -> None:
+def _check_name(checked: Checked, line: SheetRow, company: _Company, seen: set[str]) -> None:
     name = line.get("name").lower()
     if not name:
         checked.wrong(line, "name", N_("An account needs a name."))
@@ -106,7 +106,7 @@ def _check_name(checked: Checked, line: ImportRow, company: _Company, seen: set[
     seen.add(name)
 
 
-def _read(checked: Checked, line: ImportRow, company: _Company) -> sub_accounts.ImportedAccount:
+def _read(checked: Checked, line: SheetRow, company: _Company) -> sub_accounts.ImportedAccount:
     numbers = line.get("lines").replace(";", " ").replace(",", " ").split()
     device = company.device(line)
     if numbers and device is None:

@@ -33,7 +33,7 @@ from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
-from billing.web.services.import_plans import Checked, ImportRow, Plan
+from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
 PAGE_SIZE, EXPORT_SIZE = 50, 5_000
@@ -164,7 +164,7 @@ async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPR
     return await (take if request.method == "POST" else ask)(request, kind)
 
 
-async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[ImportRow]) -> Plan:
+async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[SheetRow]) -> Plan:
     """What a sheet would assign, each wrong row named."""
     device_id = str(request.path).split("/")[2]
     device = await find_device(request, device_id)
@@ -227,7 +227,7 @@ def _what(
     return gettext("Moves") if before[0] != new.account else gettext("Another name")
 
 
-def _begin(request: Request[Any, Any], checked: Checked, line: ImportRow) -> datetime | None:
+def _begin(request: Request[Any, Any], checked: Checked, line: SheetRow) -> datetime | None:
     text = line.get("valid_from")
     if not text:
         return None

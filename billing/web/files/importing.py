@@ -18,7 +18,7 @@ from billing.web.kit.forms import WHOLE, Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
 from billing.web.kit.reach import owner_of
-from billing.web.services.import_plans import ImportRow, Plan, Problem
+from billing.web.services.import_plans import Plan, Problem, SheetRow
 from billing.web.site import site_of
 
 MOST_ROWS = 50_001  # with the header
@@ -33,13 +33,13 @@ class Kind(msgspec.Struct, frozen=True):
     explanation: str
     columns: Sequence[Column]
     heads: Sequence[str]  # of the columns, in the reader's words
-    plan: Callable[[Request[Any, Any], Form, list[ImportRow]], Awaitable[Plan]]
+    plan: Callable[[Request[Any, Any], Form, list[SheetRow]], Awaitable[Plan]]
     page: str  # in the menu
     back: str
     choices: Callable[[Request[Any, Any]], Awaitable[dict[str, Any]]] | None = None
 
 
-def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[ImportRow]:
+def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[SheetRow]:
     """The rows of an uploaded sheet by its headers. Blocks. Refused where it is no such sheet."""
     rows = read_sheet(data, file_name, most_rows=MOST_ROWS)
     header = next(rows)
@@ -50,7 +50,7 @@ def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[Imp
             "The first row must name the columns; %(names)s is missing.", names=", ".join(missing)
         )
     lines = [
-        ImportRow(
+        SheetRow(
             row.number,
             {key: row.cells[at] for key, at in places.items() if at < len(row.cells)},
         )

@@ -272,7 +272,6 @@ BAND_POLICIES = {
     "start": N_("The band at the beginning of the call counts for all of it"),
     "split": N_("Each part of the call costs what its band asks"),
 }
-TARGETS = {"p": N_("Prefix"), "a": N_("Area"), "c": N_("Class of call")}
 RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
 
 

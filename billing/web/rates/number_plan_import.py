@@ -17,7 +17,7 @@ from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
-from billing.web.services.import_plans import Checked, ImportRow, Plan
+from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
 blueprint = Blueprint("number_plan_import")
@@ -46,7 +46,7 @@ TYPES = SPANISH | {plain_words(code): code for code in words.AREA_TYPES}
 TYPES |= {plain_words(text): code for code, text in words.AREA_TYPES.items()}
 
 
-async def plan_entries(request: Request[Any, Any], _: Form, lines: list[ImportRow]) -> Plan:
+async def plan_entries(request: Request[Any, Any], _: Form, lines: list[SheetRow]) -> Plan:
     """What the rows would set."""
     checked, found, rows = Checked(), list[PlanEntry](), list[int]()
     zone = site_of(request).zone

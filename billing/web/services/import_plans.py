@@ -23,7 +23,7 @@ class Problem(msgspec.Struct, frozen=True):
     said: str
 
 
-class ImportRow(msgspec.Struct, frozen=True):
+class SheetRow(msgspec.Struct, frozen=True):
     """A row of a sheet: its number, and its cells by the key of their column."""
 
     row: int
@@ -40,7 +40,7 @@ class Checked:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def wrong(self, at: ImportRow, column: str, message: str, /, **values: object) -> None:
+    def wrong(self, at: SheetRow, column: str, message: str, /, **values: object) -> None:
         """Note what is wrong with a cell; `message` is a msgid."""
         self.problems.append(Problem(at.row, column, gettext(message, **values)))
 

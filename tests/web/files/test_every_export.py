@@ -47,9 +47,9 @@ PREPARED = """
 insert into submissions (at, device_id, account, address, status, bytes, accepted, duplicate,
   conflict, suspended, detail)
 values (now(), 'clinica-pbx', '=a', '192.0.2.1', 200, 10, 1, 0, 0, 0, '@sum');
-insert into rate_groups (group_id, name, currency, rates, deleted, changed_at)
-values ('standard', '+Standard', 'EUR', 0, false, now()),
-  ('other', 'Other', 'EUR', 0, false, now());
+insert into rate_groups (group_id, name, currency, deleted, changed_at)
+values ('standard', '+Standard', 'EUR', false, now()),
+  ('other', 'Other', 'EUR', false, now());
 insert into corrections (correction_id, kind, asked, state, applying, actor, address, preview)
 values ('again', 'rerate', '{}', 'ready', false, 'administrator:marta', '',
   '[{"company_id": "clinica", "currency": "EUR", "calls": 3, "old_micros": 5, "new_micros": 7}]');

@@ -37,7 +37,9 @@ class DeviceChanged(Event, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     fallback_encoding: str = "cp1252"
     gateway_first: bool = False  # whether the trunk is asked before the extension who pays
-    allowed_addresses: tuple[str, ...] = ()  # addresses and networks it may submit from; () = any
+    allowed_addresses: tuple[
+        str, ...
+    ] = ()  # IP addresses and networks it may submit from; () = any
     silent_after_minutes: int = 0  # without a record for so long it is reported; 0 = never
 
 

@@ -16,6 +16,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     recorded_at: datetime
     actor: str  # 'administrator:…', 'device:…', 'system'
-    address: str = ""
+    address: str = ""  # the IP address it came from, or "command line"
     request_id: str = ""
     token_id: str = ""  # of the API token that the actor showed

@@ -1,4 +1,4 @@
-"""Attempts at guessing, counted in leaking buckets: one for each account and each address.
+"""Attempts at guessing, counted in leaking buckets: one for each account and each IP address.
 
 A restart forgives nobody, and several processes count together.
 """

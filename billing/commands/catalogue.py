@@ -56,9 +56,9 @@ CHUNK = 5_000
 class Catalogue:
     """The rating context as of a log position. Not thread-safe: one owner refreshes and reads."""
 
-    def __init__(self, but: Collection[type[Event]] = ()) -> None:
-        """All of it, or without what some kinds of events say."""
-        self._but = but
+    def __init__(self, excluding: Collection[type[Event]] = ()) -> None:
+        """All of it, or all but what the events of the kinds `excluding` say."""
+        self._excluding = excluding
         self.position = 0
         self.pin_key = b""
         self.context = RatingContext()
@@ -98,7 +98,7 @@ class Catalogue:
     def refresh(self, store: Store) -> None:
         """Take in what changed since the last time."""
         self.pin_key = self.pin_key or store.key("pins")
-        while events := store.after_without_calls(self.position, CHUNK, self._but):
+        while events := store.after_without_calls(self.position, CHUNK, self._excluding):
             for recorded in events:
                 handle = self._handlers.get(type(recorded.event))
                 if handle:

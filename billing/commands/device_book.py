@@ -73,7 +73,7 @@ class DeviceBook:
         return self._prefixes.get(device_id, ()) if device_id else self._general
 
     def refuse_unless_admitted(self, device_id: str, address: str) -> None:
-        """Refuse what a disabled device sends, and what comes from an address of somebody else."""
+        """Refuse what a disabled device sends, or what comes from an IP address it may not use."""
         if device_id in self._disabled:
             raise Refused("This device is disabled: %(reason)s", reason=self._disabled[device_id])
         networks = self._networks.get(device_id)

@@ -115,13 +115,13 @@ def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope
         command.group_id,
         lambda group: rate_group.rename_rate_group(group, name=command.name),
         envelope,
-        but=PRICES,
+        excluding=PRICES,
     )
 
 
 def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope) -> int:
     """Delete a group that no company was ever bound to."""
-    catalogue = Catalogue(but=PRICES)
+    catalogue = Catalogue(excluding=PRICES)
     catalogue.refresh(store)
     in_use = any(
         bound == command.group_id
@@ -133,7 +133,7 @@ def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope
         command.group_id,
         lambda group: rate_group.delete_rate_group(group, in_use=in_use),
         envelope,
-        but=PRICES,
+        excluding=PRICES,
     )
 
 
@@ -144,7 +144,7 @@ def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
         command.group_id,
         lambda group: rate_group.change_rates(group, command.rates),
         envelope,
-        but=PRICES,
+        excluding=PRICES,
     )
 
 
@@ -185,7 +185,7 @@ def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
             ended=command.ended,
         )
 
-    return _decide(store, command.group_id, decision, envelope, but=PRICES)
+    return _decide(store, command.group_id, decision, envelope, excluding=PRICES)
 
 
 def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
@@ -205,8 +205,8 @@ def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
 
 
 def _find_import(store: Store, command: UndoImport) -> tuple[int, rate_group.DeckImported]:
-    but = [kind for kind in PRICES if kind is not rate_group.DeckImported]
-    for recorded in store.follow(f"rate-group:{command.group_id}", but):
+    excluding = [kind for kind in PRICES if kind is not rate_group.DeckImported]
+    for recorded in store.follow(f"rate-group:{command.group_id}", excluding):
         event = recorded.event
         if isinstance(event, rate_group.DeckImported) and event.import_id == command.import_id:
             return recorded.version, event
@@ -219,17 +219,17 @@ def _decide(
     decision: Callable[[rate_group.RateGroup], list[Event]],
     envelope: Envelope,
     *,
-    but: Sequence[type[Event]] = (),
+    excluding: Sequence[type[Event]] = (),
     wanted: Container[Target] | None = None,
 ) -> int:
     """Decide by the events that the decision needs, a few in memory at a time.
 
-    A group may hold 200,000 prices in many versions; `but` and `wanted` say what is not read.
+    A group may hold 200,000 prices in many versions; `excluding` and `wanted` say what is not read.
     """
     stream = f"rate-group:{group_id}"
     for _ in range(ATTEMPTS):
         version = store.version(stream)
-        group = there(fold(_evolve(wanted), store.follow(stream, but)), stream)
+        group = there(fold(_evolve(wanted), store.follow(stream, excluding)), stream)
         events = enumerate(decision(group), version + 1)
         pending = [Pending(stream, number, event, envelope) for number, event in events]
         try:

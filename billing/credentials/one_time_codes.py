@@ -21,7 +21,7 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def address_of(secret: str, name: str) -> str:
+def enrolment_url(secret: str, name: str) -> str:
     """What the QR code says to an app."""
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 

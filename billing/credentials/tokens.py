@@ -5,7 +5,7 @@ import secrets
 
 
 def new_token() -> str:
-    """256 random bits, as they can stand in a cookie or an address."""
+    """256 random bits, as they can stand in a cookie or a URL."""
     return secrets.token_urlsafe(32)
 
 

@@ -65,7 +65,7 @@ class Batcher:
     async def registration(self, device_id: str, address: str) -> Registration:
         """How the records of a device are to be read.
 
-        Raises Refused for one that may not submit, or not from this address; or Busy.
+        Raises Refused for one that may not submit, or not from this IP address; or Busy.
         """
         if time.monotonic() - self._refreshed_at > FRESH_SECONDS:
             await self._enqueue(None)  # it may have been changed in the meantime

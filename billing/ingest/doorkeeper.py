@@ -15,7 +15,7 @@ from billing.credentials.passwords import nobody, verify_password
 
 FRESH_SECONDS = 1.0  # how long a credential is believed without asking the table again
 BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once; then one more every 6 s
-REMEMBERED = 10_000  # accounts and addresses kept in mind
+REMEMBERED = 10_000  # accounts and IP addresses kept in mind
 
 logger = logging.getLogger("billing.ingest")
 
@@ -34,7 +34,7 @@ class Throttled(Exception):  # noqa: N818 -- an answer to the sender, not a faul
 
 
 class Failures:
-    """A leaking bucket of failures for each key (an account, an address)."""
+    """A leaking bucket of failures for each key (an account, an IP address)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

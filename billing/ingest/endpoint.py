@@ -21,7 +21,7 @@ from billing.config import Config
 from billing.database import Database
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
-from billing.ingest.submission_log import Noted, SubmissionLog, address_of
+from billing.ingest.submission_log import Noted, SubmissionLog, ip_address_of
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
 from billing.reading import SourceProfile, Unacceptable, profile_of, read_body
@@ -119,11 +119,11 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
     envelope = Envelope(
         recorded_at=datetime.now(UTC),
         actor=f"device:{device_id}",
-        address=address_of(request),
+        address=ip_address_of(request),
         request_id=new_id(),
     )
     batcher = request.app.ctx.batcher
-    profile = profile_of(await batcher.registration(device_id, address_of(request)))
+    profile = profile_of(await batcher.registration(device_id, ip_address_of(request)))
     if len(request.body) > QUICK_BYTES:
         records = await asyncio.to_thread(_read, request, profile, envelope.recorded_at)
     else:
@@ -156,7 +156,7 @@ async def _admit(request: Request, noted: Noted) -> str | None:
         return None
     noted.account = account
     device: str | None = await request.app.ctx.doorkeeper.admit(
-        account, password, address_of(request)
+        account, password, ip_address_of(request)
     )
     noted.device_id = device or ""
     return device

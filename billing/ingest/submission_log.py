@@ -73,7 +73,7 @@ class SubmissionLog:
                 datetime.now(UTC),
                 noted.device_id,
                 _printable(noted.account),
-                address_of(request),
+                ip_address_of(request),
                 response.status,
                 len(request.body or b""),
                 *counts,
@@ -112,7 +112,7 @@ def _problem(response: HTTPResponse) -> str:
     return str(told.get("detail") or told.get("title") or "")
 
 
-def address_of(request: Request) -> str:
+def ip_address_of(request: Request) -> str:
     """Where a request comes from: what the last proxy that is ours says, or the connection."""
     return str(request.client_ip).strip("[]")
 

@@ -112,7 +112,7 @@ class EventRecorder(PostgresApplicationRecorder):
         """Append; returns positions, 0 for an event that was there (with `skip_existing`).
 
         Without `skip_existing` an event that was there raises Conflict and nothing is stored.
-        `beside` is done in the same transaction, under the lock.
+        `in_transaction` is called in the same transaction, under the lock.
         """
         streams = [row.originator_id for row in stored_events]
         with self.datastore.transaction(commit=True) as rows_as_dicts:
@@ -120,8 +120,8 @@ class EventRecorder(PostgresApplicationRecorder):
             cursor.row_factory = tuple_row
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             archived = self._ensure_partitions(cursor, streams)
-            if beside := kwargs.get("beside"):
-                beside(cursor)
+            if in_transaction := kwargs.get("in_transaction"):
+                in_transaction(cursor)
             new = self._new(cursor, stored_events, archived)
             if len(new) < len(stored_events) and not kwargs.get("skip_existing"):
                 raise Conflict
@@ -281,9 +281,9 @@ class Store:
             ((found,),) = cursor.execute(queries.BEGINS, values).fetchall()
         return bool(found)
 
-    def follow(self, stream: str, but: Collection[type[Event]] = ()) -> Iterator[Recorded]:
-        """The events of one stream, a few in memory at a time, `but` some kinds left out."""
-        without, version = topics_of(but), 0
+    def follow(self, stream: str, excluding: Collection[type[Event]] = ()) -> Iterator[Recorded]:
+        """The events of one stream, a few in memory at a time, without the kinds of `excluding`."""
+        without, version = topics_of(excluding), 0
         while found := list(self._select(queries.FOLLOW, (stream, version, without))):
             version = found[-1].version
             found.reverse()
@@ -291,10 +291,12 @@ class Store:
                 yield found.pop()
 
     def after_without_calls(
-        self, position: int, limit: int, but: Collection[type[Event]] = ()
+        self, position: int, limit: int, excluding: Collection[type[Event]] = ()
     ) -> list[Recorded]:
         """The same without the events of calls: what changes accounts, devices and rates."""
-        return list(self._select(queries.AFTER_WITHOUT_CALLS, (position, topics_of(but), limit)))
+        return list(
+            self._select(queries.AFTER_WITHOUT_CALLS, (position, topics_of(excluding), limit))
+        )
 
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """The events at some positions, in order; those of archived months from their files."""
@@ -330,15 +332,15 @@ class Store:
             return bytes(row[0])
 
     def append(
-        self, events: Sequence[Pending], beside: Callable[[Cursor[Any]], None] | None = None
+        self, events: Sequence[Pending], in_transaction: Callable[[Cursor[Any]], None] | None = None
     ) -> int:
         """Append all or none; the last position.
 
         Raises Conflict if a version is taken: load and decide again, never append the same again.
-        `beside` is done in the same transaction, while nobody else appends.
+        `in_transaction` is called in the same transaction, while nobody else appends.
         """
         rows = self.encode(events).rows
-        return max(self._recorder.insert_events(rows, beside=beside), default=0)
+        return max(self._recorder.insert_events(rows, in_transaction=in_transaction), default=0)
 
     def encode(self, events: Sequence[Pending]) -> Encoded:
         """Events as `append_new` takes them: made ahead, while another batch is appended."""

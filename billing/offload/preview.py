@@ -108,7 +108,7 @@ def _measure(
             impact.before_micros += each.amount_micros
             impact.after_micros += each.amount_micros
     if others:
-        catalogue = Catalogue(but=PRICES)
+        catalogue = Catalogue(excluding=PRICES)
         catalogue.refresh(store)
         contexts = [_bound_to(group, catalogue.context) for group in groups]
         for place in range(0, len(others), CALLS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Sends an e-mail when the policy warns or freezes, where SMTP settings and an address are given.
+"""Sends an e-mail when the policy warns or freezes, if SMTP settings and a recipient are given.
 
 It follows the log with a checkpoint of its own, so a mail is sent at least once, and what happened
 before mails were set up is never sent.

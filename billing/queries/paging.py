@@ -29,12 +29,12 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
 
 
 def encode_key(key: tuple[Any, ...]) -> str:
-    """A key as it stands in an address."""
+    """A key as it stands in a URL."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def decode_place(after: str, before: str, key_type: Any) -> Place | None:
-    """The place an address names, if any. Refused for a token we did not make."""
+    """The place a URL names, if any. Refused for a token we did not make."""
     token = after or before
     if not token:
         return None

@@ -20,7 +20,7 @@ class SignInFilter(msgspec.Struct, frozen=True, kw_only=True):
     zone: ZoneInfo
     kind: str = ""
     reason: str = ""
-    text: str = ""  # part of the name or the address
+    text: str = ""  # part of the name or the IP address
 
 
 class SignInRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -226,8 +226,8 @@ class SheetReader:
     def start(self, name: str, given: dict[str, str]) -> None:
         """An element begins."""
         if name == "c":
-            address = given.get("r")
-            self._column = _column(address.rstrip(DIGITS)) if address else len(self._cells)
+            reference = given.get("r")
+            self._column = _column(reference.rstrip(DIGITS)) if reference else len(self._cells)
             if not 0 <= self._column < MOST_COLUMNS:
                 raise Refused(
                     "Row %(row)s has more than %(most)s columns.",
@@ -286,7 +286,7 @@ class SheetReader:
 
 @lru_cache(1_000)
 def _column(letters: str) -> int:
-    """The column of the letters of an address, from 0."""
+    """The column of the letters of a reference, from 0."""
     found = 0
     for letter in letters:
         found = found * LETTERS + ord(letter) - ord("A") + 1

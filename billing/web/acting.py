@@ -14,8 +14,8 @@ from billing.aggregates.event import Envelope
 from billing.log.positions import wait_until_shown_async
 from billing.log.store import Store
 from billing.web.kit.access import current_session
-from billing.web.kit.addresses import address_of
 from billing.web.kit.i18n import gettext
+from billing.web.kit.ip_addresses import ip_address_of
 from billing.web.kit.pages import NOTICE
 from billing.web.site import site_of
 
@@ -31,7 +31,7 @@ async def envelope_of(request: Request[Any, Any]) -> Envelope:
     return Envelope(
         recorded_at=datetime.now(UTC),
         actor=actor,
-        address=address_of(request),
+        address=ip_address_of(request),
         request_id=str(request.id),
         token_id=session.token_id if session else "",
     )
@@ -42,7 +42,7 @@ def envelope_in_name_of(request: Request[Any, Any], administrator_id: str) -> En
     return Envelope(
         recorded_at=datetime.now(UTC),
         actor=f"administrator:{administrator_id}",
-        address=address_of(request),
+        address=ip_address_of(request),
         request_id=str(request.id),
     )
 

@@ -62,7 +62,7 @@ from billing.web.system import backups, keeping, system
 from billing.web.system import exports as keeping_exports
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
-MOST_HEADER_BYTES = 65_536  # an address of 10,000 characters is answered in words, not cut off
+MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "

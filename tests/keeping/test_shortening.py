@@ -268,11 +268,11 @@ store = Store(sys.argv[1])
 keeper = Keeper(sys.argv[1], store, Path("archives"), Path("backups"))
 append, stretches = store.append, 0
 
-def die_in_the_second(events, beside):
+def die_in_the_second(events, in_transaction):
     global stretches
     stretches += 1
     def killed(cursor):
-        beside(cursor)
+        in_transaction(cursor)
         if stretches == 2:
             os.kill(os.getpid(), signal.SIGKILL)
     return append(events, killed)

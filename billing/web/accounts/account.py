@@ -30,7 +30,7 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 async def view_of(request: Request[Any, Any], account: str) -> money.AccountView:
-    """The account an address names; 404 where there is none."""
+    """The account a URL names; 404 where there is none."""
     async with site_of(request).pool.connection() as connection:
         found = await money.view_account(connection, account)
     if found is None or not reach_of(request).holds(found.company_id):

@@ -18,7 +18,7 @@ blueprint = Blueprint("accounts")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, Listing]:
-    """The companies an address asks for."""
+    """The companies a URL asks for."""
     listing = read_listing(request, ("q", "state"), reading.KEY_TYPE)
     wanted = reading.CompanyFilter(
         reach=reach_of(request),

@@ -1,4 +1,4 @@
-"""The addresses of imports: user accounts, gateway accounts, recharges."""
+"""The routes of imports: user accounts, gateway accounts, recharges."""
 
 from typing import Any
 

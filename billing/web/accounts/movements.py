@@ -21,7 +21,7 @@ blueprint = Blueprint("movements")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
-    """The filter an address gives, and the place in the list."""
+    """The filter a URL gives, and the place in the list."""
     listing = read_listing(request, FILTERS, money.KEY_TYPE)
     given, zone = listing.given, site_of(request).zone
     today = datetime.now(UTC).astimezone(zone).date()

@@ -126,7 +126,7 @@ async def _sub_account_page(
 
 
 def list_of(request: Request[Any, Any]) -> str:
-    """The list that an address stands under: `user-accounts` or `gateway-accounts`."""
+    """The list that a URL stands under: `user-accounts` or `gateway-accounts`."""
     return str(request.path).split("/")[1]
 
 

@@ -20,7 +20,7 @@ blueprint = Blueprint("sub_accounts")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.SubAccountFilter, Listing]:
-    """The filter an address gives, and the place in the list."""
+    """The filter a URL gives, and the place in the list."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     return reading.SubAccountFilter(
         reach=reach_of(request),

@@ -1,4 +1,4 @@
-"""The addresses of exports: CSV as a stream, Excel as a file that is waited for or fetched."""
+"""The routes of exports: CSV as a stream, Excel as a file that is waited for or fetched."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""The filters of the call list: how each is read from an address and said in words.
+"""The filters of the call list: how each is read from a URL and said in words.
 
 A new one is a line of FILTERS here, its input in templates/calls/calls.html, and a field of
 CallFilter with its condition.
@@ -25,7 +25,7 @@ from billing.web.kit.reach import reach_of
 
 FILLERS = str.maketrans("", "", " .-()/")  # what people write between the digits of a number
 HOURS = 24
-Given = Mapping[str, str]  # the values of an address, by their names
+Given = Mapping[str, str]  # the values of a URL, by their names
 Names = Mapping[str, str]  # of accounts by their streams, of devices by "device:…"
 
 
@@ -93,7 +93,7 @@ def _say_hour(value: Any, _names: Names) -> str:
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """One filter: its name in an address, what it is called, and the field of CallFilter it sets.
+    """One filter: its name in a URL, what it is called, and the field of CallFilter it sets.
 
     `read` refuses what it can't be; `say` is asked of a value that is set.
     """
@@ -136,7 +136,7 @@ def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFi
 
 
 def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilter:
-    """The filter that the values of an address mean."""
+    """The filter that the values of a URL mean."""
     wanted = CallFilter(
         reach=reach,
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),

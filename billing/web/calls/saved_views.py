@@ -21,7 +21,7 @@ blueprint = Blueprint("saved_views")
 async def saved_views(
     connection: AsyncConnection[Any], request: Request[Any, Any]
 ) -> list[tuple[str, str]]:
-    """The names and addresses of the views of whoever asks."""
+    """The names and URLs of the views of whoever asks."""
     views = await views_of(connection, await _who(request))
     return [(name, f"/calls?{query}") for name, query in views]
 

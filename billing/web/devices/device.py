@@ -241,7 +241,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 async def find_device(request: Request[Any, Any], device_id: str) -> reading.Device:
-    """The device an address names."""
+    """The device a URL names."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         device = await reading.find_device(connection, device_id, site.zone.key)

@@ -19,7 +19,7 @@ blueprint = Blueprint("devices")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listing]:
-    """The devices an address asks for."""
+    """The devices a URL asks for."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     wanted = reading.DeviceFilter(
         reach=reach_of(request),

@@ -47,7 +47,7 @@ async def all_pages(
 
 
 async def send_list(request: Request[Any, Any], exported: Exported) -> Answer:
-    """Answer with a file of a list, of the kind that the address ends with."""
+    """Answer with a file of a list, of the kind that the URL ends with."""
     if request.path.endswith(".csv"):
         await _stream(request, exported)
         return None

@@ -19,7 +19,7 @@ from billing.aggregates.administrator import (
 )
 from billing.credentials.tokens import hash_token
 from billing.queries.sessions import Session
-from billing.web.kit.addresses import address_of
+from billing.web.kit.ip_addresses import ip_address_of
 from billing.web.kit.reach import refuse_beyond
 from billing.web.kit.sessions import find_by_token, find_session
 from billing.web.kit.sign_in_log import note_wrong_token
@@ -109,7 +109,7 @@ async def current_session(request: Request[Any, Any]) -> Session | None:
             async with site.pool.connection() as connection:
                 if not token:
                     request.ctx.session = await find_session(connection, str(cookie), now)
-                elif found := await find_by_token(connection, token, address_of(request), now):
+                elif found := await find_by_token(connection, token, ip_address_of(request), now):
                     request.ctx.session = found
                 else:
                     await note_wrong_token(connection, request, hash_token(token))

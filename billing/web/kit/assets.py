@@ -1,4 +1,4 @@
-"""The files browsers fetch: kept in memory, with hashes in their addresses and gzip twins."""
+"""The files browsers fetch: kept in memory, with hashes in their URLs and gzip twins."""
 
 import gzip
 import hashlib
@@ -51,7 +51,7 @@ def _load(path: Path) -> Asset:
 
 
 def asset_address(assets: dict[str, Asset], name: str) -> str:
-    """Where a page finds an asset; another content has another address."""
+    """Where a page finds an asset; another content has another URL."""
     return f"/assets/{name}?v={assets[name].version}"
 
 

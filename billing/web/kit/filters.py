@@ -1,4 +1,4 @@
-"""Reads the filters of the lists from an address."""
+"""Reads the filters of the lists from a URL."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,14 +19,14 @@ PLACES = ("after", "before")
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A list as an address asks for it: what was given (without the place), and from where on."""
+    """A list as a URL asks for it: what was given (without the place), and from where on."""
 
     given: dict[str, str]
     place: Place | None
 
 
 def read_listing(request: Request[Any, Any], names: tuple[str, ...], key: Any) -> Listing:
-    """The filters of `names` an address gives, and the place in the list it names."""
+    """The filters of `names` that a URL gives, and the place in the list it names."""
     values = {name: _text(name, str(request.args.get(name, "")).strip()) for name in names}
     after, before = (str(request.args.get(name, "")) for name in PLACES)
     given = {name: value for name, value in values.items() if value}
@@ -52,7 +52,7 @@ def choice(given: Mapping[str, str], name: str, known: Mapping[str, str]) -> str
 
 
 def read_period(given: dict[str, str], today: date) -> Period:
-    """The days an address asks for; the last 30 unless it says."""
+    """The days a URL asks for; the last 30 unless it says."""
     last = _day(given, "to") or max(today, _day(given, "from") or today)
     first = _day(given, "from") or last_days(last, DEFAULT_DAYS).first
     if first > last:

@@ -110,7 +110,7 @@ def zone_name(zone: ZoneInfo) -> str:
 
 
 def query(given: dict[str, str], **change: str) -> str:
-    """The query of an address, without empty values."""
+    """The query of a URL, without empty values."""
     values = {key: value for key, value in {**given, **change}.items() if value}
     return "?" + urlencode(values) if values else ""
 

@@ -110,7 +110,7 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
 
 
 def _start_of_list(request: Request[Any, Any]) -> str:
-    """Where the list of an address begins, if the address names a place further on."""
+    """Where the list of a URL begins, if the URL names a place further on."""
     given = [(name, value) for name, value in request.query_args if name not in PLACES]
     return request.path + formats.query(dict(given)) if len(given) < len(request.query_args) else ""
 

@@ -8,7 +8,7 @@ from sanic import Request
 
 from billing.commands.sign_ins import SignIn, note_sign_in
 from billing.queries.api_tokens import owner_of_token
-from billing.web.kit.addresses import address_of, network_of
+from billing.web.kit.ip_addresses import ip_address_of, network_of
 from billing.web.kit.throttle import BY_TOKEN
 
 
@@ -28,7 +28,7 @@ async def note(
         reason=reason,
         sign_in_name=name,
         administrator_id=administrator_id,
-        address=address_of(request),
+        address=ip_address_of(request),
         browser=str(request.headers.get("user-agent", "")),
     )
     await note_sign_in(connection, line)
@@ -37,8 +37,8 @@ async def note(
 async def note_wrong_token(
     connection: AsyncConnection[Any], request: Request[Any, Any], token_hash: bytes
 ) -> None:
-    """Add a line about an API token that admits nothing: one a minute for each address."""
-    if await BY_TOKEN.wait_seconds(connection, network_of(address_of(request))):
+    """Add a line about an API token that admits nothing: one a minute for each IP address."""
+    if await BY_TOKEN.wait_seconds(connection, network_of(ip_address_of(request))):
         return
     own_id, name = await owner_of_token(connection, token_hash)
     await note(connection, request, "refused", name, administrator_id=own_id, reason="token")

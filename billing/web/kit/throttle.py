@@ -1,4 +1,4 @@
-"""Slows down guessing: how many attempts each account and each address has, and what is told."""
+"""Slows down guessing: how many attempts each account and each IP address has, and what is told."""
 
 from billing.commands.attempts import Throttle
 from billing.web.kit.i18n import ngettext

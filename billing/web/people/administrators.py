@@ -132,7 +132,7 @@ async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPRespons
 
 
 async def find_or_404(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
-    """The administrator an address names."""
+    """The administrator a URL names."""
     async with site_of(request).pool.connection() as connection:
         found = await reading.find_administrator(connection, own_id)
     if not found:

@@ -144,7 +144,7 @@ def _call_of(row: OperationRow) -> str:
 
 
 def object_of(row: OperationRow) -> str:
-    """The address of what it was done to; empty where it has no page."""
+    """The URL of what it was done to; empty where it has no page."""
     if row.kind in ACCOUNTS:
         return f"/accounts/{formats.segment(row.stream)}"
     own_id = formats.segment(row.stream.partition(":")[2])

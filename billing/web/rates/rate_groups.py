@@ -191,7 +191,7 @@ async def act(
 
 
 async def find_group(request: Request[Any, Any], group_id: str) -> rate_groups.GroupRow:
-    """The group an address names; 404 where there is none."""
+    """The group a URL names; 404 where there is none."""
     async with site_of(request).pool.connection() as connection:
         group = await rate_groups.find_group(connection, group_id)
     if group is None:
@@ -200,7 +200,7 @@ async def find_group(request: Request[Any, Any], group_id: str) -> rate_groups.G
 
 
 def moment_asked(request: Request[Any, Any], listing: Listing) -> datetime:
-    """The end of the local day an address asks for, or now."""
+    """The end of the local day a URL asks for, or now."""
     form, zone = Form({"on": listing.given.get("on", "")}), site_of(request).zone
     begin = form.begin_of_day("on", zone)
     if form.errors:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found at the public address."""
+    """What was found at the public URL."""
 
     host: str
     expires_at: datetime | None = None  # None: it could not be read
@@ -29,7 +29,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateWatch:
-    """Reads the certificate of an address now and then; without an address it does nothing."""
+    """Reads the certificate of a URL now and then; without a URL it does nothing."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class CertificateWatch:
 
 
 def read_certificate(url: str) -> Certificate:
-    """The certificate at an https address, whether or not browsers would trust it. Blocks."""
+    """The certificate at an https URL, whether or not browsers would trust it. Blocks."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or HTTPS
     unverified = ssl.create_default_context()

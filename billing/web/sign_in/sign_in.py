@@ -21,8 +21,8 @@ from billing.web.kit.access import (
     form_value,
     local_path,
 )
-from billing.web.kit.addresses import address_of, network_of
 from billing.web.kit.i18n import gettext
+from billing.web.kit.ip_addresses import ip_address_of, network_of
 from billing.web.kit.pages import page
 from billing.web.kit.sign_in_log import note
 from billing.web.kit.throttle import (
@@ -80,7 +80,7 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
         return page(request, "sign_in/sign_in.html", 422, next=after, name=name, error=error)
     async with site.pool.connection() as connection:
         await BY_ACCOUNT.forget(connection, name)
-        await BY_ADDRESS.give_back(connection, network_of(address_of(request)))
+        await BY_ADDRESS.give_back(connection, network_of(ip_address_of(request)))
         await forget_old(connection)
         if found.second_factor:
             return await _ask_for_code(connection, request, found.administrator_id, name, after)
@@ -95,8 +95,8 @@ async def _wait(
     key: str,
     name: str,
 ) -> int:
-    """How long this address, or else this account, must wait; noted once a minute."""
-    network = network_of(address_of(request))
+    """How long this IP address, or else this account, must wait; noted once a minute."""
+    network = network_of(ip_address_of(request))
     wait = await BY_ADDRESS.wait_seconds(connection, network)
     wait = wait or await throttle.wait_seconds(connection, key)
     if wait and not await NOTED.wait_seconds(connection, network):
@@ -137,7 +137,7 @@ async def _open(
     now = datetime.now(UTC)
     await sessions.end_expired(connection, now)
     browser = str(request.headers.get("user-agent", ""))
-    token = await sessions.begin_session(connection, own_id, address_of(request), browser, now)
+    token = await sessions.begin_session(connection, own_id, ip_address_of(request), browser, now)
     await note(connection, request, "signed_in", name, administrator_id=own_id, reason=reason)
     set_cookie(request, response, cookie_name(request), token)
     return response
@@ -184,7 +184,7 @@ async def take_code(request: Request[Any, Any]) -> HTTPResponse:
         response = go_on(after, gettext("A recovery code was used: it is good for nothing more."))
     async with site.pool.connection() as connection:
         await BY_CODE.forget(connection, own_id)
-        await BY_ADDRESS.give_back(connection, network_of(address_of(request)))
+        await BY_ADDRESS.give_back(connection, network_of(ip_address_of(request)))
         await sessions.end_half_session(connection, half.token_hash, datetime.now(UTC))
         set_cookie(request, response, half_cookie(request), "")
         return await _open(

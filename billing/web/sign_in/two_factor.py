@@ -10,7 +10,7 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
 
 from billing.commands import second_factors as commands
-from billing.credentials.one_time_codes import address_of
+from billing.credentials.one_time_codes import enrolment_url
 from billing.queries import administrators as reading
 from billing.queries.sessions import Session, password_of
 from billing.values import Refused
@@ -148,7 +148,7 @@ async def _set_up_page(request: Request[Any, Any], form: Form, status: int = 200
         page="my-account",
         form=form,
         secret=" ".join(secret[at : at + GROUP] for at in range(0, len(secret), GROUP)),
-        picture=_picture(address_of(secret, name)) if secret else "",
+        picture=_picture(enrolment_url(secret, name)) if secret else "",
     )
 
 

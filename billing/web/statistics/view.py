@@ -27,7 +27,7 @@ HOURS = 24
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A statistics page as an address asks for it."""
+    """A statistics page as a URL asks for it."""
 
     asked: StatisticsFilter
     grain: Grain
@@ -51,7 +51,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_view(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> View:
-    """The page that the values of an address mean."""
+    """The page that the values of a URL mean."""
     period = read_period(given, datetime.now(UTC).astimezone(zone).date())
     kind: Any = choice(given, "by", KINDS) or "company"
     grain: Any = choice(given, "grain", GRAINS)

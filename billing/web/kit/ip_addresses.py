@@ -8,7 +8,7 @@ from sanic import Request
 HOME_BITS = 64  # of an IPv6 address: what one customer has
 
 
-def address_of(request: Request[Any, Any]) -> str:
+def ip_address_of(request: Request[Any, Any]) -> str:
     """Where a request comes from: what the last proxy that is ours says, or the connection."""
     return str(request.client_ip).strip("[]")
 

@@ -17,11 +17,12 @@ from billing.web.accounts import (
     companies,
     evidence,
     history,
-    imports,
     movements,
     opening,
+    recharge_import,
     replays,
     statements,
+    sub_account_import,
     sub_accounts,
 )
 from billing.web.accounts import exports as account_exports
@@ -107,7 +108,8 @@ MODULES = (
     evidence,
     extensions,
     account_exports,
-    imports,
+    recharge_import,
+    sub_account_import,
     importing,
     actions,
     sub_accounts,

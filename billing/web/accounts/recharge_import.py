@@ -1,20 +1,24 @@
-"""Recharges from a sheet: what each row means, and what is wrong with it."""
+"""Recharges from a sheet: the pages, what each row means, and what is wrong with it."""
 
 from typing import Any
 
-from sanic import Request
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
 
 from billing.commands import accounts
 from billing.queries.lookups import NamedAccount, accounts_named
 from billing.sheets import Column
 from billing.values import Money, Refused, parse_amount
+from billing.web.files.importing import Kind, ask, take
 from billing.web.kit import formats
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
 from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
+blueprint = Blueprint("recharge_import")
 COLUMNS = (
     Column("account", ("account", "cuenta", "name", "nombre", "company", "empresa")),
     Column("amount", ("amount", "importe", "recharge", "recarga", "monto")),
@@ -100,3 +104,28 @@ def _amount(checked: Checked, line: SheetRow) -> int:
     if micros <= 0:
         checked.wrong(line, "amount", N_("A recharge is more than nothing."))
     return micros
+
+
+RECHARGES = Kind(
+    N_("Recharge from a sheet"),
+    N_("A row a recharge. An account is named by its name or its id."),
+    COLUMNS,
+    (N_("Account"), N_("Amount"), N_("Currency"), N_("Reason"), N_("Reference")),
+    plan_recharges,
+    "movements",
+    "/movements",
+)
+
+
+@blueprint.get("/movements/import", name="ask_recharges")
+@admits(*ADMINISTRATORS, limited=True)
+async def ask_recharges(request: Request[Any, Any]) -> HTTPResponse:
+    """The form that takes a sheet."""
+    return await ask(request, RECHARGES)
+
+
+@blueprint.post("/movements/import", name="take_recharges")
+@admits(*ADMINISTRATORS, limited=True)
+async def take_recharges(request: Request[Any, Any]) -> HTTPResponse:
+    """What the sheet would do, or what is wrong with it."""
+    return await take(request, RECHARGES)

@@ -1,21 +1,26 @@
-"""User and gateway accounts from a sheet: what each row means, and what is wrong with it."""
+"""User and gateway accounts from a sheet: the pages, what rows mean, what is wrong with them."""
 
 from typing import Any
 
 import msgspec
-from sanic import Request
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
 
 from billing.commands import sub_accounts
 from billing.queries.lookups import NamedDevice, accounts_named, devices_named
+from billing.queries.names import company_choices
 from billing.sheets import Column
 from billing.values import new_id
 from billing.web.accounts.opening import kind_of, list_of
+from billing.web.files.importing import Kind, ask, take
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
 from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
+blueprint = Blueprint("sub_account_import")
 YES = ("yes", "y", "si", "sí", "s", "true", "1", "x", "verdadero")
 NO = ("", "no", "n", "false", "0", "falso")
 NAME = Column("name", ("name", "nombre", "user", "usuario", "account", "cuenta"))
@@ -131,3 +136,49 @@ def _read(checked: Checked, line: SheetRow, company: _Company) -> sub_accounts.I
             if device
         ),
     )
+
+
+async def _companies(request: Request[Any, Any]) -> dict[str, Any]:
+    async with site_of(request).pool.connection() as connection:
+        chosen = str(request.args.get("company", ""))
+        return {"companies": await company_choices(connection, reach_of(request), chosen)}
+
+
+ACCOUNTS = {
+    "user": Kind(
+        N_("Import user accounts"),
+        N_("A row an account. Several extensions are separated by spaces."),
+        (NAME, EXTENSIONS, DEVICE, OWN),
+        (N_("Name"), N_("Extensions"), N_("Device"), N_("Own balance")),
+        plan_accounts,
+        "user-accounts",
+        "/user-accounts",
+        _companies,
+    ),
+    "gateway": Kind(
+        N_("Import gateway accounts"),
+        N_("A row an account. Several trunks are separated by spaces."),
+        (NAME, TRUNKS, DEVICE, OWN),
+        (N_("Name"), N_("Trunks and gateways"), N_("Device"), N_("Own balance")),
+        plan_accounts,
+        "gateway-accounts",
+        "/gateway-accounts",
+        _companies,
+    ),
+}  # fmt: skip
+
+
+@blueprint.get("/user-accounts/import", name="ask_user_accounts")
+@blueprint.get("/gateway-accounts/import", name="ask_gateway_accounts")
+@admits(*ADMINISTRATORS, limited=True)
+async def ask_accounts(request: Request[Any, Any]) -> HTTPResponse:
+    """The form that takes a sheet."""
+    return await ask(request, ACCOUNTS[kind_of(request)])
+
+
+@blueprint.post("/user-accounts/import", name="take_user_accounts")
+@blueprint.post("/gateway-accounts/import", name="take_gateway_accounts")
+@admits(*ADMINISTRATORS, limited=True)
+async def take_accounts(request: Request[Any, Any]) -> HTTPResponse:
+    """What the sheet would do, or what is wrong with it."""
+    return await take(request, ACCOUNTS[kind_of(request)])

@@ -10,7 +10,6 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, text
 from billing.config import Config
 from billing.database import Database
 from billing.keeping.archived_events import open_store
-from billing.web import list_exports, page_exports
 from billing.web.accounts import (
     account,
     actions,
@@ -25,12 +24,11 @@ from billing.web.accounts import (
     sub_account_import,
     sub_accounts,
 )
-from billing.web.accounts import exports as account_exports
 from billing.web.api import api
 from billing.web.calls import calls, column_choice, live, saved_views
 from billing.web.calls import export as call_export
-from billing.web.devices import device, devices, extensions, route_prefixes
-from billing.web.files import importing
+from billing.web.devices import device, devices, extensions, route_prefixes, submissions
+from billing.web.files import exports, importing
 from billing.web.kit import assets
 from billing.web.kit.access import ANYONE, admits
 from billing.web.kit.errors import install_error_pages
@@ -38,6 +36,8 @@ from billing.web.kit.i18n import choose_language, set_language
 from billing.web.kit.reach import PARTS
 from billing.web.people import administrators, limits, logs, security
 from billing.web.rates import (
+    comparison,
+    deck_export,
     deck_import,
     number_plan,
     number_plan_import,
@@ -46,8 +46,7 @@ from billing.web.rates import (
     rate_groups,
     tester,
 )
-from billing.web.rates import exports as price_exports
-from billing.web.rerating import rerating
+from billing.web.rerating import rerating, suspended
 from billing.web.sign_in import (
     api_tokens,
     my_account,
@@ -60,7 +59,6 @@ from billing.web.site import Site
 from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
 from billing.web.system import backups, keeping, system
-from billing.web.system import exports as keeping_exports
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
 MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
@@ -92,11 +90,8 @@ MODULES = (
     calls,
     statistics,
     statistics_export,
-    list_exports,
-    page_exports,
-    price_exports,
-    keeping_exports,
     call_export,
+    exports,
     live,
     companies,
     opening,
@@ -104,10 +99,10 @@ MODULES = (
     statements,
     history,
     replays,
+    submissions,
     route_prefixes,
     evidence,
     extensions,
-    account_exports,
     recharge_import,
     sub_account_import,
     importing,
@@ -115,14 +110,17 @@ MODULES = (
     sub_accounts,
     movements,
     rate_groups,
+    comparison,
     prices,
     deck_import,
+    deck_export,
     number_plan_import,
     number_plan_seed,
     number_plan,
     tester,
     devices,
     device,
+    suspended,
     rerating,
     system,
     keeping,

@@ -1,4 +1,4 @@
-"""The companies page: who is billed, and how each account stands."""
+"""The companies: who is billed, and how each account stands; the page and its files."""
 
 from typing import Any
 
@@ -6,9 +6,12 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.queries import companies as reading
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
+from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
@@ -46,3 +49,33 @@ async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
         totals=totals,
         path="/companies",
     )
+
+
+@blueprint.get("/companies/export.csv", name="companies_csv")
+@blueprint.get("/companies/export.xlsx", name="companies_excel")
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def export_companies(request: Request[Any, Any]) -> Answer:
+    """The companies of the filter as a file."""
+    wanted, listing = read_filter(request)
+    file = ListFile(
+        title=gettext("Companies"),
+        fields=_fields(),
+        rows=all_pages(site_of(request), reading.list_companies, wanted, reading.KEY_TYPE),
+        given=listing.given,
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[reading.CompanyRow]]:
+    return [
+        Field(gettext("Company"), lambda row: row.name, width=30),
+        Field(gettext("State"), lambda row: words.word(words.ACCOUNT_STATES, row.state), width=14),
+        Field(gettext("Payment"), lambda row: words.word(words.PAYMENTS, row.payment), width=14),
+        Field(gettext("Rate group"), lambda row: row.rate_group, width=24),
+        Field(gettext("User accounts"), lambda row: row.user_accounts, "count", sum=True),
+        Field(gettext("Gateway accounts"), lambda row: row.gateway_accounts, "count", sum=True),
+        Field(gettext("Calls"), lambda row: row.calls, "count", sum=True),
+        Field(gettext("Charged"), lambda row: row.charged_micros, "amount", sum=True),
+        Field(gettext("Balance"), lambda row: row.balance_micros, "amount", sum=True),
+        Field(gettext("Currency"), lambda row: row.currency, "currency", 10),
+    ]

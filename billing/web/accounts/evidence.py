@@ -2,22 +2,23 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import Connection
 from sanic import Blueprint, Request
 
+from billing.aggregates.event import Envelope
 from billing.keeping.shortened_ranges import shortened_stretches
 from billing.log.positions import head
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
 from billing.queries.seals import Seal, seals_over
 from billing.web.accounts.account import view_of
-from billing.web.files.delivery import deliver
-from billing.web.files.lists import Answer
+from billing.web.files.delivery import Answer, deliver
+from billing.web.files.lists import Field, cells_of, columns_of
 from billing.web.files.tables import about, attachment
-from billing.web.files.xlsx import Book, Column
+from billing.web.files.xlsx import Book
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language, set_language
@@ -109,7 +110,8 @@ async def send_excel(request: Request[Any, Any], account: str) -> Answer:
 def _write(job: Job, site: Site, account: str, currency: str) -> None:
     """A sheet of the events, a sheet of the seals over them; a stretch of the log at a time."""
     book = Book(job.path, site.zone)
-    book.sheet(gettext("Events"), _event_columns())
+    fields, seal_fields = _event_fields(currency), _seal_fields()
+    book.sheet(gettext("Events"), columns_of(fields))
     balance, span = 0, [0, 0]
     with site.connect() as connection:
         for events in events_of(connection, site.store, account):
@@ -117,65 +119,52 @@ def _write(job: Job, site: Site, account: str, currency: str) -> None:
             for each in events:
                 moved = moved_on(account, each)
                 balance += moved
-                rows.append(_event_row(each, moved, balance, currency))
+                rows.append(cells_of(fields, _Told(each, moved, balance)))
             book.rows(rows)
             job.rows += len(rows)
             if events:
                 span = [span[0] or events[0].position, events[-1].position]
-        book.sheet(gettext("Seals"), _seal_columns())
+        book.sheet(gettext("Seals"), columns_of(seal_fields))
         for seals in seals_over(connection, *span):
-            book.rows([_seal_row(seal) for seal in seals])
+            book.rows([cells_of(seal_fields, seal) for seal in seals])
     about(book, [(gettext("Account"), account), (gettext("Time zone"), site.zone.key)])
     book.close()
 
 
-def _event_row(each: Recorded, moved: int, balance: int, currency: str) -> list[Any]:
-    envelope = each.envelope
+class _Told(NamedTuple):
+    """An event of an account, and what it did to the balance."""
+
+    recorded: Recorded
+    moved: int  # in micro-units
+    balance: int
+
+
+def _event_fields(currency: str) -> list[Field[_Told]]:
+    def envelope(row: _Told) -> Envelope:
+        return row.recorded.envelope
+
+    def what(row: _Told) -> str:
+        return tell(row.recorded.event, currency)
+
     return [
-        each.position,
-        envelope.recorded_at,
-        each.topic,
-        tell(each.event, currency),
-        moved or None,
-        balance,
-        words.actor(envelope.actor),
-        envelope.address,
-        each.stream,
+        Field(gettext("Position"), lambda row: row.recorded.position, "count", 12),
+        Field(gettext("Recorded"), lambda row: envelope(row).recorded_at, "time", 24),
+        Field(gettext("Event"), lambda row: row.recorded.topic, width=22),
+        Field(gettext("What happened"), what, width=60),
+        Field(gettext("Amount"), lambda row: row.moved or None, "exact"),
+        Field(gettext("Balance"), lambda row: row.balance, "exact"),
+        Field(gettext("By"), lambda row: words.actor(envelope(row).actor), width=20),
+        Field(gettext("Address"), lambda row: envelope(row).address, width=16),
+        Field(gettext("Stream"), lambda row: row.recorded.stream, width=40, own=True),
     ]
 
 
-def _event_columns() -> list[Column]:
+def _seal_fields() -> list[Field[Seal]]:
     return [
-        Column(gettext("Position"), "count", 12),
-        Column(gettext("Recorded"), "time", 24),
-        Column(gettext("Event"), width=22),
-        Column(gettext("What happened"), width=60),
-        Column(gettext("Amount"), "exact"),
-        Column(gettext("Balance"), "exact"),
-        Column(gettext("By"), width=20),
-        Column(gettext("Address"), width=16),
-        Column(gettext("Stream"), width=40, own=True),
-    ]
-
-
-def _seal_row(seal: Seal) -> list[Any]:
-    digests = _encode(seal.digests).decode()
-    return [
-        seal.first_position,
-        seal.last_position,
-        seal.events,
-        seal.previous,
-        digests,
-        seal.seal,
-    ]
-
-
-def _seal_columns() -> list[Column]:
-    return [
-        Column(gettext("First position"), "count"),
-        Column(gettext("Last position"), "count"),
-        Column(gettext("Events"), "count"),
-        Column(gettext("Seal before"), width=66, own=True),
-        Column(gettext("Digests"), width=90, own=True),
-        Column(gettext("Seal"), width=66, own=True),
+        Field(gettext("First position"), lambda seal: seal.first_position, "count"),
+        Field(gettext("Last position"), lambda seal: seal.last_position, "count"),
+        Field(gettext("Events"), lambda seal: seal.events, "count"),
+        Field(gettext("Seal before"), lambda seal: seal.previous, width=66, own=True),
+        Field(gettext("Digests"), lambda seal: _encode(seal.digests).decode(), width=90, own=True),
+        Field(gettext("Seal"), lambda seal: seal.seal, width=66, own=True),
     ]

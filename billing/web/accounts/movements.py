@@ -8,9 +8,12 @@ from sanic.response import HTTPResponse
 
 from billing.queries import money
 from billing.queries.names import account_names, company_choices
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import choice, presets, read_listing, read_period
+from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
@@ -64,3 +67,42 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
         today=today,
         path="/movements",
     )
+
+
+@blueprint.get("/movements/export.csv", name="movements_csv")
+@blueprint.get("/movements/export.xlsx", name="movements_excel")
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def export_movements(request: Request[Any, Any]) -> Answer:
+    """The movements of the filter as a file."""
+    wanted, listing = read_filter(request)
+    file = ListFile(
+        title=gettext("Recharges"),
+        fields=_fields(),
+        rows=all_pages(site_of(request), money.list_movements, wanted, money.KEY_TYPE),
+        given=listing.given,
+        period=wanted.period,
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[money.MovementRow]]:
+    return [
+        Field(gettext("Date and time"), lambda row: row.recorded_at, "time", 24),
+        Field(gettext("Account"), lambda row: row.name, width=28),
+        Field(gettext("Kind of account"), lambda row: _account_kind(row.account), width=18),
+        Field(gettext("Company"), lambda row: row.company, width=28),
+        Field(gettext("Kind"), lambda row: words.word(words.MOVEMENTS, row.kind), width=14),
+        Field(gettext("Before"), lambda row: row.before_micros, "amount"),
+        Field(gettext("Amount"), lambda row: row.amount_micros, "amount", sum=True),
+        Field(gettext("After"), lambda row: row.after_micros, "amount"),
+        Field(gettext("Currency"), lambda row: row.currency, "currency", 10),
+        Field(gettext("Reason"), lambda row: row.reason, width=36),
+        Field(gettext("Reference"), lambda row: row.reference, width=20),
+        Field(gettext("Reversed"), lambda row: gettext("yes") if row.reversed else "", width=10),
+        Field(gettext("By"), lambda row: words.actor(row.actor), width=18),
+        Field(gettext("Address"), lambda row: row.address, width=16),
+    ]
+
+
+def _account_kind(account: str) -> str:
+    return words.word(words.ACCOUNT_KINDS, account.partition(":")[0])

@@ -13,6 +13,7 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from billing.queries.statements import BilledCall, Statement
+from billing.web.files.lists import Field, cells_of, columns_of
 from billing.web.files.tables import Sheet, write_workbook
 from billing.web.files.xlsx import Column
 from billing.web.kit import formats, words
@@ -109,36 +110,33 @@ def _table(rows: list[list[str]], widths: tuple[float, ...], *, headed: bool = F
     return Table(cells, colWidths=widths, style=TableStyle(style), repeatRows=int(headed))
 
 
-def call_columns() -> list[Column]:
-    """The columns of the calls behind a statement."""
+def call_fields() -> list[Field[BilledCall]]:
+    """What a file tells of a call behind a statement."""
     return [
-        Column(gettext("Date and time"), "time", 24),
-        Column(gettext("Extension"), width=10),
-        Column(gettext("Number"), width=18),
-        Column(gettext("Destination"), width=26),
-        Column(gettext("Class"), width=14),
-        Column(gettext("Billed seconds"), "count", 14),
-        Column(gettext("Amount"), "exact", 12),
-        Column(gettext("Of an earlier month"), width=12),
-        Column(gettext("Call"), width=40),
+        Field(gettext("Date and time"), lambda call: _event(call).filed_at, "time", 24),
+        Field(gettext("Extension"), lambda call: _event(call).rating.extension, width=10),
+        Field(gettext("Number"), lambda call: _event(call).rating.number, width=18),
+        Field(gettext("Destination"), lambda call: _event(call).rating.area, width=26),
+        Field(gettext("Class"), _class_of, width=14),
+        Field(
+            gettext("Billed seconds"), lambda call: _event(call).rating.billed_seconds, "count", 14
+        ),
+        Field(gettext("Amount"), lambda call: call.charged_micros, "exact", 12),
+        Field(
+            gettext("Of an earlier month"),
+            lambda call: gettext("yes") if call.late else "",
+            width=12,
+        ),
+        Field(gettext("Call"), lambda call: call.recorded.stream, width=40),
     ]
 
 
-def call_row(call: BilledCall) -> list[Any]:
-    """A call's cells."""
-    event: Any = call.recorded.event
-    rating = event.rating
-    return [
-        event.filed_at,
-        rating.extension,
-        rating.number,
-        rating.area,
-        words.word(words.CLASSES, rating.call_class),
-        rating.billed_seconds,
-        call.charged_micros,
-        gettext("yes") if call.late else "",
-        call.recorded.stream,
-    ]
+def _event(call: BilledCall) -> Any:
+    return call.recorded.event
+
+
+def _class_of(call: BilledCall) -> str:
+    return words.word(words.CLASSES, _event(call).rating.call_class)
 
 
 def write_statement(
@@ -159,10 +157,11 @@ def write_statement(
          each.amount_micros)
         for each in statement.totals.charges
     ]  # fmt: skip
+    fields = call_fields()
     sheets = [
         Sheet(gettext("Statement"), lines, summary(statement)),
         Sheet(gettext("Charges by class"), by_class, charges),
-        Sheet(gettext("Calls"), call_columns(), map(call_row, calls)),
+        Sheet(gettext("Calls"), columns_of(fields), (cells_of(fields, each) for each in calls)),
     ]
     facts = [
         (gettext("Account"), view.name),

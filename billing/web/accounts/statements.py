@@ -1,7 +1,6 @@
 """The statements of an account: the list, one month, and its files."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 from sanic import Blueprint, Request
@@ -12,17 +11,12 @@ from billing.queries import money
 from billing.queries.statements import BilledCall, Statement, billed_calls, find_statement
 from billing.queries.wallet_months import totals_of
 from billing.web.accounts.account import PAGE_OF, view_of
-from billing.web.accounts.statement_files import (
-    call_columns,
-    call_row,
-    statement_pdf,
-    write_statement,
-)
-from billing.web.files.delivery import deliver
-from billing.web.files.lists import Answer
+from billing.web.accounts.statement_files import call_fields, statement_pdf, write_statement
+from billing.web.files.delivery import Answer, deliver, read_in_threads, send_csv
+from billing.web.files.lists import Field, ListFile, cells_of, columns_of, send_list
 from billing.web.files.tables import CsvTable, attachment
 from billing.web.kit.access import EVERY_ROLE, admits
-from billing.web.kit.i18n import gettext, language, set_language
+from billing.web.kit.i18n import gettext, language
 from billing.web.kit.pages import page
 from billing.web.services.export_jobs import Job, counted, in_thread
 from billing.web.site import Site, site_of
@@ -62,6 +56,33 @@ async def list_statements(request: Request[Any, Any], account: str) -> HTTPRespo
         closed=closed,
         open_month=now,
     )
+
+
+@blueprint.get("/accounts/<account:str>/statements/export.csv", name="st_csv", unquote=True)
+@blueprint.get("/accounts/<account:str>/statements/export.xlsx", name="st_excel", unquote=True)
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def export_statements(request: Request[Any, Any], account: str) -> Answer:
+    """The closed months of an account as a file."""
+    await view_of(request, account)
+    async with site_of(request).pool.connection() as connection:
+        closed = await money.statements_of(connection, account)
+    file = ListFile(
+        title=gettext("Statements"), fields=_fields(), rows=closed, given={"account": account}
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[money.StatementRow]]:
+    return [
+        Field(gettext("Month"), lambda row: row.month, width=12),
+        Field(gettext("Opening balance"), lambda row: row.opening_micros, "amount"),
+        Field(gettext("Put on the account"), lambda row: row.credited_micros, "amount", sum=True),
+        Field(gettext("Calls"), lambda row: row.calls, "count", sum=True),
+        Field(gettext("Charged"), lambda row: row.charged_micros, "amount", sum=True),
+        Field(gettext("Closing balance"), lambda row: row.closing_micros, "amount"),
+        Field(gettext("Currency"), lambda row: row.currency, "currency", 10),
+        Field(gettext("Closed"), lambda row: row.closed_at, "time", 24),
+    ]
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>", unquote=True)
@@ -134,19 +155,10 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> An
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
     """Every call behind a closed month, streamed."""
-    statement, site, said = await _closed(request, account, month), site_of(request), language()
-    response = await request.respond(
-        content_type="text/csv; charset=utf-8", headers=attachment(_name(statement, "csv"))
-    )
+    statement, site = await _closed(request, account, month), site_of(request)
+    fields = call_fields()
+    table = CsvTable(columns_of(fields), site.zone)
     with site.connect() as connection:
-        calls = billed_calls(connection, site.store, account, month)
-        writer = CsvTable(call_columns(), site.zone)
-        await response.send(writer.head())
-        while chunk := await asyncio.to_thread(_some, calls, said):
-            await response.send(writer.rows(map(call_row, chunk)))
-    await response.eof()
-
-
-def _some(calls: Iterator[BilledCall], said: str) -> list[BilledCall]:
-    set_language(said)
-    return [call for _, call in zip(range(2_000), calls, strict=False)]
+        calls = read_in_threads(billed_calls(connection, site.store, account, month))
+        lines = (table.rows(cells_of(fields, each) for each in some) async for some in calls)
+        await send_csv(request, _name(statement, "csv"), table.head(), lines)

@@ -8,9 +8,12 @@ from sanic.response import HTTPResponse
 from billing.queries import sub_accounts as reading
 from billing.queries.names import company_choices
 from billing.web.accounts.opening import kind_of, list_of
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
+from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
@@ -56,3 +59,37 @@ async def list_sub_accounts(request: Request[Any, Any]) -> HTTPResponse:
         companies=companies,
         path=f"/{which}",
     )
+
+
+@blueprint.get("/user-accounts/export.csv", name="user_accounts_csv")
+@blueprint.get("/user-accounts/export.xlsx", name="user_accounts_excel")
+@blueprint.get("/gateway-accounts/export.csv", name="gateway_accounts_csv")
+@blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
+@admits(*EVERY_ROLE, limited=True, scope="accounts")
+async def export_sub_accounts(request: Request[Any, Any]) -> Answer:
+    """The accounts of the filter as a file."""
+    wanted, listing = read_filter(request)
+    users = wanted.kind == "user"
+    file = ListFile(
+        title=gettext("User accounts") if users else gettext("Gateway accounts"),
+        fields=_fields(gettext("Extensions") if users else gettext("Trunks and gateways")),
+        rows=all_pages(site_of(request), reading.list_sub_accounts, wanted, reading.KEY_TYPE),
+        given=listing.given,
+    )
+    return await send_list(request, file)
+
+
+def _fields(lines: str) -> list[Field[reading.SubAccountRow]]:
+    return [
+        Field(gettext("Name"), lambda row: row.name, width=30),
+        Field(gettext("Company"), lambda row: row.company, width=30),
+        Field(lines, lambda row: row.lines, width=30),
+        Field(gettext("State"), lambda row: words.word(words.ACCOUNT_STATES, row.state), width=14),
+        Field(gettext("Own balance"), lambda row: words.yes_or_no(yes=row.own_wallet), width=14),
+        Field(gettext("Balance"), _own_balance, "amount", sum=True),
+        Field(gettext("Currency"), lambda row: row.currency, "currency", 10),
+    ]
+
+
+def _own_balance(row: reading.SubAccountRow) -> int | None:
+    return row.balance_micros if row.own_wallet else None

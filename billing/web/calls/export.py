@@ -1,11 +1,9 @@
-"""The routes of exports: CSV as a stream, Excel as a file that is waited for or fetched."""
+"""The calls of a filter as files: CSV as a stream, Excel with its totals and its filter."""
 
 from functools import partial
 from typing import Any
 
 from sanic import Blueprint, Request
-from sanic.exceptions import NotFound
-from sanic.response import BaseHTTPResponse, ResponseStream
 
 from billing.log.positions import shown_async
 from billing.queries.call_filter import CallFilter
@@ -15,16 +13,13 @@ from billing.queries.names import account_names, device_name
 from billing.queries.snapshot import snapshot
 from billing.web.calls.files import CallWriter, CsvWriter
 from billing.web.calls.filters import describe, read_call_filter
-from billing.web.files.delivery import deliver, send_job
-from billing.web.files.tables import attachment
+from billing.web.files.delivery import Answer, deliver, send_csv
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language
-from billing.web.kit.pages import is_partial, page
-from billing.web.kit.reach import owner_of
 from billing.web.services.export_jobs import Job, write_rows
 from billing.web.site import site_of
 
-blueprint = Blueprint("exporting")
+blueprint = Blueprint("call_export")
 
 
 def _file_name(wanted: CallFilter, ending: str) -> str:
@@ -39,19 +34,14 @@ async def export_csv(request: Request[Any, Any]) -> None:
     site = site_of(request)
     wanted, _ = read_call_filter(request, site.zone)
     writer = CsvWriter(site.zone)
-    response = await request.respond(
-        content_type="text/csv; charset=utf-8", headers=attachment(_file_name(wanted, "csv"))
-    )
-    await response.send(writer.head())
     async with site.pool.connection() as connection:
-        async for rows in export_calls(connection, wanted):
-            await response.send(writer.rows(rows))
-    await response.eof()
+        lines = (writer.rows(rows) async for rows in export_calls(connection, wanted))
+        await send_csv(request, _file_name(wanted, "csv"), writer.head(), lines)
 
 
 @blueprint.get("/calls/export.xlsx")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
-async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | ResponseStream:
+async def export_excel(request: Request[Any, Any]) -> Answer:
     """Every call of the filter as an Excel file; a large one is fetched from its own page."""
     site, said = site_of(request), language()
     wanted, _ = read_call_filter(request, site.zone)
@@ -73,36 +63,3 @@ async def export_excel(request: Request[Any, Any]) -> BaseHTTPResponse | Respons
 
     expected = 0 if totals.more else totals.calls
     return await deliver(request, _file_name(wanted, "xlsx"), make, expected)
-
-
-@blueprint.get("/exports")
-@admits(*EVERY_ROLE, limited=True)
-async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
-    """The files that were made for whoever asks, until they are removed."""
-    jobs = site_of(request).exports.of(owner_of(request))
-    return page(request, "files/exports.html", page="exports", jobs=jobs)
-
-
-@blueprint.get("/exports/<job_id:str>")
-@admits(*EVERY_ROLE, limited=True)
-async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
-    """How far an Excel file is, and where to fetch it."""
-    template = "files/_export_state.html" if is_partial(request) else "files/export.html"
-    return page(request, template, page="exports", job=_find(request, job_id), busy=False)
-
-
-@blueprint.get("/exports/<job_id:str>/file")
-@admits(*EVERY_ROLE, limited=True)
-async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
-    """The finished file."""
-    job = _find(request, job_id)
-    if job.state != "done":
-        raise NotFound
-    return await send_job(job)
-
-
-def _find(request: Request[Any, Any], job_id: str) -> Job:
-    job = site_of(request).exports.find(job_id, owner_of(request))
-    if job is None:
-        raise NotFound
-    return job

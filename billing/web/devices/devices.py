@@ -1,4 +1,4 @@
-"""The devices page: which phone systems send records, and when each did last."""
+"""The devices: which phone systems send records, when each did last; the page and its files."""
 
 from typing import Any
 
@@ -7,9 +7,12 @@ from sanic.response import HTTPResponse
 
 from billing.queries import devices as reading
 from billing.queries.names import company_choices
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
+from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
@@ -51,3 +54,36 @@ async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
         companies=companies,
         path="/devices",
     )
+
+
+@blueprint.get("/devices/export.csv", name="devices_csv")
+@blueprint.get("/devices/export.xlsx", name="devices_excel")
+@admits(*EVERY_ROLE, limited=True)
+async def export_devices(request: Request[Any, Any]) -> Answer:
+    """The devices of the filter as a file."""
+    wanted, listing = read_filter(request)
+    file = ListFile(
+        title=gettext("Devices"),
+        fields=_fields(),
+        rows=all_pages(site_of(request), reading.list_devices, wanted, reading.KEY_TYPE),
+        given=listing.given,
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[reading.DeviceRow]]:
+    return [
+        Field(gettext("Device"), lambda row: row.name, width=30),
+        Field(gettext("Company"), lambda row: row.company, width=30),
+        Field(gettext("Model"), lambda row: row.model, width=24),
+        Field(gettext("Format"), lambda row: row.format, width=14),
+        Field(gettext("State"), lambda row: words.enabled(on=row.enabled), width=14),
+        Field(gettext("Time zone"), lambda row: row.time_zone, width=20),
+        Field(gettext("Country"), lambda row: row.country, width=10),
+        Field(gettext("Area code"), lambda row: row.area_code, width=10),
+        Field(gettext("Extensions"), lambda row: row.extensions, "count", sum=True),
+        Field(gettext("Last record"), lambda row: row.last_cdr_at, "time", 24),
+        Field(gettext("Records today"), lambda row: row.today, "count", sum=True),
+        Field(gettext("Calls"), lambda row: row.calls, "count", sum=True),
+        Field(gettext("Suspended"), lambda row: row.suspended, "count", sum=True),
+    ]

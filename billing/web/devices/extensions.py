@@ -3,7 +3,9 @@
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from psycopg import AsyncConnection
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
@@ -23,10 +25,9 @@ from billing.sheets import Column
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.devices.device import find_device
-from billing.web.files.facts import facts_of
+from billing.web.files.delivery import Answer
 from billing.web.files.importing import Kind, ask, take
-from billing.web.files.lists import Answer, Exported, all_pages, send_list
-from billing.web.files.xlsx import Column as ExportColumn
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
@@ -36,7 +37,7 @@ from billing.web.kit.reach import reach_of
 from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
-PAGE_SIZE, EXPORT_SIZE = 50, 5_000
+PAGE_SIZE = 50
 LONGEST = 100
 COLUMNS = (
     Column("extension", ("extension", "extensión", "number", "número")),
@@ -122,28 +123,33 @@ async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 async def export(request: Request[Any, Any], device_id: str) -> Answer:
     """All of them, as an import takes them back."""
     await find_device(request, device_id)
-    zone, reach = site_of(request).zone, reach_of(request)
+    site, reach = site_of(request), reach_of(request)
 
-    def row_of(row: reading.ExtensionRow) -> list[str]:
-        since = row.valid_from
-        return [
-            row.extension,
-            row.account_name,
-            row.name,
-            row.tenant,
-            since.astimezone(zone).date().isoformat() if since else "",
-        ]
+    def read(
+        connection: AsyncConnection[Any], device: str, place: Place | None, size: int
+    ) -> Awaitable[Page[reading.ExtensionRow]]:
+        return reading.list_extensions(connection, reach, device, "", place, size=size)
 
-    def read(own: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return reading.list_extensions(own, reach, device_id, "", place, size=EXPORT_SIZE)
-
-    exported = Exported(
+    file = ListFile(
         title=gettext("extensions"),
-        columns=[ExportColumn(gettext(head)) for head in HEADS],
-        pages=all_pages(site_of(request), read, reading.KEY_TYPE, row_of),
-        facts=await facts_of(request, {"device": device_id}),
+        fields=_fields(site.zone),
+        rows=all_pages(site, read, device_id, reading.KEY_TYPE),
+        given={"device": device_id},
     )
-    return await send_list(request, exported)
+    return await send_list(request, file)
+
+
+def _fields(zone: ZoneInfo) -> list[Field[reading.ExtensionRow]]:
+    def since(row: reading.ExtensionRow) -> str:
+        return row.valid_from.astimezone(zone).date().isoformat() if row.valid_from else ""
+
+    return [
+        Field(gettext("Extension"), lambda row: row.extension),
+        Field(gettext("Account"), lambda row: row.account_name),
+        Field(gettext("Name"), lambda row: row.name),
+        Field(gettext("Tenant"), lambda row: row.tenant),
+        Field(gettext("Valid from"), since),
+    ]
 
 
 @blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")

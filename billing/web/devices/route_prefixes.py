@@ -15,6 +15,8 @@ from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.devices.device import find_device
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.kit.access import ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.explain import explain
 from billing.web.kit.forms import Form
@@ -121,3 +123,31 @@ async def _show(
         tried=tried,
         steps=steps,
     )
+
+
+@blueprint.get("/route-prefixes/export.csv", name="prefixes_csv")
+@blueprint.get("/route-prefixes/export.xlsx", name="prefixes_excel")
+@blueprint.get("/devices/<device_id:str>/prefixes/export.csv", name="own_prefixes_csv")
+@blueprint.get("/devices/<device_id:str>/prefixes/export.xlsx", name="own_prefixes_excel")
+@admits(*EVERY_ROLE)
+async def export_prefixes(request: Request[Any, Any], device_id: str = "") -> Answer:
+    """The rules of a device, or those of all devices, as a file, in order."""
+    if device_id:
+        await find_device(request, device_id)
+    file = ListFile(
+        title=gettext("Route prefixes"),
+        fields=_fields(),
+        rows=await asyncio.to_thread(site_of(request).knowledge.route_prefixes, device_id),
+        given={"device": device_id},
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[RoutePrefix]]:
+    return [
+        Field(gettext("Order"), lambda rule: rule.order, "count"),
+        Field(gettext("Prefix"), lambda rule: rule.prefix),
+        Field(gettext("Replacement"), lambda rule: rule.replacement),
+        Field(gettext("Shortest rest"), lambda rule: rule.min_rest, "count"),
+        Field(gettext("Longest rest"), lambda rule: rule.max_rest, "count"),
+    ]

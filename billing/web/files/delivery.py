@@ -1,13 +1,15 @@
-"""Hands over a spreadsheet: at once if that takes a moment, else by a page with its progress."""
+"""Hands over files: CSV as a stream; Excel at once, or by a page with its progress."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 from sanic import Request
 from sanic.exceptions import ServerError
 from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
 
-from billing.web.files.tables import EXCEL, attachment
+from billing.web.files.tables import AT_ONCE, EXCEL, attachment
 from billing.web.kit.access import is_program
 from billing.web.kit.errors import problem
 from billing.web.kit.i18n import gettext
@@ -17,6 +19,27 @@ from billing.web.services.export_jobs import Job, Make
 from billing.web.site import site_of
 
 PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
+Answer = BaseHTTPResponse | ResponseStream | None  # None: it was streamed
+Row = TypeVar("Row")
+
+
+async def send_csv(
+    request: Request[Any, Any], file_name: str, head: str, lines: AsyncIterable[str]
+) -> None:
+    """Answer with a CSV file, streamed: its first line, then its lines as they are made."""
+    response = await request.respond(
+        content_type="text/csv; charset=utf-8", headers=attachment(file_name)
+    )
+    await response.send(head)
+    async for some in lines:
+        await response.send(some)
+    await response.eof()
+
+
+async def read_in_threads(rows: Iterator[Row]) -> AsyncGenerator[list[Row], None]:
+    """All rows of an iterator that blocks, some at a time."""
+    while some := await asyncio.to_thread(lambda: list(islice(rows, AT_ONCE))):
+        yield some
 
 
 async def deliver(

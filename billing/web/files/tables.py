@@ -18,15 +18,17 @@ from billing.web.kit.i18n import gettext, language
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
-AT_ONCE = 2_000  # rows
+AT_ONCE = 2_000  # rows of a file that are read and written at a time
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+Cells = Sequence[Any]  # of one row
+Facts = Sequence[tuple[str, str]]  # what a file says about itself: a name and a value
 
 
 class Sheet(msgspec.Struct, frozen=True):
     title: str
     columns: Sequence[Column]
-    rows: Iterable[Sequence[Any]]
-    total: Sequence[Any] = ()
+    rows: Iterable[Cells]
+    total: Cells = ()
 
 
 def attachment(name: str) -> dict[str, str]:
@@ -53,7 +55,7 @@ class CsvTable:
         self._csv.writerow([head_of(column, self._zone) for column in self._columns])
         return BYTE_ORDER_MARK + self._taken()
 
-    def rows(self, rows: Iterable[Sequence[Any]]) -> str:
+    def rows(self, rows: Iterable[Cells]) -> str:
         """The lines of some rows."""
         for row in rows:
             cells = zip(self._columns, row, strict=True)
@@ -82,17 +84,8 @@ def unformula(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def workbook(sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo) -> bytes:
-    """A workbook with these sheets and one that tells how they came about. Blocks."""
-    out = io.BytesIO()
-    write_workbook(out, sheets, facts, zone)
-    return out.getvalue()
-
-
-def write_workbook(
-    file: Any, sheets: Sequence[Sheet], facts: Sequence[tuple[str, str]], zone: ZoneInfo
-) -> None:
-    """The same into a file, row by row. Blocks."""
+def write_workbook(file: Any, sheets: Sequence[Sheet], facts: Facts, zone: ZoneInfo) -> None:
+    """Write these sheets, and one that tells how they came about, into a file. Blocks."""
     book = Book(file, zone)
     for sheet in sheets:
         book.sheet(sheet.title, sheet.columns)
@@ -105,7 +98,7 @@ def write_workbook(
     book.close()
 
 
-def about(book: Book, facts: Sequence[tuple[str, str]]) -> None:
+def about(book: Book, facts: Facts) -> None:
     """The sheet that tells what a workbook holds, and when it was made."""
     made = formats.moment(datetime.now(UTC), "y-MM-dd HH:mm", book.zone)
     book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=48)])

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing.web.files.tables import about
+from billing.web.files.tables import Facts, about
 from billing.web.files.totals import Sums
 from billing.web.files.xlsx import MOST_ROWS, Book, Column, Kind
 from billing.web.kit.i18n import gettext, set_language
-
-Facts = Sequence[tuple[str, str]]
 
 
 class ListWriter:

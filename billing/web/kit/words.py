@@ -275,6 +275,16 @@ BAND_POLICIES = {
 RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
 
 
+def yes_or_no(*, yes: bool) -> str:
+    """The word for what is so or is not."""
+    return gettext("yes") if yes else gettext("no")
+
+
+def enabled(*, on: bool) -> str:
+    """The word for whether a device submits, or an administrator signs in."""
+    return word(DEVICE_STATES, "enabled" if on else "disabled")
+
+
 def actor(code: str) -> str:
     """Who did something, from the actor of an envelope."""
     kind, _, own_id = code.partition(":")

@@ -14,6 +14,8 @@ from billing.queries import administrators as reading
 from billing.queries.api_tokens import tokens_of
 from billing.values import Refused, new_id
 from billing.web.acting import carry_out, connected, go_on
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import admits, form_value
 from billing.web.kit.filters import read_listing
@@ -42,6 +44,34 @@ async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
         else "people/administrators.html"
     )
     return page(request, template, page="administrators", given=listing.given, found=found)
+
+
+@blueprint.get("/administrators/export.csv", name="administrators_csv")
+@blueprint.get("/administrators/export.xlsx", name="administrators_excel")
+@admits(WHO)
+async def export_administrators(request: Request[Any, Any]) -> Answer:
+    """Who may sign in, as a file."""
+    given = read_listing(request, ("q",), reading.KEY_TYPE).given
+    site, text = site_of(request), given.get("q", "")
+    file = ListFile(
+        title=gettext("Administrators"),
+        fields=_fields(),
+        rows=all_pages(site, reading.list_administrators, text, reading.KEY_TYPE),
+        given=given,
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[reading.AdministratorRow]]:
+    return [
+        Field(gettext("Sign-in name"), lambda row: row.sign_in_name, width=24),
+        Field(gettext("Name"), lambda row: row.name, width=30),
+        Field(gettext("Role"), lambda row: words.word(words.ROLES, row.role), width=16),
+        Field(gettext("State"), lambda row: words.enabled(on=row.enabled), width=14),
+        Field(gettext("Two-factor"), lambda row: words.yes_or_no(yes=row.two_factor), width=14),
+        Field(gettext("Open sessions"), lambda row: row.sessions, "count"),
+        Field(gettext("Last seen"), lambda row: row.seen_at, "time", 24),
+    ]
 
 
 @blueprint.get("/administrators/new", name="ask_administrator")

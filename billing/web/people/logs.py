@@ -1,18 +1,16 @@
 """The log of operations and the log of sign-ins: lists with filters, and their exports."""
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.commands.sessions import end_expired
 from billing.queries import operations, sign_ins
-from billing.queries.paging import Page, Place
-from billing.web.files.facts import facts_of
-from billing.web.files.lists import Answer, Exported, all_pages, send_list
-from billing.web.files.xlsx import Column
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS_AND_AUDITORS, admits
 from billing.web.kit.filters import Listing, choice, presets, read_listing, read_period
@@ -22,7 +20,7 @@ from billing.web.kit.reach import reach_of
 from billing.web.people.operation_words import changes, name_of, object_of, said
 from billing.web.site import site_of
 
-PAGE_SIZE, AT_ONCE = 50, 1_000  # rows of a page, and of an export read at a time
+PAGE_SIZE = 50
 blueprint = Blueprint("logs")
 
 
@@ -77,39 +75,34 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 async def export_operations(request: Request[Any, Any]) -> Answer:
     """The operations of the filter."""
     wanted, listing = _operation_filter(request)
-    columns = [
-        Column(gettext("Date and time"), "time", 24),
-        Column(gettext("By"), width=20),
-        Column(gettext("Address"), width=16),
-        Column(gettext("Object"), width=30),
-        Column(gettext("What happened"), width=34),
-        Column(gettext("Details"), width=80),
-        Column(gettext("API token"), width=20),
-        Column(gettext("Position"), "count", 12),
+    file = ListFile(
+        title=gettext("Operations"),
+        fields=_operation_fields(wanted.zone),
+        rows=all_pages(site_of(request), operations.list_operations, wanted, operations.KEY_TYPE),
+        given=listing.given,
+        period=wanted.period,
+    )
+    return await send_list(request, file)
+
+
+def _operation_fields(zone: ZoneInfo) -> list[Field[operations.OperationRow]]:
+    def changed(row: operations.OperationRow) -> str:
+        return "; ".join(changes(row, zone))
+
+    return [
+        Field(gettext("Date and time"), lambda row: row.recorded_at, "time", 24),
+        Field(gettext("By"), lambda row: words.actor(row.actor), width=20),
+        Field(gettext("Address"), lambda row: row.address, width=16),
+        Field(gettext("Object"), _object, width=30),
+        Field(gettext("What happened"), said, width=34),
+        Field(gettext("Details"), changed, width=80),
+        Field(gettext("API token"), lambda row: row.token, width=20),
+        Field(gettext("Position"), lambda row: row.position, "count", 12),
     ]
 
-    def row_of(row: operations.OperationRow) -> list[Any]:
-        return [
-            row.recorded_at,
-            words.actor(row.actor),
-            row.address,
-            f"{words.word(words.OBJECTS, row.kind)}: {name_of(row)}",
-            said(row),
-            "; ".join(changes(row, wanted.zone)),
-            row.token,
-            row.position,
-        ]
 
-    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return operations.list_operations(connection, wanted, place, AT_ONCE)
-
-    exported = Exported(
-        title=gettext("Operations"),
-        columns=columns,
-        pages=all_pages(site_of(request), read, operations.KEY_TYPE, row_of),
-        facts=await facts_of(request, listing.given, wanted.period),
-    )
-    return await send_list(request, exported)
+def _object(row: operations.OperationRow) -> str:
+    return f"{words.word(words.OBJECTS, row.kind)}: {name_of(row)}"
 
 
 def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, Listing]:
@@ -156,34 +149,31 @@ async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     wanted, listing = _sign_in_filter(request)
     async with site_of(request).pool.connection() as connection:
         await end_expired(connection, datetime.now(UTC))
-    columns = [
-        Column(gettext("Date and time"), "time", 24),
-        Column(gettext("What happened"), width=20),
-        Column(gettext("Reason"), width=28),
-        Column(gettext("Name"), width=20),
-        Column(gettext("Address"), width=16),
-        Column(gettext("Browser"), width=60),
-        Column(gettext("Ended by"), width=20),
+    file = ListFile(
+        title=gettext("Sign-ins"),
+        fields=_sign_in_fields(),
+        rows=all_pages(site_of(request), sign_ins.list_sign_ins, wanted, sign_ins.KEY_TYPE),
+        given=listing.given,
+        period=wanted.period,
+    )
+    return await send_list(request, file)
+
+
+def _sign_in_fields() -> list[Field[sign_ins.SignInRow]]:
+    return [
+        Field(gettext("Date and time"), lambda row: row.at, "time", 24),
+        Field(gettext("What happened"), lambda row: words.word(words.SIGN_INS, row.kind), width=20),
+        Field(gettext("Reason"), _reason, width=28),
+        Field(gettext("Name"), lambda row: row.sign_in_name, width=20),
+        Field(gettext("Address"), lambda row: row.address, width=16),
+        Field(gettext("Browser"), lambda row: row.browser, width=60),
+        Field(gettext("Ended by"), _ended_by, width=20),
     ]
 
-    def row_of(row: sign_ins.SignInRow) -> list[Any]:
-        return [
-            row.at,
-            words.word(words.SIGN_INS, row.kind),
-            words.word(words.SIGN_IN_REASONS, row.reason),
-            row.sign_in_name,
-            row.address,
-            row.browser,
-            words.actor(row.ended_by) if row.ended_by else "",
-        ]
 
-    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return sign_ins.list_sign_ins(connection, wanted, place, AT_ONCE)
+def _reason(row: sign_ins.SignInRow) -> str:
+    return words.word(words.SIGN_IN_REASONS, row.reason)
 
-    exported = Exported(
-        title=gettext("Sign-ins"),
-        columns=columns,
-        pages=all_pages(site_of(request), read, sign_ins.KEY_TYPE, row_of),
-        facts=await facts_of(request, listing.given, wanted.period),
-    )
-    return await send_list(request, exported)
+
+def _ended_by(row: sign_ins.SignInRow) -> str:
+    return words.actor(row.ended_by) if row.ended_by else ""

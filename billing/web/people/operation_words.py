@@ -218,7 +218,7 @@ def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
     if field == "companies":
         return ", ".join(value or [gettext("all companies")])
     if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
+        return words.yes_or_no(yes=value)
     if isinstance(value, dict):
         return ", ".join(formats.amount(Money(micros, each)) for each, micros in value.items())
     if isinstance(value, int):

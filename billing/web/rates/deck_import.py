@@ -1,13 +1,10 @@
-"""Importing a deck: upload, mapping and preview, import in one event, undo; and the export."""
+"""Importing a deck: upload, mapping and preview, import in one event, undo."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import psycopg
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse, redirect
@@ -17,21 +14,14 @@ from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
 from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
 from billing.periods import last_month
-from billing.queries import prices
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
 from billing.web.acting import envelope_of, go_on, until_shown
-from billing.web.files.delivery import deliver
-from billing.web.files.facts import facts_of
-from billing.web.files.lists import Answer
-from billing.web.files.tables import AT_ONCE, CsvTable, Sheet, attachment, write_workbook
-from billing.web.files.xlsx import Column
-from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form
-from billing.web.kit.i18n import N_, gettext, language
+from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
 from billing.web.rates.rate_groups import find_group
-from billing.web.services.export_jobs import Job, counted, in_thread
 from billing.web.site import Site, site_of
 
 SAMPLE = 6  # rows shown to check the columns by
@@ -228,62 +218,3 @@ async def _have_done(
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
     return go_on(path, done, shown=await until_shown(request, answer.position))
-
-
-@blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
-@admits(*EVERY_ROLE)
-async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer:
-    """The prices in force as a sheet that can be imported again."""
-    if kind not in ("xlsx", "csv"):
-        raise NotFound
-    site, group = site_of(request), await find_group(request, group_id)
-    table, spoken, name = _table(), language(), f"{group.name}.{kind}"
-    facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
-
-    def write(job: Job) -> None:
-        with site.connect() as connection:
-            rows = counted(job, _rows(connection, group_id, site.zone, spoken))
-            sheets = [Sheet(gettext("Prices"), table, rows)]
-            write_workbook(job.path, sheets, facts, site.zone)
-
-    if kind == "xlsx":
-        return await deliver(request, name, in_thread(write), group.prices)
-    response = await request.respond(
-        content_type="text/csv; charset=utf-8", headers=attachment(name)
-    )
-    lines = CsvTable(table, site.zone)
-    await response.send(lines.head())
-    with site.connect() as connection:
-        rows = _rows(connection, group_id, site.zone, spoken)
-        while some := await asyncio.to_thread(lambda: list(islice(rows, AT_ONCE))):
-            await response.send(lines.rows(some))
-    await response.eof()
-    return None
-
-
-def _table() -> list[Column]:
-    heads = ("prefix", "name", "price", "increment", "connect_fee", "effective_from", "min_cost")
-    table = [Column(gettext(COLUMN_NAMES[head]), width=20) for head in heads]
-    return [*table, Column(gettext("Seconds of the price")), Column(gettext("Class or area"))]
-
-
-def _rows(
-    connection: psycopg.Connection[Any], group_id: str, zone: ZoneInfo, spoken: str
-) -> Iterator[list[str]]:
-    for rate in prices.all_prices(connection, group_id, datetime.now(UTC)):
-        since, tiers = rate.effective_from, rate.tiers
-        yield [
-            rate.prefix,
-            rate.name,
-            _written(tiers[0].price if tiers else "", spoken),
-            "/".join(str(tier.increment_s) for tier in (*tiers, *tiers)[:2]),
-            _written(rate.connect_fee, spoken),
-            since.astimezone(zone).date().isoformat() if since else "",
-            _written(rate.min_cost, spoken),
-            str(tiers[0].unit_s) if tiers else "",
-            rate.call_class or rate.area,
-        ]
-
-
-def _written(price: str, spoken: str) -> str:
-    return price.replace(".", ",") if spoken == "es" else price

@@ -1,7 +1,6 @@
 """Number attribution: which area and type a number belongs to; list, tester, edit, export."""
 
 import asyncio
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +13,12 @@ from billing.decks import cells
 from billing.periods import UNDATED
 from billing.queries import number_plan
 from billing.queries.names import company_choices
-from billing.queries.paging import Page, Place
 from billing.queries.reach import EVERYTHING
 from billing.rating.number_plan import PlanEntry
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
-from billing.web.files.facts import facts_of
-from billing.web.files.lists import Answer, Exported, Row, all_pages, send_list
-from billing.web.files.xlsx import Column
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
@@ -31,7 +28,7 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.rates.rate_groups import act
 from billing.web.site import site_of
 
-PAGE_SIZE, AT_ONCE = 50, 2_000  # rows of a page, and of an export read at a time
+PAGE_SIZE = 50
 LONGEST = 15  # digits of a number
 LAYERS = {IMPORTED: N_("Imported or edited"), SEED: N_("From the start")}
 blueprint = Blueprint("number_plan")
@@ -90,26 +87,31 @@ def _read_filter(request: Request[Any, Any]) -> tuple[number_plan.PlanFilter, Li
 async def export_plan(request: Request[Any, Any]) -> Answer:
     """The entries of the filter as a sheet that can be imported again."""
     wanted, listing = _read_filter(request)
-    heads = ("Prefix", "Area", "Type", "Country", "Shortest", "Longest", "Valid from", "Layer")
-    columns = [Column(gettext(head), width=20) for head in heads]
-
-    def read(connection: Any, place: Place | None) -> Awaitable[Page[Any]]:
-        return number_plan.list_entries(connection, wanted, place, AT_ONCE)
-
-    exported = Exported(
+    file = ListFile(
         title=gettext("Number attribution"),
-        columns=columns,
-        pages=all_pages(site_of(request), read, number_plan.KEY_TYPE, _row),
-        facts=await facts_of(request, listing.given),
+        fields=_fields(),
+        rows=all_pages(site_of(request), number_plan.list_entries, wanted, number_plan.KEY_TYPE),
+        given=listing.given,
     )
-    return await send_list(request, exported)
+    return await send_list(request, file)
 
 
-def _row(each: number_plan.PlanRow) -> Row:
-    since = "" if each.effective_from <= UNDATED else each.effective_from.date().isoformat()
-    lengths = [str(n or "") for n in (each.min_len, each.max_len)]
-    layer = each.layer.partition(":")[2]
-    return [each.prefix, each.area, each.type, each.country, *lengths, since, layer]
+def _fields() -> list[Field[number_plan.PlanRow]]:
+    return [
+        Field(gettext("Prefix"), lambda row: row.prefix, width=20),
+        Field(gettext("Area"), lambda row: row.area, width=20),
+        Field(gettext("Type"), lambda row: row.type, width=20),
+        Field(gettext("Country"), lambda row: row.country, width=20),
+        Field(gettext("Shortest"), lambda row: str(row.min_len or ""), width=20),
+        Field(gettext("Longest"), lambda row: str(row.max_len or ""), width=20),
+        Field(gettext("Valid from"), _since, width=20),
+        Field(gettext("Layer"), lambda row: row.layer.partition(":")[2], width=20),
+    ]
+
+
+def _since(row: number_plan.PlanRow) -> str:
+    since = row.effective_from
+    return "" if since <= UNDATED else since.date().isoformat()
 
 
 @blueprint.get("/number-plan/entry", name="ask_entry")

@@ -20,6 +20,8 @@ from billing.queries.names import actor_names
 from billing.rating.rates import Rate, Tier, key_of_target, target_of
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
@@ -28,7 +30,15 @@ from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
 from billing.web.rates.price_example import give_example
-from billing.web.rates.rate_form import band_rows, form_of_rate, midnight_of, read_rate, tier_rows
+from billing.web.rates.rate_form import (
+    band_rows,
+    form_of_rate,
+    micros_of,
+    midnight_of,
+    read_rate,
+    target_words,
+    tier_rows,
+)
 from billing.web.rates.rate_groups import act, find_group, moment_asked
 from billing.web.site import site_of
 
@@ -143,6 +153,41 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
         moment_of=prices.moment_of,
         actors=actors,
     )
+
+
+@blueprint.get("/rate-groups/<group_id:str>/history/export.csv", name="history_csv")
+@blueprint.get("/rate-groups/<group_id:str>/history/export.xlsx", name="history_excel")
+@admits(*EVERY_ROLE)
+async def export_history(request: Request[Any, Any], group_id: str) -> Answer:
+    """Every price ever set for one target, and who set it, as a file."""
+    given = read_listing(request, ("target",), prices.KEY_TYPE).given
+    group, target = await find_group(request, group_id), given.get("target", "")
+    async with site_of(request).pool.connection() as connection:
+        versions = await prices.history_of(connection, group_id, target)
+        actors = await actor_names(connection, [each.actor for each in versions])
+    file = ListFile(
+        title=gettext("History"),
+        fields=_version_fields(actors),
+        rows=versions,
+        facts=[(gettext("Rate group"), group.name), (gettext("Prefix"), target_words(target))],
+    )
+    return await send_list(request, file)
+
+
+def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
+    def unit(row: prices.VersionRow) -> int | None:
+        return row.unit_s if row.price is not None else None
+
+    return [
+        Field(gettext("Valid from"), prices.moment_of, "time", 24),
+        Field(gettext("Name"), lambda row: row.name, width=30),
+        Field(gettext("Price"), lambda row: micros_of(row.price), "exact"),
+        Field(gettext("Seconds of the price"), unit, "count"),
+        Field(gettext("Stands"), lambda row: words.yes_or_no(yes=row.standing), width=10),
+        Field(gettext("Recorded"), lambda row: row.recorded_at, "time", 24),
+        Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
+        Field(gettext("Source"), lambda row: row.source, width=24),
+    ]
 
 
 @blueprint.post("/rate-groups/<group_id:str>/end")

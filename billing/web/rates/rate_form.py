@@ -1,12 +1,13 @@
 """A rate as a form and back: fields of the rate, rows of tiers, boxes of bands."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import count
 from typing import cast
 from zoneinfo import ZoneInfo
 
 from billing.rating.rates import CLASSES, Band, Rate, Rounding, Tier, validate_rate
-from billing.values import Refused, possible_price
+from billing.values import MICROS, Refused, possible_price
 from billing.web.kit import words
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
@@ -175,3 +176,14 @@ def midnight_of(now: datetime, zone: ZoneInfo) -> datetime:
     """The UTC instant at which the local day of a moment began."""
     local = now.astimezone(zone)
     return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def micros_of(price: Decimal | None) -> int | None:
+    """A price in micro-units; None where there is none."""
+    return None if price is None else int(price * MICROS)
+
+
+def target_words(target: str) -> str:
+    """What a price is for: a prefix, an area, a class in words."""
+    kind, value = target[:1], target[2:]
+    return words.word(words.RATE_CLASSES, value) if kind == "c" else value

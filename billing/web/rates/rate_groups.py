@@ -1,4 +1,4 @@
-"""Rate groups: the list, a group with its prices, new ones, copies, two side by side."""
+"""Rate groups: the list and its files, a group with its prices, new ones, copies."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ from billing.queries import prices, rate_groups
 from billing.queries.suspended import all_groups
 from billing.values import Refused, new_id
 from billing.web.acting import carry_out, envelope_of, go_on, until_shown
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, read_listing
 from billing.web.kit.forms import Form
@@ -50,6 +52,33 @@ async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
         given=listing.given,
         found=found,
     )
+
+
+@blueprint.get("/rate-groups/export.csv", name="groups_csv")
+@blueprint.get("/rate-groups/export.xlsx", name="groups_excel")
+@admits(*EVERY_ROLE)
+async def export_groups(request: Request[Any, Any]) -> Answer:
+    """The groups of the filter as a file."""
+    given = read_listing(request, ("q",), rate_groups.KEY_TYPE).given
+    site, text = site_of(request), given.get("q", "")
+    file = ListFile(
+        title=gettext("Rate groups"),
+        fields=_fields(),
+        rows=all_pages(site, rate_groups.list_groups, text, rate_groups.KEY_TYPE),
+        given=given,
+    )
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[rate_groups.GroupRow]]:
+    return [
+        Field(gettext("Rate group"), lambda row: row.name, width=30),
+        Field(gettext("Currency"), lambda row: row.currency, width=10),
+        Field(gettext("Prices"), lambda row: row.prices, "count", sum=True),
+        Field(gettext("Planned"), lambda row: row.planned, "count", sum=True),
+        Field(gettext("Companies"), lambda row: row.companies, "count", sum=True),
+        Field(gettext("Changed"), lambda row: row.changed_at, "time", 24),
+    ]
 
 
 @blueprint.get("/rate-groups/new", name="ask_group")
@@ -99,34 +128,6 @@ async def _group_page(request: Request[Any, Any], form: Form, status: int = 200)
         form=form,
         currencies=currencies,
         groups=[(group_id, f"{name} · {currency}") for group_id, name, currency in groups],
-    )
-
-
-@blueprint.get("/rate-groups/compare")
-@admits(*EVERY_ROLE)
-async def compare(request: Request[Any, Any]) -> HTTPResponse:
-    """Two groups side by side."""
-    listing = read_listing(request, ("one", "other", "all", "on"), prices.KEY_TYPE)
-    chosen = (listing.given.get("one", ""), listing.given.get("other", ""))
-    at = moment_asked(request, listing)
-    async with site_of(request).pool.connection() as connection:
-        groups = await all_groups(connection)
-        found = await prices.compare_groups(
-            connection,
-            chosen,
-            at,
-            listing.place,
-            PAGE_SIZE,
-            different="all" not in listing.given,
-        )
-    return page(
-        request,
-        "rates/_compare_results.html" if is_partial(request) else "rates/rate_compare.html",
-        page="rate-groups",
-        given=listing.given,
-        groups=groups,
-        chosen=[next((g for g in groups if g[0] == each), None) for each in chosen],
-        found=found,
     )
 
 

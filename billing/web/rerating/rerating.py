@@ -1,4 +1,4 @@
-"""Suspended calls and re-rating: what waits, what was asked for, how far it is, what came of it."""
+"""Re-rating: what was asked for, how far it is, what came of it; the pages and their files."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from sanic import Blueprint, Request
 from sanic.exceptions import Forbidden, NotFound
 from sanic.response import HTTPResponse, redirect
 
-from billing.commands.rerating import RateCallAgain, rate_call_again
+from billing.commands.rerating import RateCallAgain, ReratingTotal, rate_call_again
 from billing.log.sealing import CALLS
 from billing.queries import suspended
 from billing.queries.names import (
@@ -23,6 +23,8 @@ from billing.rerating import queue
 from billing.rerating.queue import CallSelection, Correction
 from billing.values import Money, Refused
 from billing.web.acting import carry_out, envelope_of, go_on
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.kit import words
 from billing.web.kit.access import (
     ADMINISTRATORS,
@@ -39,36 +41,8 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
+MOST_LISTED = 10_000  # in a file
 blueprint = Blueprint("corrections")
-
-
-@blueprint.get("/suspended")
-@admits(*EVERY_ROLE, limited=True)
-async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
-    """What waits, by reason and by device, and what it may cost."""
-    reach = reach_of(request)
-    async with site_of(request).pool.connection() as connection:
-        return page(
-            request,
-            "rerating/suspended.html",
-            page="suspended",
-            reasons=await suspended.waiting_by_reason(connection, reach),
-            by_device=await suspended.waiting_by_device(connection, reach),
-            stakes=await suspended.stakes(connection, reach),
-        )
-
-
-@blueprint.post("/suspended")
-@admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
-async def recycle(request: Request[Any, Any]) -> HTTPResponse:
-    """Rate the calls of a reason again, perhaps of one device only."""
-    form = Form.of(request)
-    asked = CallSelection(
-        reason=form.choice("reason", words.REASONS, required=False),
-        device_id=form.text("device", required=False),
-        companies=tuple(reach_of(request).within("") or ()),
-    )
-    return await _ask(request, "recycle", asked)
 
 
 @blueprint.post("/corrections/call")
@@ -120,7 +94,7 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
     )
     if form.errors:
         return await _show_list(request, form, status=422)
-    return await _ask(request, kind, asked)
+    return await ask(request, kind, asked)
 
 
 @blueprint.get("/corrections/<correction_id:str>")
@@ -161,6 +135,14 @@ async def change_correction(
     return redirect(f"/corrections/{correction_id}", status=303)
 
 
+async def ask(request: Request[Any, Any], kind: str, asked: CallSelection) -> HTTPResponse:
+    """Ask for a re-rating or a recycling, and show it."""
+    envelope = await envelope_of(request)
+    async with site_of(request).pool.connection() as connection:
+        found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)
+    return redirect(f"/corrections/{found}", status=303)
+
+
 def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
     """Old and new, over all companies, by currency."""
     sums: dict[str, list[int]] = {}
@@ -170,13 +152,6 @@ def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
             total[0] += line.old_micros
             total[1] += line.new_micros
     return [(Money(old, code), Money(new, code)) for code, (old, new) in sorted(sums.items())]
-
-
-async def _ask(request: Request[Any, Any], kind: str, asked: CallSelection) -> HTTPResponse:
-    envelope = await envelope_of(request)
-    async with site_of(request).pool.connection() as connection:
-        found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)
-    return redirect(f"/corrections/{found}", status=303)
 
 
 async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) -> HTTPResponse:
@@ -226,3 +201,70 @@ def _next_day(at: datetime, request: Request[Any, Any]) -> datetime:
     zone = site_of(request).zone
     local = at.astimezone(zone)
     return (local + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
+
+
+@blueprint.get("/corrections/export.csv", name="corrections_csv")
+@blueprint.get("/corrections/export.xlsx", name="corrections_excel")
+@admits(*EVERY_ROLE)
+async def export_corrections(request: Request[Any, Any]) -> Answer:
+    """Every re-rating and recycling that was asked for as a file, the newest first."""
+    async with site_of(request).pool.connection() as connection:
+        found = await queue.newest(connection, MOST_LISTED)
+        actors = await actor_names(connection, [each.actor for each in found])
+    file = ListFile(title=gettext("Re-rating"), fields=_correction_fields(actors), rows=found)
+    return await send_list(request, file)
+
+
+def _correction_fields(actors: dict[str, str]) -> list[Field[Correction]]:
+    return [
+        Field(gettext("Asked for"), lambda row: row.asked_at, "time", 24),
+        Field(gettext("What"), lambda row: words.word(words.CORRECTIONS, row.kind), width=28),
+        Field(gettext("State"), _state_of, width=18),
+        Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
+        Field(gettext("From"), lambda row: row.filter.begin, "time", 24),
+        Field(gettext("Until before"), lambda row: row.filter.end, "time", 24),
+        Field(gettext("Calls looked at"), lambda row: row.looked_at, "count", sum=True),
+    ]
+
+
+def _state_of(correction: Correction) -> str:
+    return words.word(words.CORRECTION_STATES, correction.state)
+
+
+@blueprint.get("/corrections/<correction_id:str>/export.csv", name="correction_csv")
+@blueprint.get("/corrections/<correction_id:str>/export.xlsx", name="correction_excel")
+@admits(*EVERY_ROLE, limited=True)
+async def export_correction(request: Request[Any, Any], correction_id: str) -> Answer:
+    """What one does to each company as a file."""
+    async with site_of(request).pool.connection() as connection:
+        correction = await queue.find(connection, correction_id)
+        if correction is None:
+            raise NotFound
+        streams = [f"company:{line.company_id}" for line in correction.lines]
+        names = await account_names(connection, reach_of(request), streams)
+    file = ListFile(
+        title=words.word(words.CORRECTIONS, correction.kind),
+        fields=_line_fields(names),
+        rows=correction.lines,
+        facts=[(gettext("State"), _state_of(correction))],
+    )
+    return await send_list(request, file)
+
+
+def _line_fields(names: dict[str, str]) -> list[Field[ReratingTotal]]:
+    def company(line: ReratingTotal) -> str:
+        return names.get(f"company:{line.company_id}", line.company_id)
+
+    def difference(line: ReratingTotal) -> int:
+        return line.new_micros - line.old_micros
+
+    return [
+        Field(gettext("Company"), company, width=30),
+        Field(gettext("Calls"), lambda line: line.calls, "count", sum=True),
+        Field(gettext("With another rating"), lambda line: line.changed, "count", sum=True),
+        Field(gettext("Not to be rated"), lambda line: line.stuck, "count", sum=True),
+        Field(gettext("Before"), lambda line: line.old_micros, "exact", sum=True),
+        Field(gettext("After"), lambda line: line.new_micros, "exact", sum=True),
+        Field(gettext("Difference"), difference, "exact", sum=True),
+        Field(gettext("Currency"), lambda line: line.currency, "currency", 10),
+    ]

@@ -9,9 +9,8 @@ from sanic.response import HTTPResponse, raw
 
 from billing.queries.names import account_names
 from billing.queries.statistics import Figures, Split
-from billing.web.files.delivery import deliver
-from billing.web.files.lists import Answer
-from billing.web.files.tables import CsvTable, Sheet, attachment, write_workbook
+from billing.web.files.delivery import Answer, deliver
+from billing.web.files.tables import Cells, CsvTable, Sheet, attachment, write_workbook
 from billing.web.files.xlsx import Column
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -26,7 +25,6 @@ from billing.web.statistics.statistics import Found, find
 
 EVERY_ACCOUNT = 1_000_000  # as many as a sheet takes
 blueprint = Blueprint("statistics_export")
-Row = list[Any]
 
 
 @blueprint.get("/statistics/export.xlsx")
@@ -102,10 +100,10 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
     classes, currencies = views.classes_of(found.total), sorted(found.total.total.amounts)
     columns = _columns(classes, currencies)
 
-    def row(split: Split) -> Row:
+    def row(split: Split) -> list[Any]:
         return _row(split, [code for code, _ in classes], currencies)
 
-    def table(title: str, heads: Sequence[Column], rows: Iterable[Row]) -> Sheet:
+    def table(title: str, heads: Sequence[Column], rows: Iterable[Cells]) -> Sheet:
         total = [gettext("Total"), *[None] * (len(heads) - 1), *row(found.total)]
         return Sheet(title, [*heads, *columns], list(rows), total)
 
@@ -153,9 +151,9 @@ def _amount(currency: str) -> str:
     return gettext("Amount in %(currency)s", currency=currency)
 
 
-def _row(split: Split, classes: Sequence[str], currencies: Sequence[str]) -> Row:
+def _row(split: Split, classes: Sequence[str], currencies: Sequence[str]) -> list[Any]:
     total = split.total
-    row: Row = [total.calls, total.answered, total.talk_ms, total.billed_seconds]
+    row: list[Any] = [total.calls, total.answered, total.talk_ms, total.billed_seconds]
     row += [total.amounts.get(currency, 0) for currency in currencies]
     for code in classes:
         figures = split.classes.get(code, Figures())

@@ -1,4 +1,4 @@
-"""The page of backups: which there are, and asking for another."""
+"""Backups: which there are, and asking for another; the page and its files."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,10 @@ from billing.keeping.backup import CALLS
 from billing.queries import keeping as reading
 from billing.queries.names import actor_names
 from billing.web.acting import go_on
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.files.tables import attachment
+from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
@@ -108,6 +111,34 @@ async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
     await _known(request, name, CALLS)
     await ask(request, "restore", name)
     return go_on("/backups", gettext("The calls of %(file)s are being restored.", file=name))
+
+
+@blueprint.get("/backups/export.csv", name="backups_csv")
+@blueprint.get("/backups/export.xlsx", name="backups_excel")
+@admits(*EVERY_ROLE)
+async def export_backups(request: Request[Any, Any]) -> Answer:
+    """The backups as a file, newest first."""
+    async with site_of(request).pool.connection() as connection:
+        found = await reading.list_backups(connection)
+        actors = await actor_names(connection, sorted({each.made_by for each in found}))
+    file = ListFile(title=gettext("Backups"), fields=_fields(actors), rows=found)
+    return await send_list(request, file)
+
+
+def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
+    def maker(row: reading.BackupRow) -> str:
+        return actors.get(row.made_by) or words.actor(row.made_by)
+
+    return [
+        Field(gettext("File"), lambda row: row.file, width=44),
+        Field(gettext("Made"), lambda row: row.made_at, "time", 24),
+        Field(gettext("What"), lambda row: words.word(words.TASKS, row.kind), width=24),
+        Field(gettext("By"), maker, width=24),
+        Field(gettext("Days"), lambda row: row.period, width=26),
+        Field(gettext("Events"), lambda row: row.events, "count"),
+        Field(gettext("Bytes"), lambda row: row.bytes, "count", sum=True),
+        Field("SHA-256", lambda row: row.sha256, width=66),
+    ]
 
 
 @blueprint.get("/backups/<name:str>")

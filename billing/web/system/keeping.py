@@ -1,7 +1,7 @@
 """The page of CDR keeping: where each month lies, what is being done, how long calls are kept."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
@@ -16,7 +16,10 @@ from billing.queries import keeping as reading
 from billing.queries.names import actor_names
 from billing.values import Refused
 from billing.web.acting import carry_out, envelope_of, go_on
+from billing.web.files.delivery import Answer
+from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.files.tables import attachment
+from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.formats import month as month_name
 from billing.web.kit.forms import Form
@@ -126,3 +129,45 @@ async def change_settings(request: Request[Any, Any]) -> HTTPResponse:
         else:
             return go_on("/keeping", gettext("The settings were saved."), shown=shown)
     return page(request, "system/keeping_settings.html", 422, page="keeping", form=form)
+
+
+class _MonthFile(NamedTuple):
+    """A line of the exported list: a month, or one file of an archived month."""
+
+    month: reading.Month
+    part: reading.Part | None
+    kept_bytes: int  # in the database; of a month with several files on its first line only
+
+
+@blueprint.get("/keeping/export.csv", name="months_csv")
+@blueprint.get("/keeping/export.xlsx", name="months_excel")
+@admits(*EVERY_ROLE)
+async def export_months(request: Request[Any, Any]) -> Answer:
+    """Every month there were calls of; a line for each file of an archived one."""
+    async with site_of(request).pool.connection() as connection:
+        months = await reading.all_months(connection)
+    rows = [
+        _MonthFile(month, part, month.kept.bytes if month.kept and not place else 0)
+        for month in months
+        for place, part in enumerate(month.parts or (None,))
+    ]
+    file = ListFile(title=gettext("CDR keeping"), fields=_fields(), rows=rows)
+    return await send_list(request, file)
+
+
+def _fields() -> list[Field[_MonthFile]]:
+    return [
+        Field(gettext("Month"), lambda row: row.month.month, width=12),
+        Field(gettext("Where"), _where, width=18),
+        Field(gettext("Calls"), lambda row: (row.part or row.month).calls, "count", sum=True),
+        Field(gettext("Bytes in the database"), lambda row: row.kept_bytes, "count", sum=True),
+        Field(gettext("File"), lambda row: row.part.file if row.part else "", width=40),
+        Field(gettext("Bytes"), lambda row: row.part and row.part.bytes, "count", sum=True),
+        Field(gettext("Events"), lambda row: row.part and row.part.events, "count", sum=True),
+        Field("SHA-256", lambda row: row.part.sha256 if row.part else "", width=66),
+        Field(gettext("Archived"), lambda row: row.part and row.part.archived_at, "time", 24),
+    ]
+
+
+def _where(row: _MonthFile) -> str:
+    return words.word(words.KEEPING, row.month.state) or gettext("Database")

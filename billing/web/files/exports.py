@@ -1,0 +1,49 @@
+"""The pages of files that were made: how far each is, and where to fetch it."""
+
+from typing import Any
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+from sanic.response import BaseHTTPResponse, ResponseStream
+
+from billing.web.files.delivery import send_job
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.pages import is_partial, page
+from billing.web.kit.reach import owner_of
+from billing.web.services.export_jobs import Job
+from billing.web.site import site_of
+
+blueprint = Blueprint("exports")
+
+
+@blueprint.get("/exports")
+@admits(*EVERY_ROLE, limited=True)
+async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
+    """The files that were made for whoever asks, until they are removed."""
+    jobs = site_of(request).exports.of(owner_of(request))
+    return page(request, "files/exports.html", page="exports", jobs=jobs)
+
+
+@blueprint.get("/exports/<job_id:str>")
+@admits(*EVERY_ROLE, limited=True)
+async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
+    """How far an Excel file is, and where to fetch it."""
+    template = "files/_export_state.html" if is_partial(request) else "files/export.html"
+    return page(request, template, page="exports", job=_find(request, job_id), busy=False)
+
+
+@blueprint.get("/exports/<job_id:str>/file")
+@admits(*EVERY_ROLE, limited=True)
+async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
+    """The finished file."""
+    job = _find(request, job_id)
+    if job.state != "done":
+        raise NotFound
+    return await send_job(job)
+
+
+def _find(request: Request[Any, Any], job_id: str) -> Job:
+    job = site_of(request).exports.find(job_id, owner_of(request))
+    if job is None:
+        raise NotFound
+    return job

@@ -1,0 +1,82 @@
+"""The prices of a rate group as a deck: a sheet that can be imported again."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sanic import Blueprint, Request
+from sanic.exceptions import NotFound
+
+from billing.queries import prices
+from billing.rating.rates import Rate
+from billing.web.files.delivery import Answer, deliver, read_in_threads, send_csv
+from billing.web.files.facts import facts_of
+from billing.web.files.lists import Field, cells_of, columns_of
+from billing.web.files.tables import CsvTable, Sheet, write_workbook
+from billing.web.kit.access import EVERY_ROLE, admits
+from billing.web.kit.i18n import gettext, language
+from billing.web.rates.rate_groups import find_group
+from billing.web.services.export_jobs import Job, counted, in_thread
+from billing.web.site import site_of
+
+blueprint = Blueprint("deck_export")
+
+
+@blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
+@admits(*EVERY_ROLE)
+async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer:
+    """The prices in force."""
+    if kind not in ("xlsx", "csv"):
+        raise NotFound
+    site, group = site_of(request), await find_group(request, group_id)
+    fields, name = _fields(site.zone, language()), f"{group.name}.{kind}"
+    columns, now = columns_of(fields), datetime.now(UTC)
+    facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
+
+    def write(job: Job) -> None:
+        with site.connect() as connection:
+            rates = counted(job, prices.all_prices(connection, group_id, now))
+            rows = (cells_of(fields, rate) for rate in rates)
+            write_workbook(job.path, [Sheet(gettext("Prices"), columns, rows)], facts, site.zone)
+
+    if kind == "xlsx":
+        return await deliver(request, name, in_thread(write), group.prices)
+    table = CsvTable(columns, site.zone)
+    with site.connect() as connection:
+        found = read_in_threads(prices.all_prices(connection, group_id, now))
+        lines = (table.rows(cells_of(fields, rate) for rate in some) async for some in found)
+        await send_csv(request, name, table.head(), lines)
+    return None
+
+
+def _fields(zone: ZoneInfo, spoken: str) -> list[Field[Rate]]:
+    def written(price: str) -> str:
+        return price.replace(".", ",") if spoken == "es" else price
+
+    def since(rate: Rate) -> str:
+        day = rate.effective_from
+        return day.astimezone(zone).date().isoformat() if day else ""
+
+    return [
+        Field(gettext("Prefix"), lambda rate: rate.prefix, width=20),
+        Field(gettext("Name"), lambda rate: rate.name, width=20),
+        Field(
+            gettext("Price"),
+            lambda rate: written(rate.tiers[0].price if rate.tiers else ""),
+            width=20,
+        ),
+        Field(gettext("Increments"), _increments, width=20),
+        Field(gettext("Connect fee"), lambda rate: written(rate.connect_fee), width=20),
+        Field(gettext("Valid from"), since, width=20),
+        Field(gettext("Least a call costs"), lambda rate: written(rate.min_cost), width=20),
+        Field(gettext("Seconds of the price"), _unit),
+        Field(gettext("Class or area"), lambda rate: rate.call_class or rate.area),
+    ]
+
+
+def _increments(rate: Rate) -> str:
+    return "/".join(str(tier.increment_s) for tier in (*rate.tiers, *rate.tiers)[:2])
+
+
+def _unit(rate: Rate) -> str:
+    return str(rate.tiers[0].unit_s) if rate.tiers else ""

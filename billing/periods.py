@@ -1,7 +1,6 @@
-"""Days, months and periods, in the local time of a zone. Imports nothing of ours but values.
+"""Days, months and periods, in the local time of a zone. Imports only `values` of ours.
 
-A month is the text "2026-11"; its number counts months since year 0, so that months are integers
-where they are added and compared.
+A month is a text such as "2026-11". To add and compare months, they are numbered from year 0.
 """
 
 import re
@@ -14,26 +13,26 @@ import msgspec
 from billing.values import Refused
 
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-MONTHS = 12  # of a year
+MONTHS = 12  # per year
 QUARTER_SECONDS = 900  # no zone changes its offset within a quarter of an hour
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # stands for no moment where tables sort by it
 
 
 class Period(msgspec.Struct, frozen=True):
-    """Half-open local days [first, last + 1 day) in one zone."""
+    """Local days from `first` to `last`, both included."""
 
     first: date
     last: date
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """The UTC instants at which the period begins and has ended."""
+        """Return the UTC instants [begin, end) of the period in a zone."""
         begin = datetime.combine(self.first, time(), zone)
         end = datetime.combine(self.last + timedelta(days=1), time(), zone)
         return begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def read_month(text: str) -> str:
-    """A month as "2026-03". Refused otherwise."""
+    """Return `text` if it is a month such as "2026-03". Refused otherwise."""
     if not MONTH.fullmatch(text):
         raise Refused("%(text)s is not a month.", text=text)
     return text
@@ -48,39 +47,39 @@ def _month_of(number: int) -> str:
 
 
 def month_after(month: str) -> str:
-    """The month that follows: of 2026-12 it is 2027-01."""
+    """Return the next month: 2027-01 for 2026-12."""
     return _month_of(_number(int(month[:4]), int(month[5:])) + 1)
 
 
 def month_before(month: str) -> str:
-    """The month before: of 2027-01 it is 2026-12."""
+    """Return the previous month: 2026-12 for 2027-01."""
     return _month_of(_number(int(month[:4]), int(month[5:])) - 1)
 
 
 def months_before(now: datetime, count: int) -> str:
-    """The month `count` months before that of `now`."""
+    """Return the month `count` months before the month of `now`."""
     return _month_of(_number(now.year, now.month) - count)
 
 
 def months_between(begin: datetime, end: datetime) -> list[str]:
-    """The months of UTC from `begin` to before `end`."""
+    """Return the UTC months from that of `begin` to that of `end`, both included."""
     first, last = _number(begin.year, begin.month), _number(end.year, end.month)
     return [_month_of(number) for number in range(first, last + 1)]
 
 
 def month_period(month: str) -> Period:
-    """The days of a month."""
+    """Return the days of a month."""
     first = date.fromisoformat(f"{month}-01")
     return Period(first, date.fromisoformat(f"{month_after(month)}-01") - timedelta(days=1))
 
 
 def last_days(today: date, days: int) -> Period:
-    """The period of the `days` days that end today."""
+    """Return the period of `days` days that ends today."""
     return Period(today - timedelta(days=days - 1), today)
 
 
 def period_before(period: Period) -> Period:
-    """The period of equal length that ends the day before; of whole months, as many months."""
+    """Return the period of equal length (or as many whole months) that ends the day before."""
     last = period.first - timedelta(days=1)
     if period.first.day == 1 and (period.last + timedelta(days=1)).day == 1:
         begin = _number(period.first.year, period.first.month)
@@ -90,27 +89,27 @@ def period_before(period: Period) -> Period:
 
 
 def local_hour(moment: datetime, zone: str) -> tuple[date, int]:
-    """The local day and hour of a moment, worked out once for each quarter of an hour."""
+    """Return the local day and hour of an instant, cached per quarter of an hour."""
     return _hour(int(moment.timestamp()) // QUARTER_SECONDS, zone)
 
 
 def local_day(moment: datetime, zone: str) -> date:
-    """The local day of a moment."""
+    """Return the local day of an instant."""
     return _hour(int(moment.timestamp()) // QUARTER_SECONDS, zone)[0]
 
 
 def local_month(moment: datetime, zone: str) -> str:
-    """The local month of a moment, as "2026-11"."""
+    """Return the local month of an instant, as "2026-11"."""
     return _month(int(moment.timestamp()) // QUARTER_SECONDS, zone)
 
 
 def last_month(now: datetime, zone: str) -> tuple[datetime, datetime]:
-    """The UTC instants at which the local month before that of `now` began and ended."""
+    """Return the UTC instants [begin, end) of the local month before that of `now`."""
     return month_period(month_before(local_month(now, zone))).bounds(ZoneInfo(zone))
 
 
 def month_end(month: str, zone: str) -> datetime:
-    """The UTC instant at which a local month has ended."""
+    """Return the UTC instant at which a local month ends (exclusive)."""
     return month_period(month).bounds(ZoneInfo(zone))[1]
 
 

@@ -1,4 +1,4 @@
-"""The values every part shares: money, periods, identifiers. Imports nothing of ours."""
+"""Values that all rooms share: money, prices, identifiers. Imports nothing of ours."""
 
 import re
 import secrets
@@ -9,17 +9,18 @@ import msgspec
 
 MICROS = 1_000_000
 PRICE_DECIMALS = 8
-GROUP = 3  # digits between the marks of thousands
+GROUP = 3  # digits between thousands separators
 PLAIN_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,8}")
 PRICE_UNITS = 10**PRICE_DECIMALS
-YEARS = range(1970, 2200)  # that a day can be of
+YEARS = range(1970, 2200)  # of a valid date
 MOST_PRICE = 1_000_000  # in any currency, for any unit
 
 
-class Refused(Exception):  # noqa: N818 -- it is the domain's word: a decision refused, not a fault
-    """A decision the domain refuses; `message` is an English msgid, `values` fill its placeholders.
+class Refused(Exception):  # noqa: N818 -- a refused decision of the domain is not an error
+    """A decision that the domain refuses.
 
-    Pages translate it, the command line prints it as it stands.
+    `message` is an English msgid, `values` fill its placeholders. Pages translate it; the command
+    line prints it untranslated.
     """
 
     def __init__(self, message: str, /, **values: object) -> None:
@@ -36,7 +37,7 @@ class Money(msgspec.Struct, frozen=True):
 
 
 def parse_micros(text: str) -> int:
-    """Micro-units of a plain decimal such as "12.50" or "-3". Refused beyond 6 decimals."""
+    """Parse a plain decimal such as "12.50" or "-3" into micro-units. Refused beyond 6 decimals."""
     micros = _scaled(text, 6)
     if abs(micros) >= 10**18:
         raise Refused("The amount %(text)s is too large.", text=text)
@@ -44,9 +45,9 @@ def parse_micros(text: str) -> int:
 
 
 def parse_amount(text: str) -> int:
-    """Micro-units of an amount as people write it: "12,50", "12.50", "1.234,50", "-5".
+    """Parse an amount as people write it ("12,50", "12.50", "1.234,50", "-5") into micro-units.
 
-    Refused where it could mean two things, as "1.234" could.
+    Refused if it is ambiguous, as "1.234" is.
     """
     bare = text.strip().replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
     found = re.fullmatch(r"([-+]?)([0-9]{1,18})((?:[.,'][0-9]{3})*)(?:([.,])([0-9]*))?", bare)
@@ -67,16 +68,19 @@ def parse_amount(text: str) -> int:
 
 
 def parse_price(text: str) -> int:
-    """Units of 10^-8 of a plain decimal price such as "0.01234567"; refused beyond 8 decimals."""
+    """Parse a plain decimal price such as "0.01234567" into units of 10^-8.
+
+    Refused beyond 8 decimals.
+    """
     return _scaled(text, PRICE_DECIMALS)
 
 
 def plain_price(text: str) -> str:
-    """A price as people and decks write it, as a plain decimal: "0,0125 €" -> "0.0125".
+    """Return a price as people and decks write it as a plain decimal: "0,0125 €" -> "0.0125".
 
-    One mark is the decimal one, whatever it is; of two kinds, the last.
+    A single kind of mark is the decimal one; of two kinds, the last one is. Refused otherwise.
     """
-    if PLAIN_PRICE.fullmatch(text):  # nearly all of a deck
+    if PLAIN_PRICE.fullmatch(text):  # true for nearly all prices of a deck
         return text.replace(",", ".").rstrip("0").rstrip(".")
     bare = re.sub(r"[\s\u00a0\u202f]|[^\W\d_]{1,3}\b|[€$£¥₡₲₱]", "", text.strip())
     found = re.fullmatch(r"([-+]?)([0-9][0-9.,']*|[.,][0-9]+)", bare)
@@ -96,7 +100,7 @@ def plain_price(text: str) -> str:
 
 
 def possible_price(text: str) -> str:
-    """The same, of a price that can be: not negative, and a call of 30 days has an amount."""
+    """Return `plain_price(text)`. Refused if negative or above MOST_PRICE."""
     price = plain_price(text)
     if price.startswith("-"):
         raise Refused("A price is not negative.")
@@ -120,22 +124,22 @@ def _scaled(text: str, decimals: int) -> int:
 
 
 def decimal_string(micros: int) -> str:
-    """The shortest plain decimal of an amount in micro-units: 1500000 -> "1.5"."""
+    """Return the shortest plain decimal of an amount in micro-units: 1500000 -> "1.5"."""
     sign, whole, part = "-" if micros < 0 else "", *divmod(abs(micros), MICROS)
     return f"{sign}{whole}.{part:06}".rstrip("0").rstrip(".")
 
 
 def is_digits(text: str) -> bool:
-    """Whether a text is ASCII digits and nothing else; other alphabets have digits of their own."""
+    """Whether a text is ASCII digits only; other alphabets have their own digits."""
     return text.isascii() and text.isdigit()
 
 
 def first_repeated(texts: Sequence[str]) -> str:
-    """The first text that stands in `texts` a second time. Raises StopIteration if none does."""
+    """Return the first text that repeats an earlier one. Raises StopIteration if there is none."""
     seen: set[str] = set()
     return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
 
 
 def new_id() -> str:
-    """A fresh identifier of an account, device, group: 12 hexadecimal digits."""
+    """Return a new identifier for an account, device or group: 12 hexadecimal digits."""
     return secrets.token_hex(6)

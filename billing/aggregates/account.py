@@ -1,4 +1,4 @@
-"""What companies, user accounts and gateway accounts share: a wallet, its limits and its holds."""
+"""The wallet, as companies, user accounts and gateway accounts share it."""
 
 from collections.abc import Callable
 from typing import Self, TypeVar
@@ -18,7 +18,7 @@ class AccountRecharged(Event, frozen=True, kw_only=True):
 
 
 class RechargeReversed(Event, frozen=True, kw_only=True):
-    """All of a recharge is taken back: that which is event `recharge_version` of the stream."""
+    """A recharge is reversed in full. `recharge_version` is its event's version in the stream."""
 
     recharge_version: int
     amount_micros: int  # of the recharge, positive
@@ -34,10 +34,10 @@ class AccountAdjusted(Event, frozen=True, kw_only=True):
 
 
 class LimitsSet(Event, frozen=True, kw_only=True):
-    """What the policy watches (policies/limits.py)."""
+    """Set the limits that the policy enforces (policies/limits.py)."""
 
-    credit_limit_micros: int | None  # how far below zero; None: without bound
-    low_balance_micros: int | None  # below it a warning is given; None: never
+    credit_limit_micros: int | None  # allowed debt; None: unlimited
+    low_balance_micros: int | None  # below this balance a warning is sent; None: never
     freeze_at_limit: bool
     warn_email: str = ""
 
@@ -48,7 +48,7 @@ class LowBalanceWarned(Event, frozen=True, kw_only=True):
 
 
 class LowBalanceOver(Event, frozen=True, kw_only=True):
-    """The balance is above the threshold again: the next crossing warns anew."""
+    """The balance is at or above the threshold again; the next crossing warns again."""
 
     balance_micros: int
 
@@ -63,7 +63,7 @@ class AccountUnfrozen(Event, frozen=True, kw_only=True):
 
 class AccountFrozenByPolicy(Event, frozen=True, kw_only=True):
     balance_micros: int
-    limit_micros: int  # the balance it may not fall below
+    limit_micros: int  # the lowest balance allowed
 
 
 class AccountUnfrozenByPolicy(Event, frozen=True, kw_only=True):
@@ -75,6 +75,8 @@ class AccountClosed(Event, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits that the policy enforces, in micro-units; see `LimitsSet`."""
+
     credit_limit_micros: int | None = None
     low_balance_micros: int | None = None
     freeze_at_limit: bool = False
@@ -85,19 +87,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The part of an account's state that decisions on its wallet need."""
 
     currency: str
-    own_wallet: bool = True  # of a sub-account without one the company pays
-    version: int = 1  # how many events its stream has
+    own_wallet: bool = True  # False: a sub-account whose calls its company pays
+    version: int = 1  # number of events in its stream
     frozen: bool = False
     frozen_by_policy: bool = False
     warned: bool = False
     closed: bool = False
     limits: Limits = Limits()
-    references: frozenset[str] = frozenset()  # of recharges, so that none is posted twice
-    recharges: dict[int, int] = {}  # version -> amount, of those that were not reversed
-    last_statement: str = ""  # the month "2026-10" closed last
+    references: frozenset[str] = frozenset()  # of recharges and adjustments, to post none twice
+    recharges: dict[int, int] = {}  # version -> amount, of recharges that were not reversed
+    last_statement: str = ""  # month of the last closed statement, "2026-10"
 
     def changed(self, **fields: object) -> Self:
-        """This account with some fields replaced."""
+        """Return a copy with these fields replaced."""
         return msgspec.structs.replace(self, **fields)
 
 
@@ -107,7 +109,7 @@ T = TypeVar("T", bound="Account")
 def counting(
     evolve: Callable[[T | None, Event], T | None],
 ) -> Callable[[T | None, Event], T | None]:
-    """Let a state count its events: a recharge is named by its version."""
+    """Wrap `evolve` to count the events of the state: a recharge is identified by its version."""
 
     def evolve_and_count(account: T | None, event: Event) -> T | None:
         after = evolve(account, event)
@@ -117,7 +119,7 @@ def counting(
 
 
 def evolve_wallet(account: T, event: Event) -> T:
-    """The account after an event of its wallet; unchanged by any other event."""
+    """Apply an event of the wallet; return the account unchanged for any other event."""
     match event:
         case AccountRecharged(reference=reference, amount_micros=amount):
             return account.changed(
@@ -156,7 +158,7 @@ def _evolve_state(account: T, event: Event) -> T:
 
 
 def recharge(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
-    """Put `amount` on the account. Refused for another currency, nothing, or a repeat."""
+    """Credit `amount`. Refused if not positive, in another currency, or the reference is used."""
     _refuse_without_wallet(account)
     if amount.currency != account.currency or amount.micros <= 0:
         raise Refused("A recharge is a positive amount in %(currency)s.", currency=account.currency)
@@ -173,7 +175,7 @@ def recharge(account: Account, amount: Money, reason: str, reference: str = "") 
 
 
 def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]:
-    """Take back all of one recharge: that which is event `version` of the account's stream."""
+    """Reverse a recharge in full; `version` is that of its event in the account's stream."""
     _refuse_without_wallet(account)
     if version not in account.recharges:
         raise Refused("This recharge was already reversed, or never made.")
@@ -190,7 +192,7 @@ def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]
 
 
 def adjust(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
-    """Correct the balance by `amount`, up or down."""
+    """Correct the balance by `amount`, up or down. Refused for zero or another currency."""
     _refuse_without_wallet(account)
     if amount.currency != account.currency or not amount.micros:
         raise Refused(
@@ -211,7 +213,7 @@ def adjust(account: Account, amount: Money, reason: str, reference: str = "") ->
 
 
 def set_limits(account: Account, limits: Limits) -> list[Event]:
-    """Set what the policy watches. Nothing happens where nothing changes."""
+    """Set the limits that the policy enforces; return no event if nothing changes."""
     _refuse_without_wallet(account)
     if limits.credit_limit_micros is not None and limits.credit_limit_micros < 0:
         raise Refused("A credit limit is not negative.")
@@ -225,7 +227,7 @@ def set_limits(account: Account, limits: Limits) -> list[Event]:
 
 
 def freeze(account: Account, reason: str) -> list[Event]:
-    """Put the account on hold; calls that still arrive are charged and flagged."""
+    """Freeze the account; calls that still arrive are charged and flagged."""
     _refuse_closed(account)
     if account.frozen and not account.frozen_by_policy:
         raise Refused("This account is already frozen.")
@@ -235,14 +237,14 @@ def freeze(account: Account, reason: str) -> list[Event]:
 
 
 def unfreeze(account: Account, reason: str) -> list[Event]:
-    """Lift the hold."""
+    """Unfreeze the account."""
     if not account.frozen:
         raise Refused("This account is not frozen.")
     return [AccountUnfrozen(reason=reason)]
 
 
 def apply_limits(account: Account, balance_micros: int) -> list[Event]:
-    """What the policy does at a balance: warn, freeze, or lift what it froze itself."""
+    """Decide what the policy does at this balance: warn, freeze, or undo its own freeze."""
     limits, events = account.limits, list[Event]()
     threshold = limits.low_balance_micros
     if account.closed:
@@ -260,14 +262,14 @@ def apply_limits(account: Account, balance_micros: int) -> list[Event]:
 
 
 def floor_of(limits: Limits) -> int | None:
-    """The balance below which the policy freezes; None where it never does."""
+    """Return the balance in micro-units below which the policy freezes; None: it never freezes."""
     if not limits.freeze_at_limit or limits.credit_limit_micros is None:
         return None
     return -limits.credit_limit_micros
 
 
 def close(account: Account, reason: str) -> list[Event]:
-    """Close the account for good; calls that still arrive are charged and flagged."""
+    """Close the account permanently; calls that still arrive are charged and flagged."""
     _refuse_closed(account)
     if not reason.strip():
         raise Refused("Closing an account needs a reason.")

@@ -1,4 +1,4 @@
-"""An administrator: who may sign in, and in which role. Secrets live in tables, never here."""
+"""An administrator may sign in, with a role. Secrets are in tables, never in events."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ ADMINISTRATORS = ("administrator",)
 ADMINISTRATORS_AND_OPERATORS = ("administrator", "operator")
 ADMINISTRATORS_AND_AUDITORS = ("administrator", "auditor")
 LANGUAGES = ("es", "en")
-MOST_COMPANIES = 200  # of one limit: a page looks each of them up
+MOST_COMPANIES = 200  # per administrator: pages look up each of them
 
 
 class AdministratorAdded(Event, frozen=True, kw_only=True):
@@ -30,42 +30,44 @@ class AdministratorChanged(Event, frozen=True, kw_only=True):
 
 
 class AdministratorDisabled(Event, frozen=True, kw_only=True):
-    """May not sign in any more; what was done in this name stays in the logs."""
+    """The administrator can't sign in any more; the logs keep what they did under their name."""
 
 
 class AdministratorEnabled(Event, frozen=True, kw_only=True):
-    """May sign in again."""
+    """The administrator can sign in again."""
 
 
 class AdministratorLimited(Event, frozen=True, kw_only=True):
-    """Reaches these companies and what belongs to them; where none is named, everything."""
+    """Limit the administrator to these companies and what belongs to them; () means no limit."""
 
     companies: tuple[str, ...]
 
 
 class AdministratorPasswordReset(Event, frozen=True, kw_only=True):
-    """Somebody made a new password, to be changed at the next sign-in."""
+    """Somebody else set a new password, which must be changed at the next sign-in."""
 
 
 class AdministratorPasswordChanged(Event, frozen=True, kw_only=True):
-    """Somebody chose a new password of their own."""
+    """The administrator changed their own password."""
 
 
 class Administrator(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of an administrator."""
+
     role: str
     name: str = ""
     language: str = "es"
     enabled: bool = True
-    companies: tuple[str, ...] = ()  # those it is limited to, if any
+    companies: tuple[str, ...] = ()  # the companies this administrator is limited to; () means all
 
     @property
     def governs(self) -> bool:
-        """Whether this one can manage the others."""
+        """Whether this administrator can manage administrators."""
         return self.enabled and self.role == "administrator" and not self.companies
 
 
 def evolve(administrator: Administrator | None, event: Event) -> Administrator | None:
-    """The administrator after `event`."""
+    """Return the administrator after `event`."""
     match event:
         case AdministratorAdded(role=role, name=name, language=language):
             return Administrator(role=role, name=name, language=language)
@@ -90,9 +92,9 @@ def add_administrator(
     language: str,
     companies: Iterable[str] = (),
 ) -> list[Event]:
-    """Add an administrator, perhaps limited to companies.
+    """Add an administrator, optionally limited to companies.
 
-    The sign-in name is lower case and unique (the credentials say so).
+    The sign-in name is lower case; the table of credentials guarantees that it is unique.
     """
     if administrator:
         raise Refused("This administrator exists already.")
@@ -109,7 +111,7 @@ def add_administrator(
 def change_administrator(
     administrator: Administrator, *, name: str, role: str, language: str, last: bool
 ) -> list[Event]:
-    """Change who somebody is and may do. `last`: nobody else can manage administrators."""
+    """Change name, role and language. `last`: nobody else can manage administrators."""
     if not name.strip():
         raise Refused("An administrator needs a name.")
     _check(role, language)
@@ -127,7 +129,7 @@ def change_administrator(
 def limit_administrator(
     administrator: Administrator, *, companies: Iterable[str], last: bool
 ) -> list[Event]:
-    """Let somebody reach these companies only; everything where there are none."""
+    """Limit the administrator to these companies; none means no limit."""
     limited = tuple(sorted(set(companies)))
     if len(limited) > MOST_COMPANIES:
         raise Refused("A limit names at most %(most)s companies.", most=MOST_COMPANIES)
@@ -137,26 +139,26 @@ def limit_administrator(
 
 
 def disable_administrator(administrator: Administrator, *, last: bool) -> list[Event]:
-    """Admit somebody no more."""
+    """Prevent the administrator from signing in."""
     if last and administrator.governs:
         raise Refused("The last administrator can't be disabled.")
     return [AdministratorDisabled()] if administrator.enabled else []
 
 
 def enable_administrator(administrator: Administrator) -> list[Event]:
-    """Admit somebody again."""
+    """Let the administrator sign in again."""
     return [] if administrator.enabled else [AdministratorEnabled()]
 
 
 def reset_password(administrator: Administrator) -> list[Event]:
-    """Note that somebody's password was made anew."""
+    """Record that somebody else reset the password."""
     if not administrator.enabled:
         raise Refused("This administrator is disabled.")
     return [AdministratorPasswordReset()]
 
 
 def change_password(administrator: Administrator) -> list[Event]:
-    """Note that somebody chose a new password."""
+    """Record that the administrator changed their password."""
     if not administrator.enabled:
         raise Refused("This administrator is disabled.")
     return [AdministratorPasswordChanged()]

@@ -1,4 +1,4 @@
-"""API tokens of an administrator, on the administrator's stream. The tokens themselves: never."""
+"""API tokens of an administrator, on the administrator's stream. Events never hold secrets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ MOST_TOKENS = 50
 class ApiTokenMade(Event, frozen=True, kw_only=True):
     token_id: str
     name: str
-    scope: str  # several are parted by spaces
+    scope: str  # scopes, separated by spaces
     expires_at: datetime | None = None
 
 
@@ -39,7 +39,7 @@ class ApiTokenRevoked(Event, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens of an administrator that were not revoked."""
+    """The tokens of an administrator that are not revoked, as id -> name."""
 
     role: str
     enabled: bool = True
@@ -47,7 +47,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evolve(tokens: Tokens | None, event: Event) -> Tokens | None:
-    """The tokens after `event` of their administrator."""
+    """Return the tokens after `event` of their administrator."""
     if tokens is None:
         return Tokens(role=event.role) if isinstance(event, AdministratorAdded) else None
     fields: dict[str, object] = {}
@@ -66,7 +66,7 @@ def evolve(tokens: Tokens | None, event: Event) -> Tokens | None:
 
 
 def scopes_of(role: str) -> list[str]:
-    """What tokens of this role may be for."""
+    """Return the scopes that a token of this role may have."""
     return [scope for scope, roles in SCOPES.items() if role in roles]
 
 
@@ -79,7 +79,7 @@ def make(
     expires_at: datetime | None,
     now: datetime,
 ) -> list[Event]:
-    """Make a token, for what the role of its owner admits."""
+    """Make a token. Refused for scopes that the owner's role does not have."""
     if not tokens.enabled:
         raise Refused("This administrator is disabled.")
     if not name.strip():
@@ -100,7 +100,7 @@ def make(
 
 
 def revoke(tokens: Tokens, token_id: str) -> list[Event]:
-    """Let a token admit nothing any more."""
+    """Revoke a token."""
     if token_id not in tokens.names:
         raise Refused("This token was revoked already, or never made.")
     return [ApiTokenRevoked(token_id=token_id, name=tokens.names[token_id])]

@@ -1,6 +1,6 @@
-"""A call record's life: rated or suspended when it comes, then recycled, re-rated or voided.
+"""A call record: rated or suspended on arrival, then possibly recycled, re-rated or voided.
 
-The stream id is `call:<month>:<device>:<record key>`, so a record sent twice is one stream.
+The stream id is `call:<month>:<device>:<record key>`, so a repeated record has the same stream.
 """
 
 import hashlib
@@ -15,27 +15,27 @@ from billing.rating.context import NO_STEPS, Rating
 from billing.rating.shortening import SHORTENED, Cut
 from billing.values import Refused
 
-# What a call was flagged with because of the day it came on; rating it again leaves that alone.
-OF_ITS_DAY = frozenset({"frozen_account", "closed_account"})
-CASCADED = "cascaded"  # why the record of a call that another device told too is voided
-LONGEST_KEY = 200  # an index entry has its limit; a longer key is known by its hash
+# Flags that depend on the day a call arrived; re-rating keeps them.
+ARRIVAL_FLAGS = frozenset({"frozen_account", "closed_account"})
+CASCADED = "cascaded"  # void reason: another device's record of the same call is charged
+LONGEST_KEY = 200  # characters; index entries are limited, so longer keys are hashed
 
 
 class CallReceived(Event, frozen=True, kw_only=True):
-    """What the first event of a call holds: the record as the switch gave it, and what it means."""
+    """The first event of a call: the record as received, its parsed form, and its rating."""
 
     device_id: str
-    filed_at: datetime  # the start, or the receipt of what has none: month and place in lists
-    source: str  # the format it was read as
+    filed_at: datetime  # start, or receipt if unknown: decides month and order in lists
+    source: str  # the record format
     cdr: Cdr
     rating: Rating
-    digest: str  # of the content, to know a duplicate from a conflict
+    digest: str  # of the content, to tell a duplicate from a conflict
     raw: str
-    raw_encoding: str = ""  # "base64" where the bytes were no text
+    raw_encoding: str = ""  # "base64" if the bytes are not valid text
 
 
 class CallRated(CallReceived, frozen=True, kw_only=True):
-    """The record was priced (0 for what costs nothing) and posted to its payer."""
+    """The record was priced (0 if the call is free) and posted to its payer."""
 
 
 class CallSuspended(CallReceived, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class CallSuspended(CallReceived, frozen=True, kw_only=True):
 
 
 class ConflictKept(Event, frozen=True, kw_only=True):
-    """Another record came under the same key with other content; kept for a person to look at."""
+    """A record with the same key but other content arrived; it is kept for a person to review."""
 
     filed_at: datetime
     source: str
@@ -54,25 +54,25 @@ class ConflictKept(Event, frozen=True, kw_only=True):
 
 
 class CallRerated(Event, frozen=True, kw_only=True):
-    """A rated call has another rating now. What `before` had posted is taken back."""
+    """A rated call got another rating. What `before` posted is reversed."""
 
     device_id: str
     filed_at: datetime
     cdr: Cdr
-    before: Rating  # without its steps: an earlier event has them
+    before: Rating  # without its steps, which an earlier event has
     rating: Rating
 
 
 class CallLinked(Event, frozen=True, kw_only=True):
-    """The same conversation as another device told it; what is charged stays as it is."""
+    """Another device recorded the same conversation; the charge stays as it is."""
 
     filed_at: datetime
     partner: str  # the other record's stream
-    charged: bool  # whether it is this one that is charged
+    charged: bool  # whether this record is the charged one
 
 
 class CallVoided(Event, frozen=True, kw_only=True):
-    """The record is no call of its own. What it had posted is taken back."""
+    """The record is excluded from billing. What it posted is reversed."""
 
     device_id: str
     filed_at: datetime
@@ -82,38 +82,40 @@ class CallVoided(Event, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a call record."""
+
     device_id: str
     filed_at: datetime
     source: str
-    digest: str  # of the record that stands
+    digest: str  # of the accepted record
     cdr: Cdr
     rating: Rating
-    conflicts: frozenset[str] = frozenset()  # digests of the records kept aside
+    conflicts: frozenset[str] = frozenset()  # digests of the conflicting records
     voided: bool = False
-    linked: bool = False  # to the record of another device
+    linked: bool = False  # to another device's record of the same call
 
     @property
     def settled(self) -> bool:
-        """Whether nobody needs its number any more: it is rated, or no call of its own."""
+        """Whether its number is no longer needed: the call is rated or voided."""
         return self.voided or self.rating.status != "suspended"
 
     @property
     def shortened(self) -> bool:
-        """Whether its number lacks digits: it can't be rated again."""
+        """Whether digits of its number were removed; then it can't be rated again."""
         return SHORTENED in self.cdr.flags
 
 
 def stream_of(device_id: str, filed_at: datetime, key: str) -> str:
-    """The stream of a record: its month, its device, its key."""
+    """Return the stream id of a record, from month, device and key."""
     if len(key) > LONGEST_KEY or not key.isprintable():
         key = "blake2b-" + hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
     return f"call:{filed_at.year:04}-{filed_at.month:02}:{device_id}:{key}"
 
 
 def content_digest(cdr: Cdr, encoded: bytes) -> str:
-    """What tells a repeat from a conflict: the content as read, however it was transported.
+    """Hash the parsed content, to tell a repeat from a conflict whatever the transport.
 
-    `encoded` is the record's JSON; flags say how it was read, so they are no content.
+    `encoded` is the record's JSON. Flags say how it was parsed, so they are excluded.
     """
     if cdr.flags:
         encoded = msgspec.json.encode(msgspec.structs.replace(cdr, flags=()))
@@ -121,7 +123,7 @@ def content_digest(cdr: Cdr, encoded: bytes) -> str:
 
 
 def evolve(call: Call | None, event: Event) -> Call | None:
-    """The call after `event`."""
+    """Return the call after `event`."""
     match event:
         case CallRated() | CallSuspended():
             conflicts = call.conflicts if call else frozenset()
@@ -157,7 +159,7 @@ def receive(
     raw: str,
     raw_encoding: str,
 ) -> CallReceived:
-    """The first event of a record."""
+    """Return the first event of a record: rated or suspended."""
     kind = CallRated if rating.status == "rated" else CallSuspended
     return kind(
         device_id=device_id,
@@ -172,9 +174,9 @@ def receive(
 
 
 def remember(record: CallReceived, digest: str, late: Sequence[Event]) -> Call:
-    """A call of an archived month, as far as it is known when its key comes again.
+    """Rebuild a call of an archived month, as far as a repeated key needs it.
 
-    `digest` is that of the record that stands, `late` is what came after the archive.
+    `digest` is that of the accepted record; `late` are the events after the archive was written.
     """
     return Call(
         device_id=record.device_id,
@@ -188,7 +190,7 @@ def remember(record: CallReceived, digest: str, late: Sequence[Event]) -> Call:
 
 
 def receive_again(call: Call, record: CallReceived) -> list[Event]:
-    """A record whose key is known: nothing if its content is too, else it is kept as a conflict."""
+    """Handle a record with a known key: ignore equal content, keep other content as a conflict."""
     if record.digest == call.digest or record.digest in call.conflicts:
         return []
     return [
@@ -204,7 +206,7 @@ def receive_again(call: Call, record: CallReceived) -> list[Event]:
 
 
 def complete(call: Call, cdr: Cdr, rating: Rating) -> list[Event]:
-    """A suspended record that now is a whole call, or can be priced at last."""
+    """Complete or price a suspended record. Refused if the call is not suspended."""
     if call.rating.status != "suspended" or call.voided:
         raise Refused("This call is not suspended.")
     event = receive(
@@ -213,26 +215,26 @@ def complete(call: Call, cdr: Cdr, rating: Rating) -> list[Event]:
         source=call.source,
         cdr=cdr,
         rating=rating,
-        digest=call.digest,  # the record's own: sent again it is known
-        raw="",  # as the first event has it
+        digest=call.digest,  # of the original record, so that a repeat is recognised
+        raw="",  # the first event has it
         raw_encoding="",
     )
     return [event]
 
 
 def recycle(call: Call, rating: Rating) -> list[Event]:
-    """Rate a suspended call again; nothing where it would be suspended for the same reason."""
+    """Rate a suspended call again; return no event if the reason for its suspension is the same."""
     if call.voided or call.rating.status != "suspended" or rating.reason == call.rating.reason:
         return []
     return complete(call, call.cdr, rating)
 
 
 def rerate(call: Call, rating: Rating) -> list[Event]:
-    """Give a rated call another rating; nothing where it is the same, or there would be none."""
+    """Re-rate a call; return no event if the rating is equal or would be a suspension."""
     if call.voided or "suspended" in (call.rating.status, rating.status):
         return []
-    kept = tuple(flag for flag in call.rating.flags if flag in OF_ITS_DAY)
-    flags = tuple(flag for flag in rating.flags if flag not in OF_ITS_DAY) + kept
+    kept = tuple(flag for flag in call.rating.flags if flag in ARRIVAL_FLAGS)
+    flags = tuple(flag for flag in rating.flags if flag not in ARRIVAL_FLAGS) + kept
     rating = msgspec.structs.replace(rating, flags=flags)
     before = msgspec.structs.replace(call.rating, encoded_steps=NO_STEPS)
     now = msgspec.structs.replace(rating, encoded_steps=NO_STEPS)
@@ -255,9 +257,9 @@ def rerate(call: Call, rating: Rating) -> list[Event]:
 def link(
     charged: Call, charged_stream: str, other: Call, other_stream: str
 ) -> tuple[list[Event], list[Event]] | None:
-    """Let one of two records of the same conversation be charged; the events of each.
+    """Charge only one of two records of the same conversation; return the events of each.
 
-    None where one of them is settled already.
+    None if either is voided, linked or suspended.
     """
     if charged.voided or other.voided or charged.linked or other.linked:
         return None
@@ -273,7 +275,7 @@ def link(
 
 
 def void(call: Call, reason: str) -> list[Event]:
-    """Take the record out of the bill."""
+    """Exclude the record from billing. Refused if it is voided already."""
     if call.voided:
         raise Refused("This call is already voided.")
     return [
@@ -288,16 +290,17 @@ def void(call: Call, reason: str) -> list[Event]:
 
 
 def is_shortened(event: Event) -> bool:
-    """Whether an event lost the last digits of a number."""
+    """Whether digits were removed from the numbers of an event."""
     cdr: Cdr | None = getattr(event, "cdr", None)
     return cdr is not None and SHORTENED in cdr.flags
 
 
 def shorten(call: Call | None, event: Event) -> Event:
-    """An event of a settled call without the last digits of its other end; or itself.
+    """Remove the last digits of the other party's number from an event of a settled call.
 
-    `call` is the call after its last event, or None where its first ones lie in an archive.
-    The digest stays that of the record as it came: sent again, it is known.
+    `call` is the state after its last event, or None if its first events are archived. The digest
+    stays that of the original record, so that a repeat is recognised. Events without numbers, or
+    shortened already, are returned unchanged.
     """
     match event:
         case CallReceived() | CallVoided() | CallRerated() | ConflictKept():

@@ -1,4 +1,4 @@
-"""A company: the account that is billed, and the rate groups it is bound to."""
+"""A company: the account that is billed, its PINs and its rate groups."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,6 +14,8 @@ PAYMENTS = ("prepaid", "postpaid")
 
 
 class CompanyOpened(Event, frozen=True, kw_only=True):
+    """A company account was opened; the credit limit is in micro-units of its currency."""
+
     name: str
     currency: str
     time_zone: str
@@ -23,34 +25,38 @@ class CompanyOpened(Event, frozen=True, kw_only=True):
 
 class CompanyChanged(Event, frozen=True, kw_only=True):
     name: str
-    time_zone: str  # of its rates' bands, from now on
+    time_zone: str  # of its rates' time bands, from now on
     payment: str
 
 
 class PinGiven(Event, frozen=True, kw_only=True):
-    """From `valid_from` on calls with this PIN are the account's; without an account, nobody's."""
+    """From `valid_from` on, calls with this PIN belong to `account`; "" withdraws the PIN."""
 
-    digest: str  # what the PIN is known by (rating/pins.py)
+    digest: str  # keyed hash of the PIN (rating/pins.py)
     account: str
     valid_from: datetime | None = None
 
 
 class RateGroupBound(Event, frozen=True, kw_only=True):
+    """From `valid_from` on, the company's calls are priced by this rate group."""
+
     group_id: str
     valid_from: datetime | None = None  # None: from the beginning
 
 
 class Company(Account, frozen=True, kw_only=True):
+    """The state of a company."""
+
     name: str
     time_zone: str
     payment: str
-    pins: dict[str, str] = msgspec.field(default_factory=dict)  # digest -> whose it is now
+    pins: dict[str, str] = msgspec.field(default_factory=dict)  # digest -> current account
     rate_groups: tuple[tuple[datetime | None, str], ...] = ()
 
 
 @counting
 def evolve(company: Company | None, event: Event) -> Company | None:
-    """The company after `event`."""
+    """Return the company after `event`."""
     match event:
         case CompanyOpened():
             return Company(
@@ -73,7 +79,7 @@ def evolve(company: Company | None, event: Event) -> Company | None:
 
 
 def opening_credit(event: CompanyOpened) -> int | None:
-    """A prepaid account may not fall below zero; of a postpaid one 0 says that no limit was set."""
+    """Return the credit limit in micro-units: 0 means no debt if prepaid, unlimited if postpaid."""
     if event.payment == "prepaid":
         return event.credit_limit_micros
     return event.credit_limit_micros or None
@@ -89,7 +95,7 @@ def open_company(
     credit_limit_micros: int = 0,
     currencies: Iterable[str],
 ) -> list[Event]:
-    """Open a company account. `currencies` are the ISO 4217 codes that exist."""
+    """Open a company account. `currencies` are the valid ISO 4217 codes."""
     if company:
         raise Refused("This company is already open.")
     _check(name, time_zone, payment)
@@ -109,7 +115,7 @@ def open_company(
 
 
 def change_company(company: Company, *, name: str, time_zone: str, payment: str) -> list[Event]:
-    """Change what a company is called and how it pays. Its currency never changes."""
+    """Change name, time zone and payment. The currency never changes."""
     if company.closed:
         raise Refused("This account is closed.")
     _check(name, time_zone, payment)
@@ -130,7 +136,7 @@ def _check(name: str, time_zone: str, payment: str) -> None:
 def bind_rate_group(
     company: Company, *, group_id: str, group_currency: str, valid_from: datetime | None
 ) -> list[Event]:
-    """Calls that start from `valid_from` on are priced by this group, of the same currency."""
+    """Price calls that start from `valid_from` on by this group, which has the same currency."""
     if company.closed:
         raise Refused("This account is closed.")
     if group_currency != company.currency:
@@ -145,7 +151,7 @@ def bind_rate_group(
 def give_pin(
     company: Company, *, digest: str, account: str, valid_from: datetime | None
 ) -> list[Event]:
-    """Let calls with a PIN be billed to an account of the company."""
+    """Bill calls with a PIN to an account of the company, from `valid_from` on."""
     if company.closed:
         raise Refused("This account is closed.")
     if company.pins.get(digest):
@@ -154,7 +160,7 @@ def give_pin(
 
 
 def withdraw_pins(company: Company, *, account: str, valid_from: datetime) -> list[Event]:
-    """From a moment on none of an account's PINs counts."""
+    """Withdraw all PINs of an account from `valid_from` on."""
     return [
         PinGiven(digest=digest, account="", valid_from=valid_from)
         for digest, owner in company.pins.items()

@@ -21,12 +21,12 @@ class DeviceRegistered(Event, frozen=True, kw_only=True):
     area_code: str
     model: str = ""
     format: str = "auto"
-    columns: tuple[str, ...] = ()  # of a CSV without a header
+    columns: tuple[str, ...] = ()  # of a CSV file without a header
     fallback_encoding: str = "cp1252"  # of records that are not UTF-8
 
 
 class DeviceChanged(Event, frozen=True, kw_only=True):
-    """Everything of a device that can be edited, as it is from now on."""
+    """All settings of a device that can be edited, as they are from now on."""
 
     name: str
     time_zone: str
@@ -44,33 +44,33 @@ class DeviceChanged(Event, frozen=True, kw_only=True):
 
 
 class DeviceDisabled(Event, frozen=True, kw_only=True):
-    """What it submits is refused from now on."""
+    """The device's submissions are refused from now on."""
 
     reason: str
 
 
 class DeviceEnabled(Event, frozen=True, kw_only=True):
-    """It may submit again."""
+    """The device may submit again."""
 
 
 class TenantNamed(Event, frozen=True, kw_only=True):
-    """On a hosted device: records of this account code, context or domain are this company's."""
+    """On a hosted device, records with this account code, context or domain are the company's."""
 
     tenant: str
     company_id: str
 
 
 class CascadeSet(Event, frozen=True, kw_only=True):
-    """Calls of this device go on through another one, which tells them again."""
+    """Calls of this device continue through another one, which records them again."""
 
-    upper: str  # the other device; "" = none any more
+    upper: str  # the other device; "" = none
     charged: str = "lower"  # whose record is charged: lower (this one's) or upper
-    start_seconds: int = 10  # by which the two may differ in when the call began
-    duration_seconds: int = 3  # and in how long it was
+    start_seconds: int = 10  # largest difference between the two start times
+    duration_seconds: int = 3  # largest difference between the two durations
 
 
 class TrunkAssigned(Event, frozen=True, kw_only=True):
-    """From `valid_from` on calls that come in by the trunk are the gateway account's."""
+    """From `valid_from` on, calls that come in by the trunk belong to the gateway account."""
 
     trunk: str
     account: str
@@ -78,6 +78,8 @@ class TrunkAssigned(Event, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a device's state that decisions need."""
+
     company_id: str
     name: str
     time_zone: str
@@ -85,12 +87,12 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     tenants: dict[str, str] = {}  # of a hosted device: tenant -> company
 
     def company_of(self, tenant: str) -> str:
-        """Whose the extensions and trunks of a tenant are; "" where nobody's."""
+        """Return the company that owns a tenant's extensions and trunks; "" if unknown."""
         return self.tenants.get(tenant, "") if self.tenants else self.company_id
 
 
 def evolve(device: Device | None, event: Event) -> Device | None:
-    """The device after `event`."""
+    """Return the device after `event`."""
     match event:
         case DeviceRegistered():
             return Device(company_id=event.company_id, name=event.name, time_zone=event.time_zone)
@@ -119,7 +121,7 @@ def register_device(
     record_format: str = "auto",
     countries: Iterable[str],
 ) -> list[Event]:
-    """Register a device. `countries` are the ISO 3166 codes that exist."""
+    """Register a device. `countries` are the valid ISO 3166 codes."""
     if device:
         raise Refused("This device is already registered.")
     event = DeviceRegistered(
@@ -135,23 +137,23 @@ def register_device(
     return [event]
 
 
-def _check(told: DeviceRegistered | DeviceChanged, countries: Iterable[str]) -> None:
-    if not told.name.strip():
+def _check(settings: DeviceRegistered | DeviceChanged, countries: Iterable[str]) -> None:
+    if not settings.name.strip():
         raise Refused("A device needs a name.")
-    if told.time_zone not in available_timezones():
-        raise Refused("%(zone)s is not a time zone.", zone=told.time_zone)
-    if told.country not in countries:
-        raise Refused("%(code)s is not a country code.", code=told.country)
-    if told.area_code and not is_digits(told.area_code):
+    if settings.time_zone not in available_timezones():
+        raise Refused("%(zone)s is not a time zone.", zone=settings.time_zone)
+    if settings.country not in countries:
+        raise Refused("%(code)s is not a country code.", code=settings.country)
+    if settings.area_code and not is_digits(settings.area_code):
         raise Refused("An area code is digits only.")
-    if told.format not in FORMATS:
-        raise Refused("%(name)s is not a record format.", name=told.format)
+    if settings.format not in FORMATS:
+        raise Refused("%(name)s is not a record format.", name=settings.format)
 
 
 def change_device(
     device: Device, change: DeviceChanged, *, countries: Iterable[str]
 ) -> list[Event]:
-    """Edit a device: everything that can be edited is told again."""
+    """Edit a device; `change` has every editable setting, changed or not."""
     _check(change, countries)
     for text in change.allowed_addresses:
         try:
@@ -166,7 +168,7 @@ def change_device(
 
 
 def disable_device(device: Device, reason: str) -> list[Event]:
-    """Refuse what it submits."""
+    """Refuse the device's submissions from now on."""
     if not device.enabled:
         raise Refused("This device is already disabled.")
     if not reason.strip():
@@ -175,14 +177,14 @@ def disable_device(device: Device, reason: str) -> list[Event]:
 
 
 def enable_device(device: Device) -> list[Event]:
-    """Let it submit again."""
+    """Accept the device's submissions again."""
     if device.enabled:
         raise Refused("This device is not disabled.")
     return [DeviceEnabled()]
 
 
 def set_cascade(device: Device, change: CascadeSet, *, device_id: str) -> list[Event]:
-    """Say through which device its calls go on."""
+    """Set the device through which this device's calls continue."""
     if change.upper == device_id:
         raise Refused("A device can't be its own upper device.")
     if change.charged not in ("lower", "upper"):
@@ -193,7 +195,7 @@ def set_cascade(device: Device, change: CascadeSet, *, device_id: str) -> list[E
 
 
 def name_tenant(device: Device, *, tenant: str, company_id: str) -> list[Event]:
-    """Say whose calls a tenant of a hosted device carries."""
+    """Set the company that owns a tenant of a hosted device."""
     if not tenant:
         raise Refused("A tenant needs a name.")
     return [TenantNamed(tenant=tenant, company_id=company_id)]
@@ -202,7 +204,7 @@ def name_tenant(device: Device, *, tenant: str, company_id: str) -> list[Event]:
 def assign_trunk(
     device: Device, *, trunk: str, account: str, valid_from: datetime | None = None
 ) -> list[Event]:
-    """Let a gateway account pay for the calls that come in by a trunk."""
+    """Let a gateway account pay for calls that come in by a trunk, from `valid_from` on."""
     if not trunk:
         raise Refused("A trunk needs a name.")
     return [TrunkAssigned(trunk=trunk, account=account, valid_from=valid_from)]

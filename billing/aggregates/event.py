@@ -1,4 +1,4 @@
-"""What every event is: an immutable struct of plain values, and its envelope."""
+"""The base of all events: an immutable struct of plain values, and its envelope."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ class Event(
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who said it, from where, when: stands beside the event in the log."""
+    """Who caused an event, from where and when; stored beside the event in the log."""
 
     recorded_at: datetime
     actor: str  # 'administrator:…', 'device:…', 'system'
     address: str = ""  # the IP address it came from, or "command line"
     request_id: str = ""
-    token_id: str = ""  # of the API token that the actor showed
+    token_id: str = ""  # the API token that authenticated the actor

@@ -1,4 +1,4 @@
-"""Every event ever published, by its topic. A published topic is never edited and never removed."""
+"""All events ever published, by topic. A published topic is never edited and never removed."""
 
 from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
@@ -166,7 +166,7 @@ E = TypeVar("E")
 
 
 class Stored(msgspec.Struct, Generic[E], frozen=True):
-    """What the log holds of an event, as JSON: itself, and the envelope that it shares."""
+    """The JSON of an event in the log: the event itself, and the envelope of its batch."""
 
     event: E
     envelope: msgspec.Raw
@@ -179,10 +179,10 @@ _decode: dict[str, Callable[[bytes], Stored[Any]]] = {
 
 
 def topics_of(kinds: Collection[type[Event]]) -> list[str]:
-    """By what the log knows some kinds of events, those of older versions too."""
+    """Return the topics of these kinds of events, including older versions."""
     return [topic for topic, kind in TOPICS.items() if issubclass(kind, tuple(kinds))]
 
 
 def decode_stored(topic: str, state: bytes) -> Stored[Event]:
-    """The event of a topic. An unknown topic is a KeyError: a newer program wrote the log."""
+    """Decode an event. An unknown topic raises KeyError: a newer program wrote the log."""
     return _decode[topic](state)

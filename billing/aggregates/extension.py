@@ -1,4 +1,4 @@
-"""Extensions: internal numbers of a device, and which account each belongs to from when on."""
+"""Extensions: internal numbers of a device, and the account each belongs to at which time."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from billing.values import Refused, first_repeated
 
 
 class ExtensionAssigned(Event, frozen=True, kw_only=True):
-    """From `valid_from` on the extension belongs to `account` ('' = the company itself)."""
+    """From `valid_from` on, the extension belongs to `account` ("" = the company itself)."""
 
     extension: str
     account: str = ""
@@ -20,7 +20,7 @@ class ExtensionAssigned(Event, frozen=True, kw_only=True):
 
 
 class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of many assignments."""
+    """One of many assignments in `ExtensionsAssigned`."""
 
     extension: str
     account: str = ""
@@ -30,26 +30,26 @@ class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class ExtensionsAssigned(Event, frozen=True, kw_only=True):
-    """Many at once: an import is one event."""
+    """Many extensions assigned by one event, as by an import."""
 
     entries: tuple[ExtensionEntry, ...]
 
 
 def entries_of(event: Event) -> tuple[ExtensionEntry, ...]:
-    """The assignments that an event tells, whether it is one of one or of many."""
+    """Return the assignments of an event; () if it assigns none."""
     if isinstance(event, ExtensionAssigned):
         return (ExtensionEntry(**msgspec.structs.asdict(event)),)
     return event.entries if isinstance(event, ExtensionsAssigned) else ()
 
 
 class ExtensionsRemoved(Event, frozen=True, kw_only=True):
-    """These are no extensions of the device, and never were."""
+    """These extensions were entered by mistake; they are treated as if they had never existed."""
 
     extensions: tuple[tuple[str, str], ...]  # (tenant, extension)
 
 
 def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> list[Event]:
-    """Assign many extensions by one event."""
+    """Assign many extensions by one event. Refused if one is repeated."""
     if any(not entry.extension for entry in entries):
         raise Refused("An extension needs a number.")
     lines = [f"{entry.tenant} {entry.extension}".strip() for entry in entries]
@@ -61,7 +61,7 @@ def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> li
 
 
 def remove_extensions(device: Device, extensions: tuple[tuple[str, str], ...]) -> list[Event]:
-    """Take back extensions that were a mistake. To end one, give it back to the company."""
+    """Remove extensions entered by mistake. To end one, assign it to the company instead."""
     return [ExtensionsRemoved(extensions=extensions)] if extensions else []
 
 
@@ -74,7 +74,7 @@ def assign_extension(
     tenant: str = "",
     valid_from: datetime | None = None,
 ) -> list[Event]:
-    """Give an extension to a user account from a moment on."""
+    """Assign an extension to a user account from `valid_from` on."""
     if not extension:
         raise Refused("An extension needs a number.")
     return [

@@ -1,4 +1,4 @@
-"""Keeping: how long calls stay in the database, which months lie in files, what was backed up."""
+"""Keeping: how long calls stay in the database, which months are archived, which backups exist."""
 
 from datetime import date
 
@@ -15,34 +15,34 @@ MOST_BACKUPS = 365
 
 class KeepingSet(Event, frozen=True, kw_only=True):
     months: int
-    backup_days: int  # a full backup every so many days; 0: none
+    backup_days: int  # days between full backups; 0: none
     backups_kept: int
 
 
 class ShorteningSet(Event, frozen=True, kw_only=True):
-    """Called numbers lose their last digits so many months after the month of the call."""
+    """Called numbers lose their last digits this many months after the month of the call."""
 
     months: int  # 0: never
 
 
 class NumbersShortened(Event, frozen=True, kw_only=True):
-    """Numbers in the events of a stretch of one month of calls lost their last digits.
+    """Numbers in a range of one month's events lost their last digits.
 
-    What was sealed there has other bytes now: `before` is the digest over what the seals say of
-    this month (or what the shortening before this one left), `after` that over what is there now.
+    The sealed bytes changed: `before` is the digest of this month's events as sealed (or as left by
+    the previous shortening), `after` the digest of the events now.
     """
 
     month: str
     first_position: int
     last_position: int
-    events: int  # of the month in this stretch
+    events: int  # of the month in this range
     calls: int  # whose numbers were shortened
     before: str
     after: str
 
 
 class MonthArchived(Event, frozen=True, kw_only=True):
-    """Events of one month of calls lie in a file. A month has several parts if calls came late."""
+    """Events of one month are in an archive file. Late calls give a month several parts."""
 
     month: str
     part: int
@@ -51,7 +51,7 @@ class MonthArchived(Event, frozen=True, kw_only=True):
     size_bytes: int
     events: int
     calls: int
-    amounts: tuple[Money, ...]  # what the calls of this part cost, one a currency
+    amounts: tuple[Money, ...]  # total price of the calls of this part, one per currency
     first_position: int
     last_position: int
 
@@ -70,25 +70,27 @@ class BackupMade(Event, frozen=True, kw_only=True):
     sha256: str
     size_bytes: int
     events: int
-    first: date | None = None  # of a backup of calls: the period
+    first: date | None = None  # of a backup of calls: its range
     last: date | None = None
 
 
 class BackupRemoved(Event, frozen=True, kw_only=True):
-    """By the rotation: newer ones are there."""
+    """A backup file was deleted by the rotation, because newer ones exist."""
 
     file: str
 
 
 class CallsRestored(Event, frozen=True, kw_only=True):
-    """The calls of a backup that the log lacked are in it again."""
+    """Calls of a backup that the log lacked were restored."""
 
     file: str
-    events: int  # that were read
-    missing: int  # of them
+    events: int  # read from the backup
+    missing: int  # of these, how many the log lacked
 
 
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of keeping, and the archived months."""
+
     months: int = 6
     backup_days: int = 1
     backups_kept: int = 7
@@ -97,12 +99,12 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     attached: frozenset[str] = frozenset()
 
     def parts_of(self, month: str) -> tuple[MonthArchived, ...]:
-        """The files of a month."""
+        """Return the archive files of a month."""
         return tuple(part for part in self.parts if part.month == month)
 
 
 def evolve(keeping: Keeping | None, event: Event) -> Keeping:
-    """The keeping after `event`; before the first it has its defaults."""
+    """Return the state after `event`; without any event it has its defaults."""
     state = keeping or Keeping()
     match event:
         case KeepingSet():
@@ -132,7 +134,7 @@ def set_keeping(
     backups_kept: int,
     shorten_months: int,
 ) -> list[Event]:
-    """Set how long calls and their numbers are kept, and how often all of it is backed up."""
+    """Set how long calls and called numbers are kept, and how often everything is backed up."""
     state = keeping or Keeping()
     if not 1 <= months <= MOST_MONTHS:
         raise Refused("Calls are kept for 1 to %(most)s months.", most=MOST_MONTHS)
@@ -160,7 +162,7 @@ def set_keeping(
 
 
 def archive_month(keeping: Keeping | None, part: MonthArchived) -> list[Event]:
-    """A part of a month was written to a file and read back."""
+    """Record an archive file of a month. Refused if another process archived the same events."""
     known = (keeping or Keeping()).parts_of(part.month)
     if part.part != len(known) + 1 or any(part.first_position <= k.last_position for k in known):
         raise Refused("The month %(month)s was archived by somebody else.", month=part.month)
@@ -168,7 +170,7 @@ def archive_month(keeping: Keeping | None, part: MonthArchived) -> list[Event]:
 
 
 def attach_month(keeping: Keeping | None, month: str) -> list[Event]:
-    """An archived month was put back into the database to be searched."""
+    """Record that an archived month was put back into the database to be searched."""
     state = keeping or Keeping()
     if not state.parts_of(month):
         raise Refused("The month %(month)s is not archived.", month=month)
@@ -178,7 +180,7 @@ def attach_month(keeping: Keeping | None, month: str) -> list[Event]:
 
 
 def detach_month(keeping: Keeping | None, month: str) -> list[Event]:
-    """An attached month was taken out again."""
+    """Record that an attached month was removed from the database again."""
     if month not in (keeping or Keeping()).attached:
         raise Refused("The month %(month)s is not attached.", month=month)
     return [MonthDetached(month=month)]

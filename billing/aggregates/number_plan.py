@@ -1,4 +1,4 @@
-"""A number plan: which area and type a prefix belongs to; seed, imported, or a company's own."""
+"""A number plan: area and type of each prefix. Layers: seed, imported, and each company's own."""
 
 from datetime import datetime
 
@@ -22,22 +22,22 @@ TYPES = (
 
 
 class NumberPlanReplaced(Event, frozen=True, kw_only=True):
-    """The whole plan of this layer from now on."""
+    """Replaces all entries of this layer."""
 
     entries: tuple[PlanEntry, ...]
 
 
 class PlanKey(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """Which entry of a layer: at most one."""
+    """Identifies at most one entry of a layer."""
 
     prefix: str
     country: str = ""
-    short: bool = False  # a short code, dialled as it stands
+    short: bool = False  # a short code, dialled without any prefix
     effective_from: datetime | None = None
 
 
 class NumberPlanChanged(Event, frozen=True, kw_only=True):
-    """Some entries of a layer set, in the place of their equals or new; some taken out."""
+    """Some entries of a layer are added or replaced, others removed."""
 
     entries: tuple[PlanEntry, ...] = ()
     removed: tuple[PlanKey, ...] = ()
@@ -47,17 +47,19 @@ Key = tuple[str, str, bool, datetime | None]
 
 
 class NumberPlan(msgspec.Struct, frozen=True):
+    """The entries of one layer, by key."""
+
     entries: dict[Key, PlanEntry] = {}
 
 
 def key_of(entry: PlanEntry | PlanKey) -> Key:
-    """What an entry is looked up by."""
+    """Return the lookup key of an entry."""
     short = entry.short if isinstance(entry, PlanKey) else entry.short_code
     return (entry.prefix, entry.country, short, entry.effective_from)
 
 
 def evolve(plan: NumberPlan | None, event: Event) -> NumberPlan | None:
-    """The plan after `event`."""
+    """Return the plan after `event`."""
     match event:
         case NumberPlanReplaced(entries=entries):
             return NumberPlan({key_of(entry): entry for entry in entries})
@@ -72,7 +74,7 @@ def evolve(plan: NumberPlan | None, event: Event) -> NumberPlan | None:
 
 
 def replace_number_plan(_plan: NumberPlan | None, entries: tuple[PlanEntry, ...]) -> list[Event]:
-    """Replace a layer of the number plan. Refused as a whole, naming the first wrong entry."""
+    """Replace a layer of the number plan. Refused as a whole; the message names the wrong entry."""
     for entry in entries:
         validate_entry(entry)
     return [NumberPlanReplaced(entries=entries)]
@@ -81,7 +83,7 @@ def replace_number_plan(_plan: NumberPlan | None, entries: tuple[PlanEntry, ...]
 def change_number_plan(
     plan: NumberPlan | None, *, entries: tuple[PlanEntry, ...], removed: tuple[PlanKey, ...]
 ) -> list[Event]:
-    """Set some entries of a layer and take some out."""
+    """Set some entries of a layer and remove others. Refused for an entry that does not exist."""
     for entry in entries:
         validate_entry(entry)
     there = plan.entries if plan else {}
@@ -94,7 +96,7 @@ def change_number_plan(
 
 
 def validate_entry(entry: PlanEntry) -> None:
-    """Refuse an entry that can't be."""
+    """Refuse an invalid entry."""
     if not is_digits(entry.prefix):
         raise Refused("The prefix %(prefix)s is not digits only.", prefix=repr(entry.prefix))
     if entry.type not in TYPES:

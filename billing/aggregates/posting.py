@@ -1,4 +1,4 @@
-"""What an event moves on which wallet: the one place that balances, books and replays ask."""
+"""The amounts an event moves on wallets: the one source for balances, statements and replays."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +11,7 @@ from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.aggregates.event import Event
 from billing.rating.context import Rating
 
-Posted = tuple[int, Rating]  # 1 posts the rating of a call, -1 takes it back
+Posted = tuple[int, Rating]  # (sign, rating): 1 posts the rating of a call, -1 reverses it
 
 
 class Posting(msgspec.Struct, gc=False, frozen=True):
@@ -20,16 +20,16 @@ class Posting(msgspec.Struct, gc=False, frozen=True):
     account: str  # the stream of the wallet
     currency: str
     kind: str  # charge, recharge, reversal, adjustment
-    amount_micros: int  # as it changes the balance
-    # Of a charge:
+    amount_micros: int  # the change of the balance
+    # Only for a charge:
     call_class: str = ""
     calls: int = 0
     billed_seconds: int = 0
-    filed_at: datetime | None = None  # when the call began
+    filed_at: datetime | None = None  # when the call started
 
 
 def posted_ratings(event: Event) -> tuple[Posted, ...]:
-    """In the order in which a ledger would have them; a suspended call posts nothing."""
+    """Return what an event posts and reverses, in ledger order; nothing for a suspended call."""
     match event:
         case CallRated(rating=rating):
             return ((1, rating),)
@@ -42,13 +42,13 @@ def posted_ratings(event: Event) -> tuple[Posted, ...]:
 
 
 def postings_of(stream: str, event: Event) -> tuple[Posting, ...]:
-    """What an event of a stream moves; nothing for most kinds of event."""
+    """Return the postings of an event of `stream`; () for most kinds of events."""
     post = _POST.get(type(event))
     return post(stream, event) if post else ()
 
 
 def _charge(rating: Rating, filed_at: datetime, sign: int) -> Posting:
-    """What a call takes from its payer (sign 1), or gives back (-1)."""
+    """Charge a call to its payer (sign 1), or reverse the charge (-1)."""
     return Posting(
         rating.payer,
         rating.currency,
@@ -66,7 +66,7 @@ def _of_call(_: str, event: Any) -> tuple[Posting, ...]:
     return tuple(_charge(rating, filed_at, sign) for sign, rating in posted_ratings(event))
 
 
-# By type and not by a match: this is asked of every event there is.
+# A lookup by type, not a match: this runs for every event.
 _POST: dict[type[Event], Callable[[str, Any], tuple[Posting, ...]]] = {
     CallRated: lambda _, event: (_charge(event.rating, event.filed_at, 1),),
     CallRerated: _of_call,

@@ -9,7 +9,7 @@ from billing.aggregates.event import Event
 from billing.rating.rates import Key, Rate, RateKey, Target, key_of, validate_rate
 from billing.values import Refused
 
-DEFAULTS = ("local", "internal")  # classes of which every group has a price
+DEFAULTS = ("local", "internal")  # call classes that every group has a price for
 
 
 class RateGroupCreated(Event, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class RateGroupCreated(Event, frozen=True, kw_only=True):
 
 
 class RatesChanged(Event, frozen=True, kw_only=True):
-    """Prices set (new, or a new version from their `effective_from`); one event for many."""
+    """Prices are set: new ones, or new versions from their `effective_from`; one event for many."""
 
     rates: tuple[Rate, ...]
 
@@ -28,18 +28,18 @@ class RateGroupRenamed(Event, frozen=True, kw_only=True):
 
 
 class RateGroupDeleted(Event, frozen=True, kw_only=True):
-    """Nobody was ever bound to it; its history stays."""
+    """The group was never bound to a company; its history stays."""
 
 
 class RatesWithdrawn(Event, frozen=True, kw_only=True):
-    """Prices that end at a moment, and prices taken out as if they had never been set."""
+    """`ended` prices stop at a moment; `removed` ones are treated as if they had never been set."""
 
     ended: tuple[RateKey, ...] = ()
     removed: tuple[RateKey, ...] = ()
 
 
 class DeckImported(Event, frozen=True, kw_only=True):
-    """The prices of a spreadsheet: one event for all that it sets and ends."""
+    """The prices of an imported spreadsheet: one event for all that it sets and ends."""
 
     import_id: str
     file_name: str
@@ -48,7 +48,7 @@ class DeckImported(Event, frozen=True, kw_only=True):
 
 
 class DeckImportUndone(Event, frozen=True, kw_only=True):
-    """An import taken back: what it had replaced stands again, what was new is gone."""
+    """An import is undone: replaced prices are restored, new ones removed."""
 
     import_id: str
     file_name: str
@@ -62,7 +62,7 @@ PRICES = (RatesChanged, RatesWithdrawn, DeckImported, DeckImportUndone)
 
 
 def changes_of(event: Prices) -> tuple[Sequence[Rate | RateKey], Sequence[RateKey]]:
-    """What an event sets and ends, and what it takes out."""
+    """Return the prices that an event sets or ends, and the keys that it removes."""
     match event:
         case RatesChanged(rates=rates):
             return rates, ()
@@ -75,19 +75,21 @@ def changes_of(event: Prices) -> tuple[Sequence[Rate | RateKey], Sequence[RateKe
 
 
 class RateGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a rate group; `prices` may be limited to some targets."""
+
     currency: str
     name: str = ""
     deleted: bool = False
-    prices: dict[Key, Rate | RateKey] = {}  # a key ends what was before
-    imports: dict[str, bool] = {}  # by id: whether it still stands
+    prices: dict[Key, Rate | RateKey] = {}  # a RateKey ends the price before it
+    imports: dict[str, bool] = {}  # import id -> whether it is in force (not undone)
 
 
 def evolve(
     group: RateGroup | None, event: Event, wanted: Container[Target] | None = None
 ) -> RateGroup | None:
-    """The rate group after `event`; of its prices those for `wanted`, of 200,000 nobody needs all.
+    """Return the rate group after `event`.
 
-    Without `wanted` every price is there.
+    With `wanted`, only the prices of these targets are kept: a group can have 200,000.
     """
     match event:
         case RateGroupCreated(currency=currency, name=name):
@@ -119,7 +121,7 @@ def _after(group: RateGroup, event: Prices, wanted: Container[Target] | None) ->
 def create_rate_group(
     group: RateGroup | None, *, name: str, currency: str, defaults: tuple[Rate, ...]
 ) -> list[Event]:
-    """Create a group with its default rates `local` and `inter`."""
+    """Create a group with the default prices, which every group must have."""
     if group:
         raise Refused("This rate group exists already.")
     if not name.strip():
@@ -131,7 +133,7 @@ def create_rate_group(
 
 
 def copy_rate_group(group: RateGroup | None, *, name: str, original: RateGroup) -> list[Event]:
-    """Create a group with the prices of another, past and planned ones too."""
+    """Create a group with all prices of another one, including past and planned ones."""
     _refuse_deleted(original)
     prices = original.prices.values()
     rates = tuple(price for price in prices if isinstance(price, Rate))
@@ -141,7 +143,7 @@ def copy_rate_group(group: RateGroup | None, *, name: str, original: RateGroup) 
 
 
 def rename_rate_group(group: RateGroup, *, name: str) -> list[Event]:
-    """Give it another name."""
+    """Rename a group."""
     _refuse_deleted(group)
     if not name.strip():
         raise Refused("A rate group needs a name.")
@@ -149,7 +151,7 @@ def rename_rate_group(group: RateGroup, *, name: str) -> list[Event]:
 
 
 def delete_rate_group(group: RateGroup, *, in_use: bool) -> list[Event]:
-    """Delete a group that nobody is or was bound to."""
+    """Delete a group. Refused if a company is or was bound to it."""
     _refuse_deleted(group)
     if in_use:
         raise Refused("Companies are bound to this rate group, so it can't be deleted.")
@@ -157,7 +159,7 @@ def delete_rate_group(group: RateGroup, *, in_use: bool) -> list[Event]:
 
 
 def change_rates(group: RateGroup, rates: tuple[Rate, ...]) -> list[Event]:
-    """Set prices. Refused as a whole if one is not a possible rate."""
+    """Set prices. Refused as a whole if one is invalid."""
     _refuse_deleted(group)
     for rate in rates:
         validate_rate(rate)
@@ -165,7 +167,7 @@ def change_rates(group: RateGroup, rates: tuple[Rate, ...]) -> list[Event]:
 
 
 def end_rate(group: RateGroup, key: RateKey) -> list[Event]:
-    """Let a price end at a moment: from then on a shorter prefix or the class counts."""
+    """End a price at a moment; from then on a shorter prefix or the class price applies."""
     _refuse_deleted(group)
     if key.call_class in DEFAULTS:
         raise Refused("Every rate group has this price; set another one instead.")
@@ -178,7 +180,7 @@ def end_rate(group: RateGroup, key: RateKey) -> list[Event]:
 
 
 def remove_rate(group: RateGroup, key: RateKey) -> list[Event]:
-    """Take a version of a price out, as if it had never been set."""
+    """Remove a version of a price, as if it had never been set."""
     _refuse_deleted(group)
     if key_of(key) not in group.prices:
         raise Refused("There is no such price.")
@@ -195,7 +197,7 @@ def import_deck(
     rates: tuple[Rate, ...],
     ended: tuple[RateKey, ...],
 ) -> list[Event]:
-    """Set and end the prices of a spreadsheet. Carried out again, it does nothing."""
+    """Set and end the prices of a spreadsheet. Idempotent by `import_id`."""
     _refuse_deleted(group)
     if import_id in group.imports:
         return []
@@ -207,7 +209,7 @@ def import_deck(
 
 
 def undo_import(group: RateGroup, imported: DeckImported, before: RateGroup) -> list[Event]:
-    """Take an import back: as it was `before`, but for prices that were changed since."""
+    """Undo an import: restore the prices of `before`, except those changed since the import."""
     _refuse_deleted(group)
     if not group.imports.get(imported.import_id):
         raise Refused("This import was undone already.")

@@ -1,4 +1,4 @@
-"""A correction as a whole: its calls have their events, this is the line that sums them up."""
+"""The summary of a whole correction; each changed call has its own events."""
 
 from datetime import datetime
 
@@ -7,34 +7,34 @@ from billing.values import Money
 
 
 class CorrectionEnded(Event, frozen=True, kw_only=True):
-    """Calls were rated again because a person asked for it. Ended again if it was gone on with."""
+    """A correction ended: done, cancelled or failed. A resumed one ends again."""
 
     kind: str  # recycle, rerate
     outcome: str  # done, cancelled, failed
-    calls: int  # looked at
+    calls: int  # processed
     changed: int
-    stuck: int  # that can't be rated, and stay as they were
-    amounts_before: tuple[Money, ...]  # of all of them, one a currency
+    stuck: int  # calls that can't be rated and stay unchanged
+    amounts_before: tuple[Money, ...]  # of all calls, one per currency
     amounts_after: tuple[Money, ...]
-    begin: datetime | None = None  # which calls; what is not said admits all
+    begin: datetime | None = None  # start of the selection; a criterion that is not set admits all
     end: datetime | None = None
-    limited_to: tuple[str, ...] = ()  # the companies that whoever asked is limited to
+    limited_to: tuple[str, ...] = ()  # companies of a limited administrator's request
     company_id: str = ""
     group_id: str = ""
     device_id: str = ""
-    reason: str = ""  # of their suspension
+    reason: str = ""  # of the suspension
 
 
 def stream_of(about: str) -> str:
-    """The stream of a correction, by its id; or of the corrections of one call, by its stream."""
+    """Return the stream id of a correction; `about` is its id, or the stream of a single call."""
     return f"correction:{about}"
 
 
 def end(before: CorrectionEnded | None, event: CorrectionEnded) -> list[Event]:
-    """Note how it ended, once."""
+    """Record how a correction ended; return no event if that is already recorded."""
     return [] if event == before else [event]
 
 
 def evolve(_: CorrectionEnded | None, event: Event) -> CorrectionEnded | None:
-    """What was said last."""
+    """Return the last recorded end."""
     return event if isinstance(event, CorrectionEnded) else None

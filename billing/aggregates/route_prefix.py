@@ -1,4 +1,4 @@
-"""Route prefixes: the digits that a device leaves in front of the called number."""
+"""Route prefixes: digits that a device leaves in front of the called number."""
 
 from billing.aggregates.event import Event
 from billing.rating.numbers import RoutePrefix
@@ -10,7 +10,7 @@ class RoutePrefixesSet(Event, frozen=True, kw_only=True):
 
 
 def set_route_prefixes(state: object, rules: tuple[RoutePrefix, ...]) -> list[Event]:
-    """Replace the device's route prefixes; they are tried in their order, one applies."""
+    """Replace the device's route prefixes. They are tried in order; at most one applies."""
     if any(not is_digits(rule.prefix) for rule in rules):
         raise Refused("A route prefix is digits only.")
     if any(not 0 <= rule.min_rest <= rule.max_rest for rule in rules):

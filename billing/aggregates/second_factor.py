@@ -1,4 +1,4 @@
-"""The second step of an administrator's sign-in, on the administrator's stream. Without secrets."""
+"""The second step of an administrator's sign-in, on the administrator's stream; no secrets."""
 
 import msgspec
 
@@ -8,15 +8,15 @@ from billing.values import Refused
 
 
 class TwoFactorEnabled(Event, frozen=True, kw_only=True):
-    """From now on signing in asks for a code."""
+    """Signing in requires a code from now on."""
 
 
 class TwoFactorDisabled(Event, frozen=True, kw_only=True):
-    """Switched off by whose it was."""
+    """The administrator switched it off."""
 
 
 class TwoFactorReset(Event, frozen=True, kw_only=True):
-    """Taken away by somebody else, who was told that phone and codes are lost."""
+    """Another administrator removed it, because phone and recovery codes are lost."""
 
 
 class TwoFactorDemanded(Event, frozen=True, kw_only=True):
@@ -24,20 +24,22 @@ class TwoFactorDemanded(Event, frozen=True, kw_only=True):
 
 
 class RecoveryCodesMade(Event, frozen=True, kw_only=True):
-    """New ones; those before are good for nothing."""
+    """New recovery codes replace the old ones."""
 
 
 class RecoveryCodeUsed(Event, frozen=True, kw_only=True):
-    left: int  # how many are still good
+    left: int  # number of unused codes
 
 
 class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether two-factor is enabled, and whether it is mandatory."""
+
     enabled: bool = False
     demanded: bool = False
 
 
 def evolve(factor: SecondFactor | None, event: Event) -> SecondFactor | None:
-    """The second factor after `event` of its administrator."""
+    """Return the second factor after `event` of its administrator."""
     if factor is None:
         return SecondFactor() if isinstance(event, AdministratorAdded) else None
     match event:
@@ -52,14 +54,14 @@ def evolve(factor: SecondFactor | None, event: Event) -> SecondFactor | None:
 
 
 def enable(factor: SecondFactor) -> list[Event]:
-    """Ask for a code from now on."""
+    """Require a code from now on."""
     if factor.enabled:
         raise Refused("Two-factor is on already.")
     return [TwoFactorEnabled()]
 
 
 def disable(factor: SecondFactor) -> list[Event]:
-    """Ask for no code any more."""
+    """Stop requiring a code. Refused if two-factor is mandatory for this administrator."""
     _refuse_off(factor)
     if factor.demanded:
         raise Refused("Two-factor is required of you and can't be switched off.")
@@ -67,24 +69,24 @@ def disable(factor: SecondFactor) -> list[Event]:
 
 
 def reset(factor: SecondFactor) -> list[Event]:
-    """Take it from somebody who lost phone and codes."""
+    """Remove it for an administrator who lost phone and recovery codes."""
     _refuse_off(factor)
     return [TwoFactorReset()]
 
 
 def demand(factor: SecondFactor, *, demanded: bool) -> list[Event]:
-    """Require it of somebody, or no more. Who has none yet must set it up at the next page."""
+    """Make it mandatory or optional. If mandatory and off, the next page asks to set it up."""
     return [] if demanded == factor.demanded else [TwoFactorDemanded(demanded=demanded)]
 
 
 def renew_codes(factor: SecondFactor) -> list[Event]:
-    """Replace the recovery codes."""
+    """Record that the recovery codes were replaced."""
     _refuse_off(factor)
     return [RecoveryCodesMade()]
 
 
 def use_code(factor: SecondFactor, *, left: int) -> list[Event]:
-    """Note that a recovery code was used, and how many are left."""
+    """Record that a recovery code was used, and how many are left."""
     _refuse_off(factor)
     return [RecoveryCodeUsed(left=left)]
 

@@ -1,4 +1,4 @@
-"""The monthly statement of a wallet: what it held, what came in, what calls cost, what it holds."""
+"""Monthly statement of a wallet: opening balance, movements, charges, closing balance."""
 
 import msgspec
 
@@ -8,17 +8,17 @@ from billing.values import Refused
 
 
 class ClassCharge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The calls of one class that a month was charged for."""
+    """The calls of one class that a month's statement charges; `amount_micros` is positive."""
 
     call_class: str
     calls: int
     billed_seconds: int
     amount_micros: int
-    late: bool = False  # of a month that was closed before they came in, or were corrected
+    late: bool = False  # calls of an already closed month that arrived late or were corrected
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What moved a wallet in one month, in micro-units; each as it changes the balance."""
+    """Movements of a wallet in one month, in micro-units, signed as they change the balance."""
 
     recharges_micros: int = 0
     reversals_micros: int = 0  # not positive
@@ -27,20 +27,20 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def charged_micros(self) -> int:
-        """What all calls cost together."""
+        """Return the total cost of all calls, in micro-units (positive)."""
         return sum(charge.amount_micros for charge in self.charges)
 
     @property
     def change_micros(self) -> int:
-        """By how much the balance moved."""
+        """Return the change of the balance, in micro-units."""
         moved = self.recharges_micros + self.reversals_micros + self.adjustments_micros
         return moved - self.charged_micros
 
 
 class StatementClosed(Event, frozen=True, kw_only=True):
-    """A month of an account is closed. What comes later for it goes to the open month."""
+    """A month of an account is closed. Later events for it go to the open month's statement."""
 
-    month: str  # "2026-10", of the installation's zone
+    month: str  # "2026-10", in the installation's time zone
     currency: str
     opening_micros: int
     totals: Totals
@@ -48,31 +48,32 @@ class StatementClosed(Event, frozen=True, kw_only=True):
 
 
 class MonthClosed(Event, frozen=True, kw_only=True):
-    """On the stream `books`: whatever follows in the log belongs to a later month."""
+    """On the stream `books`: later events in the log belong to later months."""
 
     month: str
-    zone: str  # whose midnight ended it; the same for all months
+    zone: str  # time zone of the month's end; the same for all months
 
 
 class Books(msgspec.Struct, frozen=True):
-    """Which months are closed; they follow each other without a gap."""
+    """The last closed month; closed months have no gaps."""
 
     last_month: str
     zone: str
 
 
-BOOKS = "books"  # the stream
+BOOKS = "books"  # stream id
 
 
 def evolve(books: Books | None, event: Event) -> Books | None:
-    """The books after an event."""
+    """Return the books after `event`."""
     return Books(event.month, event.zone) if isinstance(event, MonthClosed) else books
 
 
 def close_month(books: Books | None, month: str, zone: str) -> list[Event]:
-    """Draw the line beneath a month. Nothing happens where it is drawn already.
+    """Close a month; return no event if it is closed already. Refused if it would leave a gap.
 
-    The zone of the first closing stays: between two zones an hour would be billed twice or never.
+    The zone of the first closing stays: after a change of zone some hours would be billed twice or
+    never.
     """
     if books and month <= books.last_month:
         return []
@@ -84,7 +85,7 @@ def close_month(books: Books | None, month: str, zone: str) -> list[Event]:
 def close_statement(
     last_statement: str, *, month: str, currency: str, opening_micros: int, totals: Totals
 ) -> list[Event]:
-    """The statement of one account for a month. Nothing happens where it was closed already."""
+    """Close the statement of one account for a month; return no event if it is closed already."""
     if month <= last_statement:
         return []
     return [

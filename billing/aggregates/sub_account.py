@@ -1,6 +1,6 @@
-"""Sub-accounts of one company: user accounts hold extensions, gateway accounts hold trunks.
+"""Sub-accounts of a company: user accounts hold extensions, gateway accounts hold trunks.
 
-Both are opened, renamed and charged alike; each has an opening event of its own.
+Both are opened, renamed and charged alike; only their opening events differ.
 """
 
 from billing.aggregates.account import Account, counting, evolve_wallet
@@ -27,6 +27,8 @@ class SubAccountRenamed(Event, frozen=True, kw_only=True):
 
 
 class SubAccount(Account, frozen=True, kw_only=True):
+    """The state of a user account or a gateway account."""
+
     company_id: str
     name: str
 
@@ -36,7 +38,7 @@ Opening = type[UserAccountOpened] | type[GatewayAccountOpened]
 
 @counting
 def evolve(account: SubAccount | None, event: Event) -> SubAccount | None:
-    """The sub-account after `event`; None before its opening."""
+    """Return the sub-account after `event`; None before its opening."""
     match event:
         case UserAccountOpened() | GatewayAccountOpened():
             return SubAccount(
@@ -60,7 +62,7 @@ def open_sub_account(
     currency: str,
     own_wallet: bool,
 ) -> list[Event]:
-    """Open a user account or a gateway account; without a wallet of its own the company pays."""
+    """Open a user account or a gateway account. Without its own wallet the company pays."""
     if account:
         raise Refused("This account is already open.")
     if not name.strip():
@@ -71,7 +73,7 @@ def open_sub_account(
 
 
 def rename(account: SubAccount, name: str) -> list[Event]:
-    """Call the account something else."""
+    """Rename the account. Refused if it is closed or the name is empty."""
     if account.closed:
         raise Refused("This account is closed.")
     if not name.strip():

@@ -1,4 +1,4 @@
-"""Commands on the wallet that all three kinds of account have, and on its state."""
+"""Commands on the wallet that all three kinds of account share, and on the account's state."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,11 +10,11 @@ from billing.aggregates import account, company, sub_account
 from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import StatementClosed
-from billing.commands.deciding import Overtaken, Step, decide, decide_many, there
+from billing.commands.deciding import Overtaken, Step, decide, decide_many, require
 from billing.log.store import Recorded, Store
 from billing.values import Money, Refused
 
-# What happens to a wallet while somebody changes its settings takes nothing from either.
+# Events that may be appended to a wallet while somebody edits its settings, without a conflict.
 MOVEMENTS = (
     account.AccountRecharged,
     account.RechargeReversed,
@@ -33,15 +33,15 @@ class RechargeAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Which recharge has a reference."""
+    """The answer to `recharge_once`: the recharge that has the reference."""
 
-    version: int  # in the account's stream: a reversal names it
+    version: int  # in the account's stream; ReverseRecharge needs it
     position: int
-    made: bool  # just now; else it was there already
+    made: bool  # whether this request made it; False for a repeat
 
 
 class RechargeAccounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Many recharges, all or none."""
+    """Many recharges, applied all or none."""
 
     recharges: tuple[RechargeAccount, ...]
 
@@ -62,7 +62,7 @@ class AdjustAccount(msgspec.Struct, frozen=True, kw_only=True):
 class SetLimits(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     limits: Limits
-    seen: int | None = None  # the version somebody looked at
+    seen: int | None = None  # the version shown to the person who edits
 
 
 class FreezeAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class CloseAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApplyLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the policy found: accounts with their balances in micro-units."""
+    """Accounts to check, with their balances in micro-units."""
 
     balances: tuple[tuple[str, int], ...]
 
@@ -94,7 +94,7 @@ EVOLVE: dict[str, Callable[..., Any]] = {
 
 
 def evolve_of(account_id: str) -> Callable[..., Any]:
-    """How an account of this kind evolves. Refused where it is no account."""
+    """Return the fold of an account's kind. Refused for an id that is not an account's."""
     kind = account_id.partition(":")[0]
     if kind not in EVOLVE:
         raise Refused("%(account)s is not an account.", account=account_id)
@@ -111,14 +111,14 @@ def _decide(
 
 
 def recharge(store: Store, command: RechargeAccount, envelope: Envelope) -> int:
-    """Put money on an account."""
+    """Recharge an account; return the position of the event."""
     return _decide(store, command.account, lambda state: _recharged(state, command), envelope)
 
 
 def recharge_once(store: Store, command: RechargeAccount, envelope: Envelope) -> Receipt:
-    """Put money on an account, however often it is asked for: `reference` says what is one.
+    """Recharge an account idempotently: `reference` identifies the recharge.
 
-    Overtaken where the reference is that of another amount.
+    Raises Overtaken if the reference was used for another amount.
     """
     if not command.reference:
         raise Refused("A recharge by a program needs a reference.")
@@ -148,7 +148,10 @@ def _with_reference(
 
 
 def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -> int:
-    """Put money on many accounts, all or none; RowsRefused names the places of the wrong ones."""
+    """Recharge many accounts, all or none.
+
+    Raises RowsRefused with the index of each refused one.
+    """
     steps = [
         Step(each.account, evolve_of(each.account), _recharging(each), place)
         for place, each in enumerate(command.recharges)
@@ -157,7 +160,7 @@ def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -
 
 
 def _recharging(command: RechargeAccount) -> Callable[[Account | None], list[Event]]:
-    return lambda state: _recharged(there(state, command.account), command)
+    return lambda state: _recharged(require(state, command.account), command)
 
 
 def _recharged(state: Account, command: RechargeAccount) -> list[Event]:
@@ -165,7 +168,7 @@ def _recharged(state: Account, command: RechargeAccount) -> list[Event]:
 
 
 def reverse_recharge(store: Store, command: ReverseRecharge, envelope: Envelope) -> int:
-    """Take a recharge back."""
+    """Reverse a recharge; return the position of the event."""
     return _decide(
         store,
         command.account,
@@ -175,7 +178,7 @@ def reverse_recharge(store: Store, command: ReverseRecharge, envelope: Envelope)
 
 
 def adjust(store: Store, command: AdjustAccount, envelope: Envelope) -> int:
-    """Correct a balance."""
+    """Correct a balance; return the position of the event."""
     return _decide(
         store,
         command.account,
@@ -185,7 +188,7 @@ def adjust(store: Store, command: AdjustAccount, envelope: Envelope) -> int:
 
 
 def set_limits(store: Store, command: SetLimits, envelope: Envelope) -> int:
-    """Set what the policy watches. Overtaken if somebody else set something since."""
+    """Set the limits that the policy enforces. Raises Overtaken if they changed since `seen`."""
     return decide(
         store,
         command.account,
@@ -193,33 +196,33 @@ def set_limits(store: Store, command: SetLimits, envelope: Envelope) -> int:
         lambda state: account.set_limits(state, command.limits),
         envelope,
         seen=command.seen,
-        harmless=MOVEMENTS,
+        ignored=MOVEMENTS,
     )
 
 
 def freeze(store: Store, command: FreezeAccount, envelope: Envelope) -> int:
-    """Put an account on hold."""
+    """Freeze an account; return the position of the event."""
     return _decide(
         store, command.account, lambda state: account.freeze(state, command.reason), envelope
     )
 
 
 def unfreeze(store: Store, command: UnfreezeAccount, envelope: Envelope) -> int:
-    """Lift the hold of an account."""
+    """Unfreeze an account; return the position of the event."""
     return _decide(
         store, command.account, lambda state: account.unfreeze(state, command.reason), envelope
     )
 
 
 def close(store: Store, command: CloseAccount, envelope: Envelope) -> int:
-    """Close an account for good."""
+    """Close an account permanently; return the position of the event."""
     return _decide(
         store, command.account, lambda state: account.close(state, command.reason), envelope
     )
 
 
 def apply_limits(store: Store, command: ApplyLimits, envelope: Envelope) -> int:
-    """Warn, freeze or lift where the balances ask for it."""
+    """Warn about, freeze or unfreeze accounts by their balances; return the last position, or 0."""
     steps = [
         Step(account_id, evolve_of(account_id), partial(account.apply_limits, balance_micros=each))
         for account_id, each in command.balances

@@ -1,4 +1,4 @@
-"""Commands on administrators, and the credentials they sign in with."""
+"""Commands on administrators, and on their credentials."""
 
 import msgspec
 import psycopg
@@ -12,7 +12,7 @@ from billing.credentials.passwords import generate_password, hash_password
 from billing.log.store import Store
 from billing.values import Refused
 
-LOCK = 0x61646D6E  # one change of who governs at a time, or two could remove each other
+LOCK = 0x61646D6E  # advisory lock: two administrators can't remove each other at the same time
 IDS = "select administrator_id from administrator_credentials"
 CHANGE = """
 update administrator_credentials set password_hash = %s, must_change = false
@@ -30,7 +30,7 @@ class AddAdministrator(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     role: str = "administrator"
     language: str = "es"
-    companies: tuple[str, ...] = ()  # that it is limited to; everything where there are none
+    companies: tuple[str, ...] = ()  # companies that they are limited to; () means no limit
 
 
 class ChangeAdministrator(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,8 @@ class ChangeAdministrator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnableAdministrator(msgspec.Struct, frozen=True, kw_only=True):
+    """Enable an administrator, or disable them (`enabled` is False)."""
+
     administrator_id: str
     enabled: bool
 
@@ -51,15 +53,15 @@ class ResetPassword(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
-    """One's own, proven by the one before."""
+    """Change one's own password; the caller has checked the old one."""
 
     administrator_id: str
     password_hash: str
-    kept_session: bytes  # the hash of the token of the session in which it is done
+    kept_session: bytes  # hash of the token of the current session, which stays open
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A password, to be shown once, and the position of the event that tells of it."""
+    """A new password, to be shown once, and the position of its event."""
 
     password: str
     position: int
@@ -102,7 +104,7 @@ def add_administrator(
 def change_administrator(
     store: Store, connection: psycopg.Connection, command: ChangeAdministrator, envelope: Envelope
 ) -> int:
-    """Change who somebody is and may do, and in which companies."""
+    """Change name, role, language and companies; return the position of the last event."""
     own_id = command.administrator_id
     _refuse_unknown(store, command.companies)
 
@@ -125,7 +127,10 @@ def change_administrator(
 def enable_administrator(
     store: Store, connection: psycopg.Connection, command: EnableAdministrator, envelope: Envelope
 ) -> int:
-    """Admit somebody again, or no more; then every session and token of theirs ends."""
+    """Enable or disable an administrator.
+
+    Disabling ends all their sessions and revokes their tokens.
+    """
     own_id = command.administrator_id
 
     def decision(state: administrator.Administrator) -> list[Event]:
@@ -148,7 +153,7 @@ def enable_administrator(
 def reset_password(
     store: Store, connection: psycopg.Connection, command: ResetPassword, envelope: Envelope
 ) -> Made:
-    """Make a new password, to be changed at the next sign-in. Every session ends."""
+    """Generate a new password, to be changed at the next sign-in. Ends all sessions."""
     password, own_id = generate_password(), command.administrator_id
     with connection.transaction():
         connection.execute(RESET, (hash_password(password), own_id))
@@ -165,7 +170,7 @@ def _hold_back(
     command: AddAdministrator | ChangeAdministrator,
     position: int,
 ) -> None:
-    """Admit somebody who may not do everything only where the read model knows that."""
+    """Let a limited administrator in only after the read model has caught up with `position`."""
     if command.companies or command.role != "administrator":
         connection.execute(AS_OF, (position, command.administrator_id))
 
@@ -180,7 +185,7 @@ def _refuse_unknown(store: Store, companies: tuple[str, ...]) -> None:
 def change_password(
     store: Store, connection: psycopg.Connection, command: ChangePassword, envelope: Envelope
 ) -> int:
-    """Keep a new password. Every other session of this administrator ends."""
+    """Store a new password. Ends all other sessions of this administrator."""
     own_id, now = command.administrator_id, envelope.recorded_at
     with connection.transaction():
         connection.execute(CHANGE, (command.password_hash, own_id))
@@ -191,7 +196,10 @@ def change_password(
 
 
 def _is_last(store: Store, connection: psycopg.Connection, administrator_id: str) -> bool:
-    """Whether nobody else governs; true until the transaction ends. Read from the log itself."""
+    """Whether nobody else can manage administrators, according to the log.
+
+    The lock keeps this true until the transaction ends.
+    """
     connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
     ids = [row[0] for row in connection.execute(IDS) if row[0] != administrator_id]
     others = store.load_many([f"administrator:{each}" for each in ids])
@@ -200,5 +208,5 @@ def _is_last(store: Store, connection: psycopg.Connection, administrator_id: str
 
 
 def connect(store: Store) -> psycopg.Connection:
-    """A connection for the credentials, beside the store's own."""
+    """Open a connection for the credentials, separate from the store's own."""
     return psycopg.connect(store.url, autocommit=True)

@@ -1,4 +1,4 @@
-"""Commands on API tokens: made, shown once, revoked. Only their hashes are kept."""
+"""Commands on API tokens: make and revoke. A token is shown once; only its hash is stored."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from billing.commands.deciding import decide
 from billing.credentials.tokens import hash_token, new_token
 from billing.log.store import Store
 
-PREFIX = "contarifa_"  # by which scanners of leaked secrets find them
+PREFIX = "contarifa_"  # lets scanners of leaked secrets recognise a token
 ADD = """
 insert into api_tokens
  (token_id, token_hash, administrator_id, name, scopes, created_at, expires_at)
@@ -39,7 +39,7 @@ class RevokeToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeToken(msgspec.Struct, frozen=True):
-    """A token, to be shown once, and the position of the event that tells of it."""
+    """A new token, to be shown once, and the position of its event."""
 
     token: str
     position: int
@@ -48,7 +48,7 @@ class MadeToken(msgspec.Struct, frozen=True):
 def make_token(
     store: Store, connection: psycopg.Connection, command: MakeToken, envelope: Envelope
 ) -> MadeToken:
-    """Make a token in somebody's name."""
+    """Make a token that acts for an administrator."""
     token, now = PREFIX + new_token(), envelope.recorded_at
     with connection.transaction():
         position = decide(
@@ -73,7 +73,7 @@ def make_token(
 def revoke_token(
     store: Store, connection: psycopg.Connection, command: RevokeToken, envelope: Envelope
 ) -> int:
-    """Let a token admit nothing any more, from this moment."""
+    """Revoke a token, effective immediately; return the position of the event."""
     own_id = command.administrator_id
     with connection.transaction():
         revoke(connection, own_id, envelope.recorded_at, one=command.token_id)
@@ -89,12 +89,12 @@ def revoke_token(
 def revoke(
     connection: psycopg.Connection, administrator_id: str, now: datetime, *, one: str = ""
 ) -> None:
-    """Mark one token of somebody as revoked, or all."""
+    """Revoke one token of an administrator, or all if `one` is ""."""
     connection.execute(REVOKE, {"who": administrator_id, "now": now, "one": one})
 
 
 async def note_use(
     connection: AsyncConnection[Any], token_hash: bytes, address: str, now: datetime
 ) -> None:
-    """Remember when a token was shown last, and from where."""
+    """Record when a token was used last, and from which IP address."""
     await connection.execute(SEEN, (now, address, token_hash))

@@ -1,6 +1,6 @@
-"""Attempts at guessing, counted in leaking buckets: one for each account and each IP address.
+"""Limits for guessing passwords: leaky buckets, one per account and one per IP address.
 
-A restart forgives nobody, and several processes count together.
+They are in a table, so they outlive a restart and count for all processes together.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-KEPT = timedelta(days=1)  # longer than any bucket takes to leak
+KEPT = timedelta(days=1)  # longer than any bucket needs to become empty
 LEVEL = "greatest(0, a.level - extract(epoch from %(now)s - a.at)::float8 / %(every)s)"
 TAKE = f"""
 insert into attempts as a (bucket, level, at) values (%(bucket)s, 1, %(now)s)
@@ -23,7 +23,7 @@ FORGET_OLD = "delete from attempts where at < %s"
 
 
 class Throttle(msgspec.Struct, frozen=True):
-    """`burst` attempts at once, then one every `every_seconds`."""
+    """A limit: `burst` attempts at once, then one per `every_seconds`."""
 
     name: str
     burst: int
@@ -32,7 +32,7 @@ class Throttle(msgspec.Struct, frozen=True):
     async def wait_seconds(
         self, connection: AsyncConnection[Any], key: str, now: datetime | None = None
     ) -> int:
-        """0 when an attempt is admitted (and counted), else how long to wait."""
+        """Count an attempt and return 0, or return the seconds to wait if it is over the limit."""
         values = {
             "bucket": f"{self.name}:{key}",
             "now": now or datetime.now(UTC),
@@ -42,17 +42,17 @@ class Throttle(msgspec.Struct, frozen=True):
         if (await connection.execute(TAKE, values)).rowcount:
             return 0
         row = await (await connection.execute(OVER, values)).fetchone()
-        return max(1, ceil(round(row[0], 3))) if row else 1  # no matter how floats add up
+        return max(1, ceil(round(row[0], 3))) if row else 1  # at least 1 despite rounding
 
     async def give_back(self, connection: AsyncConnection[Any], key: str) -> None:
-        """Not count a success, where others share the bucket: it forgives no failure."""
+        """Uncount one successful attempt; failures in a shared bucket still count."""
         await connection.execute(GIVE_BACK, (f"{self.name}:{key}",))
 
     async def forget(self, connection: AsyncConnection[Any], key: str) -> None:
-        """Start afresh, after a success."""
+        """Empty the bucket after a success."""
         await connection.execute(FORGET, (f"{self.name}:{key}",))
 
 
 async def forget_old(connection: AsyncConnection[Any]) -> None:
-    """Remove buckets that leaked empty long ago."""
+    """Delete buckets that have been empty for long."""
     await connection.execute(FORGET_OLD, (datetime.now(UTC) - KEPT,))

@@ -1,4 +1,4 @@
-"""The columns of the call list that each administrator chooses: no event, just a row."""
+"""The columns of the call list that each administrator chooses: a row without events."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ FORGET = "delete from call_columns where administrator_id = %s"
 async def choose_columns(
     connection: AsyncConnection[Any], administrator_id: str, names: Sequence[str]
 ) -> None:
-    """Remember the columns of somebody, in order."""
+    """Store the columns of an administrator, in order."""
     await connection.execute(CHOOSE, (administrator_id, list(names)))
 
 
 async def forget_columns(connection: AsyncConnection[Any], administrator_id: str) -> None:
-    """Show the usual columns again."""
+    """Restore the default columns."""
     await connection.execute(FORGET, (administrator_id,))

@@ -1,4 +1,4 @@
-"""Taking in call records: rate each, append what is new, know what was there before."""
+"""Receiving call records: rate each, append new ones, recognise repeats."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from billing.values import Refused
 
 
 class SubmitCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Records that one device submitted at once."""
+    """Records that one device submitted in one batch."""
 
     device_id: str
     records: Sequence[CallRecord]
@@ -27,7 +27,7 @@ class SubmitCalls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one record."""
+    """The outcome for one record."""
 
     status: str  # accepted, duplicate, conflict, suspended
     key: str
@@ -36,7 +36,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
-    """Rate the records of a submission; the event that each would begin with. No I/O."""
+    """Rate the records of a submission and return their first events. No I/O."""
     device = catalogue.device(command.device_id)
     envelope, device_id = command.envelope, command.device_id
     pending = []
@@ -59,7 +59,10 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
 
 
 def commit(store: Store, catalogue: Catalogue, encoded: Encoded) -> list[Receipt]:
-    """Append prepared records; a receipt each, in order. What returns is in the log for good."""
+    """Append prepared records; return a receipt for each, in order.
+
+    When this returns, the records are committed.
+    """
     pending = encoded.events
     positions = store.append_new(encoded)
     halves = halves_of(
@@ -81,7 +84,7 @@ def commit(store: Store, catalogue: Catalogue, encoded: Encoded) -> list[Receipt
 def submit(
     store: Store, catalogue: Catalogue, commands: Sequence[SubmitCalls]
 ) -> list[list[Receipt]]:
-    """Take in the records of several submissions in one append."""
+    """Rate and append the records of several submissions at once; return their receipts."""
     catalogue.refresh(store)
     pending = [prepare(catalogue, command) for command in commands]
     receipts = iter(
@@ -95,16 +98,19 @@ _CONTROL = dict.fromkeys(range(32))
 
 
 def _without_pin(cdr: Cdr, device: DeviceProfile, catalogue: Catalogue) -> Cdr:
-    """The record with what its PIN is known by; an account code that names a tenant is no PIN."""
+    """Replace the PIN by its keyed hash; an account code that names a tenant is not a PIN."""
     if not cdr.pin or cdr.pin in device.tenants:
         return cdr
     return msgspec.structs.replace(cdr, pin=pin_digest(catalogue.pin_key, cdr.pin))
 
 
 def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:
-    """The record and its encoding, free of what a text column refuses; `raw` keeps it all."""
+    """Return the record and its JSON without the characters that a text column refuses.
+
+    `raw` keeps them.
+    """
     encoded = _encoder.encode(cdr)
-    if b"\\u00" not in encoded:  # how JSON writes them: nearly every record stops here
+    if b"\\u00" not in encoded:  # JSON's escape for control characters; rare
         return cdr, encoded
     clean = {
         name: value.translate(_CONTROL)
@@ -127,12 +133,12 @@ def _receipt(pending: Pending, status: str, settled: set[str]) -> Receipt:
 
 
 def _record(pending: Pending) -> call.CallReceived:
-    assert isinstance(pending.event, call.CallReceived)  # noqa: S101 -- prepare makes nothing else
+    assert isinstance(pending.event, call.CallReceived)  # noqa: S101 -- prepare makes no other kind
     return pending.event
 
 
 def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
-    """Duplicate or conflict, for each record whose key is there; conflicts are kept."""
+    """Return "duplicate" or "conflict" for each record with a known key; append the conflicts."""
     for _ in range(ATTEMPTS):
         streams = store.load_many([each.stream for each in known])
         states = {stream: fold(call.evolve, events) for stream, events in streams.items()}

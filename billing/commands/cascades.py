@@ -1,4 +1,4 @@
-"""Two records of one conversation, told by a device and by the one it goes on through."""
+"""Linking two records of one conversation, written by a device and by its upper device."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,23 @@ from billing.log.store import Conflict, Pending, Store
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """The streams of two records."""
+    """The stream ids of two records of one conversation."""
 
     charged: str
     other: str
 
 
 class LinkCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Both are kept, and one is charged. A record that is settled already stays as it is."""
+    """Link pairs of records: both are kept, one is charged.
+
+    Pairs that are settled stay unchanged.
+    """
 
     pairs: Sequence[Pair]
 
 
 def link_calls(store: Store, command: LinkCalls, envelope: Envelope) -> int:
-    """Link them, and take back what the other one of each pair had posted; the last position."""
+    """Link the pairs and reverse what uncharged records posted; return the last position, or 0."""
     streams = [stream for pair in command.pairs for stream in (pair.charged, pair.other)]
     for _ in range(ATTEMPTS):
         loaded = store.load_many(streams)
@@ -49,4 +52,4 @@ def link_calls(store: Store, command: LinkCalls, envelope: Envelope) -> int:
             return store.append(pending) if pending else 0
         except Conflict:
             continue
-    return 0  # the next look finds them again
+    return 0  # the next run finds the pairs again

@@ -1,7 +1,7 @@
-"""What rating must know, folded from the log: accounts, devices, prices, number plans.
+"""The data that rating needs, folded from the log: accounts, devices, prices, number plans.
 
-Kept in memory by whoever rates calls, and brought up to date before each batch by one query
-that reads only the events that are not calls.
+Each process that rates calls keeps it in memory and refreshes it before each batch by one query
+that reads only events that are not of calls.
 """
 
 from collections.abc import Callable, Collection
@@ -88,15 +88,15 @@ class Catalogue:
         }
 
     def device(self, device_id: str) -> DeviceProfile:
-        """The profile of a device. Refused if there is none."""
+        """Return the profile of a device. Refused if there is none."""
         return self.devices.profile(device_id)
 
     def registration(self, device_id: str) -> Registration:
-        """How the records of a device are to be read. Refused if there is none."""
+        """Return the settings to parse a device's records. Refused if there is no such device."""
         return self.devices.registration(device_id)
 
     def refresh(self, store: Store) -> None:
-        """Take in what changed since the last time."""
+        """Apply the events appended since the last refresh."""
         self.pin_key = self.pin_key or store.key("pins")
         while events := store.after_without_calls(self.position, CHUNK, self._excluding):
             for recorded in events:

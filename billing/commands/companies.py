@@ -8,7 +8,7 @@ from babel.numbers import list_currencies
 from billing.aggregates import company, rate_group
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS
-from billing.commands.deciding import decide, decide_new, existing
+from billing.commands.deciding import decide, decide_new, load_existing
 from billing.log.store import Store
 
 
@@ -26,7 +26,7 @@ class ChangeCompany(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     time_zone: str
     payment: str
-    seen: int | None = None  # the version somebody looked at
+    seen: int | None = None  # the version shown to the person who edits
 
 
 class BindRateGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class BindRateGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_company(store: Store, command: OpenCompany, envelope: Envelope) -> int:
-    """Open a company account; the position of the event."""
+    """Open a company account; return the position of the event."""
     return decide_new(
         store,
         f"company:{command.company_id}",
@@ -55,7 +55,7 @@ def open_company(store: Store, command: OpenCompany, envelope: Envelope) -> int:
 
 
 def change_company(store: Store, command: ChangeCompany, envelope: Envelope) -> int:
-    """Change a company's name, zone or payment. Overtaken if somebody else did since."""
+    """Change name, zone or payment. Raises Overtaken if somebody else changed them since `seen`."""
     return decide(
         store,
         f"company:{command.company_id}",
@@ -65,13 +65,13 @@ def change_company(store: Store, command: ChangeCompany, envelope: Envelope) -> 
         ),
         envelope,
         seen=command.seen,
-        harmless=MOVEMENTS,
+        ignored=MOVEMENTS,
     )
 
 
 def bind_rate_group(store: Store, command: BindRateGroup, envelope: Envelope) -> int:
-    """Bind a rate group to a company from a moment on."""
-    group = existing(store, f"rate-group:{command.group_id}", rate_group.evolve)
+    """Bind a rate group to a company from `valid_from` on; return the position of the event."""
+    group = load_existing(store, f"rate-group:{command.group_id}", rate_group.evolve)
     return decide(
         store,
         f"company:{command.company_id}",

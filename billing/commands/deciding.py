@@ -1,4 +1,4 @@
-"""How every command is carried out: load the stream, decide, append; on a conflict decide again."""
+"""How each command runs: load the stream, decide, append; after a conflict, decide again."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ ATTEMPTS = 3
 
 
 class Overtaken(Refused):
-    """What somebody looked at when deciding was changed by somebody else in between."""
+    """Somebody else changed the stream after the version that the decision is based on."""
 
     def __init__(self, since: Sequence[Recorded]) -> None:
         super().__init__("Somebody else changed this while you were at it. Look again and decide.")
@@ -22,7 +22,7 @@ class Overtaken(Refused):
 
 
 class RowsRefused(Refused):
-    """Some decisions of many were refused, so none was carried out; each with its place."""
+    """Decisions of a batch were refused, so none was appended; `rows` has (index, refusal)."""
 
     def __init__(self, rows: Sequence[tuple[int, Refused]]) -> None:
         super().__init__("%(n)s rows can't be taken. Nothing was changed.", n=len(rows))
@@ -30,29 +30,29 @@ class RowsRefused(Refused):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One decision of many. `decision` is given None for a stream that is not there yet."""
+    """One decision of a batch. `decision` gets None for a stream that does not exist yet."""
 
     stream: str
     evolve: Callable[[Any, Event], Any]
     decision: Callable[[Any], Sequence[Event]]
-    place: int = 0  # the row it is for
+    place: int = 0  # index of its row in the batch
 
 
 def fold(evolve: Callable[[S | None, Event], S | None], events: Iterable[Recorded]) -> S | None:
-    """The state after all events of a stream; None if there are none."""
+    """Return the state after all events of a stream; None if there are none."""
     state: S | None = None
     for recorded in events:
         state = evolve(state, recorded.event)
     return state
 
 
-def existing(store: Store, stream: str, evolve: Callable[[S | None, Event], S | None]) -> S:
-    """The state of a stream that must be there."""
-    return there(fold(evolve, store.load(stream)), stream)
+def load_existing(store: Store, stream: str, evolve: Callable[[S | None, Event], S | None]) -> S:
+    """Load and fold a stream. Refused if it does not exist."""
+    return require(fold(evolve, store.load(stream)), stream)
 
 
-def there(state: S | None, stream: str) -> S:
-    """The state. Refused where there is none."""
+def require(state: S | None, stream: str) -> S:
+    """Return `state`. Refused if it is None."""
     if state is None:
         raise Refused("There is no %(stream)s.", stream=stream)
     return state
@@ -65,7 +65,7 @@ def decide_new(
     decision: Callable[[S | None], Sequence[Event]],
     envelope: Envelope,
 ) -> int:
-    """Decide on a stream that may not be there yet; the position of the last event appended."""
+    """Decide on a stream that may not exist yet; return the position of the last event, or 0."""
     return decide_many(store, [Step(stream, evolve, decision)], envelope)
 
 
@@ -77,27 +77,27 @@ def decide(
     envelope: Envelope,
     *,
     seen: int | None = None,
-    harmless: tuple[type[Event], ...] = (),
+    ignored: tuple[type[Event], ...] = (),
 ) -> int:
-    """The same for a stream that must be there.
+    """Decide on a stream that must exist; return the position of the last event, or 0.
 
-    `seen` is the version that the one who decides looked at; Overtaken if other events than
-    `harmless` ones came since.
+    `seen` is the version that the decision is based on; raises Overtaken if later events exist,
+    except `ignored` ones.
     """
     if seen is not None:
-        since = [each for each in store.load(stream)[seen:] if not isinstance(each.event, harmless)]
+        since = [each for each in store.load(stream)[seen:] if not isinstance(each.event, ignored)]
         if since:
             raise Overtaken(since)
     return decide_many(
-        store, [Step(stream, evolve, lambda state: decision(there(state, stream)))], envelope
+        store, [Step(stream, evolve, lambda state: decision(require(state, stream)))], envelope
     )
 
 
 def decide_many(store: Store, steps: Sequence[Step], envelope: Envelope) -> int:
-    """Carry out all decisions in one append, or none; the position of the last event, or 0.
+    """Append the events of all decisions, or of none; return the position of the last event, or 0.
 
-    A stream may be decided on several times. One refusal of one step is raised as it is,
-    refusals of many steps as RowsRefused with their places.
+    Several steps may have the same stream. A single step's refusal is raised unchanged; refusals of
+    several steps as RowsRefused.
     """
     streams = list({step.stream for step in steps})
     for _ in range(ATTEMPTS):

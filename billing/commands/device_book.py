@@ -1,4 +1,4 @@
-"""What the catalogue knows of devices: how they are read and rated, from where they may send."""
+"""The catalogue's devices: how to parse and rate their records, and from where they may submit."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -26,23 +26,23 @@ from billing.rating.context import Assignment, DeviceProfile
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
 
-Registration = DeviceRegistered | DeviceChanged  # both tell how its records are to be read
+Registration = DeviceRegistered | DeviceChanged  # both hold the settings to parse its records
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class DeviceBook:
-    """The devices as of the catalogue's position."""
+    """The devices at the catalogue's position."""
 
     def __init__(self) -> None:
         self._profiles: dict[str, DeviceProfile] = {}
         self._registrations: dict[str, Registration] = {}
-        self._disabled: dict[str, str] = {}  # with the reason
+        self._disabled: dict[str, str] = {}  # device id -> reason
         self._networks: dict[str, Networks] = {}
-        self._prefixes: dict[str, tuple[RoutePrefix, ...]] = {}  # of each device's own
+        self._prefixes: dict[str, tuple[RoutePrefix, ...]] = {}  # device id -> its own prefixes
         self._general: tuple[RoutePrefix, ...] = ()
 
     def handlers(self) -> dict[type, Callable[[str, str, Any], None]]:
-        """What each event does; called with the id, the stream and the event."""
+        """Return the handler of each event; called with the id, the stream and the event."""
         return {
             DeviceRegistered: self._register,
             DeviceChanged: self._change,
@@ -57,28 +57,28 @@ class DeviceBook:
         }
 
     def profile(self, device_id: str) -> DeviceProfile:
-        """What rating knows of a device. Refused if there is none."""
+        """Return the profile that rating uses. Refused if there is no such device."""
         if device_id not in self._profiles:
             raise Refused("There is no device %(device)s.", device=device_id)
         return self._profiles[device_id]
 
     def registration(self, device_id: str) -> Registration:
-        """How the records of a device are to be read. Refused if there is none."""
+        """Return the settings to parse a device's records. Refused if there is no such device."""
         if device_id not in self._registrations:
             raise Refused("There is no device %(device)s.", device=device_id)
         return self._registrations[device_id]
 
     def route_prefixes(self, device_id: str) -> tuple[RoutePrefix, ...]:
-        """A device's own, in order; those of all devices for ""."""
+        """Return a device's own route prefixes, in order; for "" those for all devices."""
         return self._prefixes.get(device_id, ()) if device_id else self._general
 
-    def refuse_unless_admitted(self, device_id: str, address: str) -> None:
+    def refuse_unless_admitted(self, device_id: str, ip: str) -> None:
         """Refuse what a disabled device sends, or what comes from an IP address it may not use."""
         if device_id in self._disabled:
             raise Refused("This device is disabled: %(reason)s", reason=self._disabled[device_id])
         networks = self._networks.get(device_id)
-        if networks and not _is_within(address, networks):
-            raise Refused("This device may not submit from %(address)s.", address=address)
+        if networks and not _is_within(ip, networks):
+            raise Refused("This device may not submit from %(address)s.", address=ip)
 
     def _register(self, own_id: str, _: str, event: DeviceRegistered) -> None:
         self._registrations[own_id] = event
@@ -106,7 +106,8 @@ class DeviceBook:
     def _enable(self, own_id: str) -> None:
         self._disabled.pop(own_id, None)
 
-    # The dicts of a profile are this catalogue's own: assigning 50,000 extensions copies none.
+    # The dicts of a profile belong to this catalogue, so assigning 50,000 extensions copies
+    # nothing.
 
     def _name_tenant(self, own_id: str, _: str, event: TenantNamed) -> None:
         self._profiles[own_id].tenants[event.tenant] = event.company_id
@@ -128,7 +129,7 @@ class DeviceBook:
         trunks[event.trunk] = (*trunks.get(event.trunk, ()), assignment)
 
     def _set_route_prefixes(self, own_id: str, stream: str, event: RoutePrefixesSet) -> None:
-        """Let a device's own be tried before those of all devices."""
+        """Set rules of one device or of all; a device's own are tried first."""
         rules = tuple(sorted(event.rules, key=lambda rule: rule.order))
         if stream.startswith("device:"):
             self._prefixes[own_id] = rules
@@ -141,9 +142,9 @@ class DeviceBook:
             self._profiles[device_id] = replace(self._profiles[device_id], route_prefixes=own)
 
 
-def _is_within(address: str, networks: Networks) -> bool:
+def _is_within(ip: str, networks: Networks) -> bool:
     try:
-        own = ip_address(address)
+        own = ip_address(ip)
     except ValueError:
         return False
     mapped = getattr(own, "ipv4_mapped", None)

@@ -1,4 +1,4 @@
-"""Commands on devices, and the credentials they submit with."""
+"""Commands on devices, and on their credentials for submission."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from babel import Locale
 
 from billing.aggregates import company, device
 from billing.aggregates.event import Envelope, Event
-from billing.commands.deciding import decide, decide_new, existing
+from billing.commands.deciding import decide, decide_new, load_existing
 from billing.credentials.passwords import generate_password, hash_password
 from billing.log.store import Store
 from billing.values import Refused
@@ -36,6 +36,8 @@ class AssignTrunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """Replace the settings of a device by those in `change`."""
+
     device_id: str
     change: device.DeviceChanged
 
@@ -61,8 +63,8 @@ class NameTenant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def register_device(store: Store, command: RegisterDevice, envelope: Envelope) -> int:
-    """Register a device of a company."""
-    existing(store, f"company:{command.company_id}", company.evolve)
+    """Register a device of a company; return the position of the event."""
+    load_existing(store, f"company:{command.company_id}", company.evolve)
     return decide_new(
         store,
         f"device:{command.device_id}",
@@ -83,7 +85,7 @@ def register_device(store: Store, command: RegisterDevice, envelope: Envelope) -
 
 
 def change_device(store: Store, command: ChangeDevice, envelope: Envelope) -> int:
-    """Edit a device."""
+    """Edit a device; return the position of the event."""
     return decide_on_device(
         store,
         command.device_id,
@@ -95,7 +97,7 @@ def change_device(store: Store, command: ChangeDevice, envelope: Envelope) -> in
 
 
 def disable_device(store: Store, command: DisableDevice, envelope: Envelope) -> int:
-    """Refuse what a device submits."""
+    """Refuse a device's submissions from now on; return the position of the event."""
     return decide_on_device(
         store,
         command.device_id,
@@ -105,14 +107,14 @@ def disable_device(store: Store, command: DisableDevice, envelope: Envelope) -> 
 
 
 def enable_device(store: Store, command: EnableDevice, envelope: Envelope) -> int:
-    """Let a device submit again."""
+    """Accept a device's submissions again; return the position of the event."""
     return decide_on_device(store, command.device_id, device.enable_device, envelope)
 
 
 def set_cascade(store: Store, command: SetCascade, envelope: Envelope) -> int:
-    """Say through which other device the calls of one go on."""
+    """Set the device through which the calls of another one continue."""
     if command.change.upper:
-        existing(store, f"device:{command.change.upper}", device.evolve)
+        load_existing(store, f"device:{command.change.upper}", device.evolve)
     return decide_on_device(
         store,
         command.device_id,
@@ -127,12 +129,15 @@ def decide_on_device(
     decision: Callable[[device.Device], Sequence[Event]],
     envelope: Envelope,
 ) -> int:
-    """Decide on one device; the position of the last event appended. Refused if there is none."""
+    """Decide on one device; return the position of the last event.
+
+    Refused if there is no device.
+    """
     return decide(store, f"device:{device_id}", device.evolve, decision, envelope)
 
 
 def assign_trunk(store: Store, command: AssignTrunk, envelope: Envelope) -> int:
-    """Let a gateway account pay for what comes in by a trunk."""
+    """Let a gateway account pay for calls that come in by a trunk."""
     return decide(
         store,
         f"device:{command.device_id}",
@@ -145,8 +150,8 @@ def assign_trunk(store: Store, command: AssignTrunk, envelope: Envelope) -> int:
 
 
 def name_tenant(store: Store, command: NameTenant, envelope: Envelope) -> int:
-    """Say whose calls a tenant of a hosted device carries."""
-    existing(store, f"company:{command.company_id}", company.evolve)
+    """Set the company that owns a tenant of a hosted device."""
+    load_existing(store, f"company:{command.company_id}", company.evolve)
     return decide(
         store,
         f"device:{command.device_id}",
@@ -161,7 +166,10 @@ def name_tenant(store: Store, command: NameTenant, envelope: Envelope) -> int:
 def rotate_device_password(
     connection: psycopg.Connection, device_id: str, account: str, overlap_hours: int
 ) -> tuple[str, str]:
-    """A new account and password for a device; `account` goes on for some hours beside it."""
+    """Create a new account for a device; `account` stays valid for `overlap_hours`.
+
+    Returns the new account and its password, to be shown once.
+    """
     stem = re.sub(r"-[0-9]+$", "", account)
     with connection.transaction():
         updated = connection.execute(
@@ -181,7 +189,7 @@ def rotate_device_password(
 
 
 def revoke_device_account(connection: psycopg.Connection, device_id: str, account: str) -> None:
-    """Let an account of a device end at once."""
+    """Revoke an account of a device, effective immediately."""
     connection.execute(
         "update device_credentials set valid_until = now() where account = %s and device_id = %s",
         (account, device_id),
@@ -189,14 +197,14 @@ def revoke_device_account(connection: psycopg.Connection, device_id: str, accoun
 
 
 def remove_device_account(connection: psycopg.Connection, account: str) -> None:
-    """Take an account out as if it had never been: one that was made for a trial."""
+    """Delete an account that was created for a trial."""
     connection.execute("delete from device_credentials where account = %s", (account,))
 
 
 def issue_device_password(
     connection: psycopg.Connection, device_id: str, account: str, password: str = ""
 ) -> str:
-    """Give a device an account for submissions; its password, to be shown once."""
+    """Create an account for submissions; return its password, to be shown once."""
     password = password or generate_password()
     try:
         connection.execute(

@@ -1,7 +1,7 @@
-"""Pairing the halves of a SIP dialog: an INVITE and a BYE, told as two records, are one call.
+"""Joining the halves of a SIP dialog: records of an INVITE and of a BYE are one call.
 
-Kamailio's acc writes a record for each transaction. Each half is stored as it comes, suspended as
-"unfinished"; whichever comes second completes the INVITE's call and voids the BYE's record.
+Kamailio's acc writes a record for each transaction. Each half is stored as "unfinished" when it
+arrives; the second one to arrive completes the INVITE's call and voids the BYE's record.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from billing.log.store import Conflict, Pending, Store
 from billing.rating.cdr import Cdr
 from billing.rating.chain import rate_cdr
 
-HALF = "half:"  # the flag of a half, before its method
+HALF = "half:"  # prefix of the flag that holds a half's method
 OTHER = {"INVITE": "BYE", "BYE": "INVITE"}
-MERGED = "merged"  # why a BYE's record is voided
+MERGED = "merged"  # the void reason of a BYE's record
 
 
 class Half(msgspec.Struct, frozen=True):
-    """A half that was just stored."""
+    """A half that has just been stored."""
 
     stream: str
     record: call.CallReceived
@@ -31,14 +31,14 @@ class Half(msgspec.Struct, frozen=True):
 
 
 def method_of(cdr: Cdr) -> str:
-    """INVITE or BYE for a half of a dialog, "" for a whole call."""
+    """Return INVITE or BYE for a half of a dialog, "" for a whole call."""
     if cdr.problem != "unfinished":
         return ""
     return next((f.removeprefix(HALF) for f in cdr.flags if f.startswith(HALF)), "")
 
 
 def complete_dialogs(store: Store, catalogue: Catalogue, halves: Sequence[Half]) -> set[str]:
-    """Complete the calls whose other half is there; the streams that are settled by it."""
+    """Complete the calls whose other half is stored; return the streams that this settled."""
     for _ in range(ATTEMPTS):
         candidates = {half.stream: _counterparts(half) for half in halves}
         wanted = {stream for streams in candidates.values() for stream in streams}
@@ -63,11 +63,11 @@ def complete_dialogs(store: Store, catalogue: Catalogue, halves: Sequence[Half])
         except Conflict:
             continue
         return set(pending)
-    return set()  # both halves stay listed as unfinished, for the recycling
+    return set()  # both halves stay unfinished until they are recycled
 
 
 def _merge(catalogue: Catalogue, invite: call.Call, bye: call.Call) -> list[Event]:
-    """The events that end both halves; none if one of them is settled already."""
+    """Return the events that settle both halves; [] if one is settled already."""
     if not method_of(invite.cdr) or not method_of(bye.cdr) or bye.voided:
         return []
     begin, end = invite.cdr.started_at, bye.cdr.ended_at
@@ -89,7 +89,7 @@ def _merge(catalogue: Catalogue, invite: call.Call, bye: call.Call) -> list[Even
 
 
 def _counterparts(half: Half) -> list[str]:
-    """The streams the other half may have: either end may hang up, and months may change."""
+    """Return the streams the other half may have: either end hangs up, maybe in another month."""
     cdr, filed_at = half.record.cdr, half.record.filed_at
     method = method_of(cdr)
     parts = cdr.key.split("|")
@@ -106,7 +106,7 @@ def _counterparts(half: Half) -> list[str]:
 
 
 def halves_of(stored: Sequence[tuple[Pending, call.CallReceived]]) -> list[Half]:
-    """The halves among records that were just stored."""
+    """Return the halves among records that have just been stored."""
     return [
         Half(pending.stream, record, pending.envelope)
         for pending, record in stored

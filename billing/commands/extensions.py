@@ -29,7 +29,7 @@ class RemoveExtensions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelope) -> int:
-    """Assign many extensions of a device, all or none, by one event."""
+    """Assign many extensions of a device by one event, all or none."""
     entries = tuple(
         extension.ExtensionEntry(**msgspec.structs.asdict(each)) for each in command.assignments
     )
@@ -46,7 +46,7 @@ def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelop
 
 
 def remove_extensions(store: Store, command: RemoveExtensions, envelope: Envelope) -> int:
-    """Take back extensions that were a mistake."""
+    """Remove extensions entered by mistake."""
     return decide_on_device(
         store,
         command.device_id,

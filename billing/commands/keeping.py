@@ -1,4 +1,4 @@
-"""Commands on the keeping of calls: its times, its archived months, its backups."""
+"""Commands on keeping: retention times, archived months, backups."""
 
 from functools import partial
 
@@ -20,18 +20,18 @@ class SetKeeping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_keeping(store: Store) -> keeping.Keeping:
-    """How calls are kept, and what was archived."""
+    """Load the settings of keeping and the list of archive files."""
     return fold(keeping.evolve, store.load(keeping.STREAM)) or keeping.Keeping()
 
 
 def set_keeping(store: Store, command: SetKeeping, envelope: Envelope) -> int:
-    """Set the keeping time and the backups."""
+    """Set the retention times and the backups; return the position of the last event, or 0."""
     decision = partial(keeping.set_keeping, **msgspec.structs.asdict(command))
     return decide_new(store, keeping.STREAM, keeping.evolve, decision, envelope)
 
 
 def archive_month(store: Store, part: keeping.MonthArchived, envelope: Envelope) -> int:
-    """Note that a part of a month lies in a file."""
+    """Record that a part of a month is in an archive file."""
     return decide_new(
         store,
         keeping.STREAM,
@@ -42,7 +42,7 @@ def archive_month(store: Store, part: keeping.MonthArchived, envelope: Envelope)
 
 
 def attach_month(store: Store, month: str, envelope: Envelope) -> int:
-    """Note that an archived month is in the database again."""
+    """Record that an archived month is in the database again."""
     return decide_new(
         store,
         keeping.STREAM,
@@ -53,7 +53,7 @@ def attach_month(store: Store, month: str, envelope: Envelope) -> int:
 
 
 def detach_month(store: Store, month: str, envelope: Envelope) -> int:
-    """Note that an attached month was taken out again."""
+    """Record that an attached month was removed from the database again."""
     return decide_new(
         store,
         keeping.STREAM,
@@ -68,6 +68,6 @@ def note_backup(
     event: keeping.BackupMade | keeping.BackupRemoved | keeping.CallsRestored,
     envelope: Envelope,
 ) -> int:
-    """Note that a backup was made, removed, or calls were restored from it."""
+    """Record that a backup was made or removed, or that calls were restored from it."""
     facts: list[Event] = [event]
     return decide_new(store, BACKUPS, keeping.evolve, lambda _: facts, envelope)

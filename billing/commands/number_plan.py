@@ -21,7 +21,7 @@ class ChangeNumberPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelope) -> int:
-    """Set some entries of a layer of the number plan and take some out."""
+    """Set some entries of a layer of the number plan and remove others."""
     return decide_new(
         store,
         command.layer,
@@ -34,7 +34,7 @@ def change_number_plan(store: Store, command: ChangeNumberPlan, envelope: Envelo
 
 
 def replace_number_plan(store: Store, command: ReplaceNumberPlan, envelope: Envelope) -> int:
-    """Replace one layer of the number plan."""
+    """Replace all entries of a layer of the number plan."""
     return decide_new(
         store,
         command.layer,

@@ -11,7 +11,7 @@ from billing.aggregates import rate_group
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.rate_group import PRICES
 from billing.commands.catalogue import Catalogue
-from billing.commands.deciding import ATTEMPTS, decide_new, fold, there
+from billing.commands.deciding import ATTEMPTS, decide_new, fold, require
 from billing.log.store import Conflict, Pending, Store
 from billing.rating.rates import Rate, RateKey, Target, Tier, key_of
 from billing.values import Refused
@@ -45,7 +45,7 @@ class DeleteRateGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 class EndRate(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str
-    key: RateKey  # its moment is when the price ends
+    key: RateKey  # its `effective_from` is when the price ends
 
 
 class RemoveRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class UndoImport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def default_rates() -> tuple[Rate, ...]:
-    """What every new group begins with: `local` and `inter`, free until somebody prices them."""
+    """Return the prices of a new group: local and internal calls are free until priced."""
     free = (Tier(from_s=0, price="0", unit_s=60, increment_s=1),)
     return (
         Rate(name="local", call_class="local", tiers=free),
@@ -91,7 +91,7 @@ def create_rate_group(store: Store, command: CreateRateGroup, envelope: Envelope
 
 
 def copy_rate_group(store: Store, command: CopyRateGroup, envelope: Envelope) -> int:
-    """Create a group with the prices of another."""
+    """Create a group with the prices of another one."""
     original = load_rate_group(store, command.original_id)
     return decide_new(
         store,
@@ -103,13 +103,13 @@ def copy_rate_group(store: Store, command: CopyRateGroup, envelope: Envelope) ->
 
 
 def load_rate_group(store: Store, group_id: str) -> rate_group.RateGroup:
-    """A group with all its prices as the log has them. Refused if there is none."""
+    """Load a group with all its prices. Refused if there is none."""
     stream = f"rate-group:{group_id}"
-    return there(fold(rate_group.evolve, store.follow(stream)), stream)
+    return require(fold(rate_group.evolve, store.follow(stream)), stream)
 
 
 def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope) -> int:
-    """Give a group another name."""
+    """Rename a group."""
     return _decide(
         store,
         command.group_id,
@@ -138,7 +138,7 @@ def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope
 
 
 def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
-    """Set prices of a group: one event for all of them."""
+    """Set prices of a group by one event."""
     return _decide(
         store,
         command.group_id,
@@ -149,7 +149,7 @@ def change_rates(store: Store, command: ChangeRates, envelope: Envelope) -> int:
 
 
 def end_rate(store: Store, command: EndRate, envelope: Envelope) -> int:
-    """Let a price end."""
+    """End a price."""
     return _decide(
         store,
         command.group_id,
@@ -160,7 +160,7 @@ def end_rate(store: Store, command: EndRate, envelope: Envelope) -> int:
 
 
 def remove_rate(store: Store, command: RemoveRate, envelope: Envelope) -> int:
-    """Take a version of a price out."""
+    """Remove a version of a price."""
     return _decide(
         store,
         command.group_id,
@@ -171,7 +171,7 @@ def remove_rate(store: Store, command: RemoveRate, envelope: Envelope) -> int:
 
 
 def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
-    """Set the prices of a spreadsheet, in one event. Carried out again, it does nothing."""
+    """Set the prices of a spreadsheet by one event. Idempotent by import id."""
     stream = f"rate-group:{command.group_id}"
 
     def decision(group: rate_group.RateGroup) -> list[Event]:
@@ -189,12 +189,12 @@ def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
 
 
 def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
-    """Take an import back."""
+    """Undo an import. Refused if there is none or it was undone already."""
     version, imported = _find_import(store, command)
     wanted = {key_of(price)[:3] for price in rate_group.changes_of(imported)[0]}
     stream = f"rate-group:{command.group_id}"
     earlier = takewhile(lambda each: each.version < version, store.follow(stream))
-    before = there(fold(_evolve(wanted), earlier), stream)
+    before = require(fold(_evolve(wanted), earlier), stream)
     return _decide(
         store,
         command.group_id,
@@ -222,14 +222,14 @@ def _decide(
     excluding: Sequence[type[Event]] = (),
     wanted: Container[Target] | None = None,
 ) -> int:
-    """Decide by the events that the decision needs, a few in memory at a time.
+    """Decide on a group, reading only the events that the decision needs.
 
     A group may hold 200,000 prices in many versions; `excluding` and `wanted` say what is not read.
     """
     stream = f"rate-group:{group_id}"
     for _ in range(ATTEMPTS):
         version = store.version(stream)
-        group = there(fold(_evolve(wanted), store.follow(stream, excluding)), stream)
+        group = require(fold(_evolve(wanted), store.follow(stream, excluding)), stream)
         events = enumerate(decision(group), version + 1)
         pending = [Pending(stream, number, event, envelope) for number, event in events]
         try:

@@ -1,4 +1,4 @@
-"""Rating calls again: what was suspended is recycled, what was rated wrongly is re-rated."""
+"""Rating calls again: suspended ones are recycled, wrongly rated ones are re-rated."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,32 +9,32 @@ from billing.aggregates import call, rerating
 from billing.aggregates.event import Envelope
 from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
-from billing.commands.deciding import ATTEMPTS, decide_new, existing, fold
+from billing.commands.deciding import ATTEMPTS, decide_new, fold, load_existing
 from billing.commands.dialogs import OTHER, Half, complete_dialogs, method_of
 from billing.log.store import Conflict, Pending, Recorded, Store
 from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
 from billing.values import Money, Refused
 
-# Where a call went whose number was shortened nobody can tell: its rating stands.
+# The destination of a shortened number is unknown, so the call keeps its rating.
 UNKNOWN = Rating(status="suspended")
 
 
 class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Some calls to be rated again. The envelope's request id is what the correction is known by.
+    """Calls to be rated again. The envelope's request id identifies the correction.
 
-    A correction that is started again counts what it wrote before and writes it no second time.
+    A restarted correction counts the events it appended before and appends none twice.
     """
 
     kind: Literal["recycle", "rerate"]
     streams: Sequence[str]
     envelope: Envelope
-    write: bool = True  # without: a preview
-    noted: bool = False  # as a correction of its own: of the one call
+    write: bool = True  # False: a preview
+    noted: bool = False  # whether to append a summary event for a single call
 
 
 class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, suspended or rated, by what holds now."""
+    """Rate one call, suspended or rated, by the current prices and assignments."""
 
     stream: str
 
@@ -44,9 +44,9 @@ class ReratingTotal(msgspec.Struct, kw_only=True):
 
     company_id: str = ""
     currency: str = ""
-    calls: int = 0  # looked at
+    calls: int = 0  # processed
     changed: int = 0
-    stuck: int = 0  # that can't be rated, and stay as they were
+    stuck: int = 0  # calls that can't be rated and stay unchanged
     old_micros: int = 0
     new_micros: int = 0
 
@@ -95,8 +95,8 @@ def correct_calls(
 
 
 def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) -> int:
-    """Rate one call again. Refused where that changes nothing."""
-    state = existing(store, command.stream, call.evolve)
+    """Rate one call again. Refused if nothing changes."""
+    state = load_existing(store, command.stream, call.evolve)
     if state.shortened:
         raise Refused("The number of this call was shortened: it can't be rated again.")
     catalogue = Catalogue()
@@ -116,7 +116,7 @@ def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) ->
 def end_correction(
     store: Store, correction_id: str, event: CorrectionEnded, envelope: Envelope
 ) -> int:
-    """Note of a correction as a whole what became of it."""
+    """Append the summary event of a whole correction."""
     return decide_new(
         store,
         rerating.stream_of(correction_id),
@@ -218,7 +218,7 @@ def _add(lines: ReratingTotals, ours: ReratingTotals) -> None:
 
 
 def _complete_halves(store: Store, catalogue: Catalogue, command: CorrectCalls) -> None:
-    """Halves of a dialog whose other half came at the very same moment wait to be put together."""
+    """Join halves of a dialog that arrived at the same moment and so were not joined then."""
     halves = []
     for stream, recorded in store.load_many(command.streams).items():
         first = recorded[0].event

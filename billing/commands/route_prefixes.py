@@ -1,4 +1,4 @@
-"""Commands on route prefixes, of one device or of all."""
+"""Commands on route prefixes, of one device or of all devices."""
 
 import msgspec
 
@@ -8,16 +8,16 @@ from billing.commands.deciding import decide, decide_new
 from billing.log.store import Store
 from billing.rating.numbers import RoutePrefix
 
-GENERAL_PREFIXES = "route-prefixes:general"  # the stream of those that every device tries
+GENERAL_PREFIXES = "route-prefixes:general"  # the stream of prefixes for all devices
 
 
 class SetRoutePrefixes(msgspec.Struct, frozen=True, kw_only=True):
-    device_id: str  # "" = those that every device tries after its own
+    device_id: str  # "" = prefixes for all devices, tried after each device's own
     rules: tuple[RoutePrefix, ...]
 
 
 def set_route_prefixes(store: Store, command: SetRoutePrefixes, envelope: Envelope) -> int:
-    """Replace the route prefixes of a device, or of all."""
+    """Replace the route prefixes of one device, or those for all devices."""
     if not command.device_id:
         return decide_new(
             store,

@@ -1,4 +1,4 @@
-"""Filters of the call list that each administrator keeps under a name: no event, just a row."""
+"""Named filters of the call list, saved by each administrator: a row without events."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ REMOVE = "delete from saved_views where administrator_id = %s and name = %s"
 async def save_view(
     connection: AsyncConnection[Any], administrator_id: str, name: str, query: str
 ) -> None:
-    """Keep a query under a name, instead of the one that has it; of too many nothing is kept."""
+    """Save a query under a name, replacing an older one; nothing is saved if there are too many."""
     values = {"administrator": administrator_id, "name": name, "query": query, "most": MOST}
     await connection.execute(SAVE, values)
 

@@ -1,4 +1,4 @@
-"""Commands on the second step of signing in, with the secrets that stand in tables."""
+"""Commands on the second step of signing in; its secrets are in tables, not in events."""
 
 from datetime import datetime
 
@@ -38,7 +38,7 @@ LEFT = "select count(*) from recovery_codes where administrator_id = %s and used
 FORGET_CODES = "delete from recovery_codes where administrator_id = %s"
 FORGET = "delete from second_factors where administrator_id = %s"
 ADD_CODE = "insert into recovery_codes (administrator_id, code_hash) values (%s, %s)"
-# Why a code is not taken, as the login log keeps it, and what is told.
+# Reason in the login log -> message for the person.
 REASONS = {
     "code": Refused("This is not the code of this moment. Is the clock of the phone right?"),
     "used_code": Refused("This code was used already. Wait for the next one."),
@@ -52,7 +52,7 @@ class Confirm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proven(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that only who holds the second factor may do: `code` proves it."""
+    """A request that needs the second factor; `code` is from the app or a recovery code."""
 
     administrator_id: str
     code: str
@@ -68,7 +68,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WrongCode(Refused):
-    """A code that is not taken; `reason` is for the login log."""
+    """A code was refused; `reason` is for the login log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(REASONS[reason].message)
@@ -76,7 +76,7 @@ class WrongCode(Refused):
 
 
 def begin(connection: psycopg.Connection, administrator_id: str) -> None:
-    """Make a secret to be shown; it counts once a code confirms it."""
+    """Create a secret to be shown; it takes effect when a code confirms it."""
     if not connection.execute(BEGIN, (administrator_id, new_secret())).rowcount:
         raise Refused("Two-factor is on already.")
 
@@ -84,7 +84,10 @@ def begin(connection: psycopg.Connection, administrator_id: str) -> None:
 def confirm(
     store: Store, connection: psycopg.Connection, command: Confirm, envelope: Envelope
 ) -> list[str]:
-    """Switch it on, as a code of the new secret proves; the recovery codes, to be shown once."""
+    """Enable two-factor if a code of the new secret is right.
+
+    Returns the recovery codes, to be shown once. Raises WrongCode.
+    """
     own_id, now = command.administrator_id, envelope.recorded_at
     with connection.transaction():
         row = connection.execute(PENDING, (own_id,)).fetchone()
@@ -101,7 +104,10 @@ def confirm(
 
 
 def prove(store: Store, connection: psycopg.Connection, command: Proven, envelope: Envelope) -> str:
-    """Take a code of the app, or a recovery code; which it was. Raises WrongCode."""
+    """Use up a code of the app or a recovery code; return which of these it was.
+
+    Raises WrongCode.
+    """
     bare = "".join(command.code.split())
     if bare.isdigit():
         _take_code(connection, command.administrator_id, bare, envelope.recorded_at)
@@ -140,7 +146,7 @@ def _take_recovery_code(
 def renew_codes(
     store: Store, connection: psycopg.Connection, command: Proven, envelope: Envelope
 ) -> list[str]:
-    """Replace the recovery codes; the new ones, to be shown once."""
+    """Replace the recovery codes; return the new ones, to be shown once. Raises WrongCode."""
     prove(store, connection, command, envelope)
     with connection.transaction():
         stream = f"administrator:{command.administrator_id}"
@@ -151,7 +157,7 @@ def renew_codes(
 def disable(
     store: Store, connection: psycopg.Connection, command: Proven, envelope: Envelope
 ) -> int:
-    """Switch one's own off."""
+    """Disable one's own two-factor. Raises WrongCode."""
     prove(store, connection, command, envelope)
     with connection.transaction():
         _forget(connection, command.administrator_id)
@@ -160,7 +166,7 @@ def disable(
 
 
 def reset(store: Store, connection: psycopg.Connection, command: Reset, envelope: Envelope) -> int:
-    """Take it from somebody who lost phone and codes. Every session ends."""
+    """Remove the second factor of an administrator who lost phone and codes. Ends all sessions."""
     own_id = command.administrator_id
     with connection.transaction():
         _forget(connection, own_id)
@@ -170,7 +176,7 @@ def reset(store: Store, connection: psycopg.Connection, command: Reset, envelope
 
 
 def demand(store: Store, command: Demand, envelope: Envelope) -> int:
-    """Demand it of somebody, or no more."""
+    """Make two-factor mandatory or optional for an administrator."""
     return decide(
         store,
         f"administrator:{command.administrator_id}",

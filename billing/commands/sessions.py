@@ -1,6 +1,6 @@
-"""Sessions: opened, prolonged, ended; the login log tells who ended them and why.
+"""Sessions: opened, extended, ended; the login log records who ended them and why.
 
-Half a session is of somebody who gave the password and not yet the code: it opens nothing.
+A half session belongs to somebody who gave the password but not yet the code: it opens nothing.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from billing.commands.sign_ins import LONGEST_BROWSER
 from billing.credentials.tokens import hash_token, new_token
 
-LASTS = timedelta(hours=12)  # after it was used
+LASTS = timedelta(hours=12)  # after its last use
 HALF_LASTS = timedelta(minutes=10)
 
 ADD = """
@@ -23,8 +23,7 @@ values (%(hash)s, %(administrator)s, %(csrf)s, %(now)s, %(now)s, %(until)s, %(ad
  %(browser)s)"""
 TOUCH = "update sessions set seen_at = %s, expires_at = %s where token_hash = %s"
 REMOVE = "delete from sessions where token_hash = %s"
-# A session that ran out is noticed when somebody signs in or looks at the log; it ended when it
-# ran out.
+# Run when somebody signs in or opens the login log; the end in the log is the time of expiry.
 MOVE_EXPIRED = """
 with gone as (delete from sessions where expires_at < %s returning *)
 insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
@@ -34,7 +33,7 @@ from gone left join administrator_credentials c on c.administrator_id = gone.adm
 ADD_HALF = """
 insert into half_sessions (token_hash, administrator_id, expires_at) values (%s, %s, %s)"""
 END_HALF = "delete from half_sessions where token_hash = %s or expires_at < %s"
-# What had run out before was not ended by anybody.
+# Sessions that had expired already are logged as expired, not as ended by somebody.
 END = """
 with gone as (
  delete from sessions where administrator_id = %(who)s and token_hash <> %(kept)s
@@ -60,7 +59,10 @@ def end_sessions(
     one: str = "",
     kept: bytes = b"",
 ) -> int:
-    """End the sessions of somebody, but `kept`, or only `one`; how many. `by` is an actor."""
+    """End all sessions of an administrator except `kept`, or only `one`; return how many.
+
+    `by` is the actor for the login log, `one` the start of a token's hash as 32 hexadecimal digits.
+    """
     values = {
         "who": administrator_id,
         "reason": reason,
@@ -81,7 +83,7 @@ async def begin_session(
     browser: str,
     now: datetime,
 ) -> str:
-    """Open a session; the token that goes into the cookie and nowhere else."""
+    """Open a session; return its token, which is for the cookie only."""
     token = new_token()
     values = {
         "hash": hash_token(token),
@@ -97,24 +99,24 @@ async def begin_session(
 
 
 async def touch_session(connection: AsyncConnection[Any], token_hash: bytes, now: datetime) -> None:
-    """Let a session last for twelve hours from now."""
+    """Extend a session to twelve hours from now."""
     await connection.execute(TOUCH, (now, now + LASTS, token_hash))
 
 
 async def end_session(connection: AsyncConnection[Any], token_hash: bytes) -> None:
-    """End a session without a line in the login log."""
+    """End a session without logging it."""
     await connection.execute(REMOVE, (token_hash,))
 
 
 async def end_expired(connection: AsyncConnection[Any], now: datetime) -> None:
-    """Move what ran out from the sessions to the login log."""
+    """Move expired sessions to the login log."""
     await connection.execute(MOVE_EXPIRED, (now,))
 
 
 async def begin_half_session(
     connection: AsyncConnection[Any], administrator_id: str, now: datetime
 ) -> str:
-    """Remember that the password was right and the code is to come; the token for the cookie."""
+    """Record that the password was right and the code is pending; return the cookie's token."""
     token = new_token()
     await connection.execute(ADD_HALF, (hash_token(token), administrator_id, now + HALF_LASTS))
     return token
@@ -123,5 +125,5 @@ async def begin_half_session(
 async def end_half_session(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> None:
-    """It did its part; so did those that ran out."""
+    """End a half session, and all expired ones."""
     await connection.execute(END_HALF, (token_hash, now))

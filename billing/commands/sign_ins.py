@@ -1,4 +1,4 @@
-"""The log of sign-ins: who came in, who was refused and why, who left."""
+"""The login log: who signed in or out, who was refused and why."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ values (%(at)s, %(kind)s, %(reason)s, %(sign_in_name)s, %(administrator_id)s, %(
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the log: signed_in, half (the password, not yet the code), refused, signed_out."""
+    """A line of the login log."""
 
     at: datetime
-    kind: str
+    kind: str  # signed_in, half (password right, code pending), refused, signed_out
     reason: str
     sign_in_name: str
     administrator_id: str
@@ -26,7 +26,7 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def note_sign_in(connection: AsyncConnection[Any], line: SignIn) -> None:
-    """Add a line; a name or a browser that is too long is cut."""
+    """Add a line; overlong names and browsers are cut."""
     values = msgspec.structs.asdict(line)
     values["sign_in_name"] = line.sign_in_name[:LONGEST_NAME]
     values["browser"] = line.browser[:LONGEST_BROWSER]

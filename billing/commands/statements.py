@@ -1,4 +1,4 @@
-"""Commands that close the books: the month, then the statement of every wallet."""
+"""Commands that close a month, then the statement of each wallet."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from billing.aggregates.account import Account
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import BOOKS, Totals
 from billing.commands.accounts import evolve_of
-from billing.commands.deciding import Step, decide_many, decide_new, there
+from billing.commands.deciding import Step, decide_many, decide_new, require
 from billing.log.store import Store
 
 
@@ -19,7 +19,7 @@ class CloseMonth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountMonth(msgspec.Struct, frozen=True, kw_only=True):
-    """What a wallet held when a month began, in micro-units, and what moved it."""
+    """A wallet's opening balance of a month, in micro-units, and its movements."""
 
     account: str
     opening_micros: int
@@ -32,7 +32,7 @@ class CloseStatements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def close_month(store: Store, command: CloseMonth, envelope: Envelope) -> int:
-    """Draw the line beneath a month in the log: what follows it belongs to a later one."""
+    """Close a month in the log: later events belong to a later month."""
     return decide_new(
         store,
         BOOKS,
@@ -43,7 +43,7 @@ def close_month(store: Store, command: CloseMonth, envelope: Envelope) -> int:
 
 
 def close_statements(store: Store, command: CloseStatements, envelope: Envelope) -> int:
-    """Close the statements of many accounts; those that are closed already stay as they are."""
+    """Close the statements of many accounts; those already closed stay unchanged."""
     steps = [
         Step(each.account, evolve_of(each.account), _decision(command.month, each))
         for each in command.accounts
@@ -53,7 +53,7 @@ def close_statements(store: Store, command: CloseStatements, envelope: Envelope)
 
 def _decision(month: str, each: AccountMonth) -> Callable[[Account | None], list[Event]]:
     def close(state: Account | None) -> list[Event]:
-        known = there(state, each.account)
+        known = require(state, each.account)
         return statement.close_statement(
             known.last_statement,
             month=month,

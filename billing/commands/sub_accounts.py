@@ -1,4 +1,4 @@
-"""Commands on user accounts and gateway accounts: opened, renamed, imported in batches."""
+"""Commands on user accounts and gateway accounts: open, rename, import many."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from billing.aggregates import (
 )
 from billing.aggregates.event import Envelope
 from billing.commands.accounts import MOVEMENTS, evolve_of
-from billing.commands.deciding import Step, decide, decide_many, existing, there
+from billing.commands.deciding import Step, decide, decide_many, load_existing, require
 from billing.log.store import Store
 from billing.rating.pins import pin_digest
 from billing.values import Refused, is_digits
@@ -22,7 +22,7 @@ SHORTEST_PIN, LONGEST_PIN = 3, 16
 
 
 class OpenSubAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a user ('user:…') or a gateway ('gateway:…')."""
+    """Open a user account ("user:…") or a gateway account ("gateway:…")."""
 
     account: str
     company_id: str
@@ -33,20 +33,20 @@ class OpenSubAccount(msgspec.Struct, frozen=True, kw_only=True):
 class RenameSubAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     name: str
-    seen: int | None = None
+    seen: int | None = None  # the version shown to the person who edits
 
 
 class LineGiven(msgspec.Struct, frozen=True, kw_only=True):
     """An extension or a trunk of a device, given to an account from a moment on."""
 
     device_id: str
-    number: str  # the extension, or the trunk's name
+    number: str  # the extension, or the name of the trunk
     tenant: str = ""
     valid_from: datetime | None = None
 
 
 class ImportedAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of a batch: an account to open, with what is given to it."""
+    """A row of an import: an account to open, with its extensions or trunks."""
 
     account: str
     name: str
@@ -55,12 +55,17 @@ class ImportedAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportAccounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Open many accounts of a company, all or none."""
+
     company_id: str
     accounts: tuple[ImportedAccount, ...]
 
 
 class GivePin(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls with this PIN are the account's from a moment on. The PIN goes into no event."""
+    """Bill calls with this PIN to the account from `valid_from` on.
+
+    Events hold only a keyed hash.
+    """
 
     account: str
     pin: str
@@ -72,7 +77,7 @@ class WithdrawPins(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GiveLines(msgspec.Struct, frozen=True, kw_only=True):
-    """Extensions (of a user account) or trunks (of a gateway account) change hands."""
+    """Assign extensions (to a user account) or trunks (to a gateway account)."""
 
     account: str
     lines: tuple[LineGiven, ...]
@@ -85,7 +90,7 @@ _OPENINGS: dict[str, sub_account.Opening] = {
 
 
 def open_sub_account(store: Store, command: OpenSubAccount, envelope: Envelope) -> int:
-    """Open a user or gateway account, in the currency of its company."""
+    """Open a user or gateway account in the currency of its company."""
     opened = ImportedAccount(
         account=command.account, name=command.name, own_wallet=command.own_wallet
     )
@@ -94,7 +99,7 @@ def open_sub_account(store: Store, command: OpenSubAccount, envelope: Envelope) 
 
 
 def rename(store: Store, command: RenameSubAccount, envelope: Envelope) -> int:
-    """Call an account something else."""
+    """Rename an account. Raises Overtaken if somebody else changed it since `seen`."""
     return decide(
         store,
         command.account,
@@ -102,14 +107,14 @@ def rename(store: Store, command: RenameSubAccount, envelope: Envelope) -> int:
         lambda state: sub_account.rename(state, command.name),
         envelope,
         seen=command.seen,
-        harmless=MOVEMENTS,
+        ignored=MOVEMENTS,
     )
 
 
 def import_accounts(store: Store, command: ImportAccounts, envelope: Envelope) -> int:
-    """Open many accounts and give them their lines, all or nothing.
+    """Open many accounts and assign their extensions and trunks, all or none.
 
-    RowsRefused names the places of those that can't be taken.
+    Raises RowsRefused with the index of each refused row.
     """
     owner = _owner(store, command.company_id)
     steps = []
@@ -120,8 +125,8 @@ def import_accounts(store: Store, command: ImportAccounts, envelope: Envelope) -
 
 
 def give_lines(store: Store, command: GiveLines, envelope: Envelope) -> int:
-    """Give extensions or trunks to an account, each from its moment on."""
-    state = existing(store, command.account, evolve_of(command.account))
+    """Assign extensions or trunks to an account, each from its own `valid_from` on."""
+    state = load_existing(store, command.account, evolve_of(command.account))
     if state.closed:
         raise Refused("This account is closed.")
     steps = [
@@ -132,12 +137,12 @@ def give_lines(store: Store, command: GiveLines, envelope: Envelope) -> int:
 
 
 def give_pin(store: Store, command: GivePin, envelope: Envelope) -> int:
-    """Give an account a PIN that no other account of its company has."""
+    """Give an account a PIN that no account of its company has."""
     if not is_digits(command.pin) or not SHORTEST_PIN <= len(command.pin) <= LONGEST_PIN:
         raise Refused(
             "A PIN is %(least)s to %(most)s digits.", least=SHORTEST_PIN, most=LONGEST_PIN
         )
-    state = existing(store, command.account, evolve_of(command.account))
+    state = load_existing(store, command.account, evolve_of(command.account))
     return decide(
         store,
         f"company:{state.company_id}",
@@ -153,8 +158,8 @@ def give_pin(store: Store, command: GivePin, envelope: Envelope) -> int:
 
 
 def withdraw_pins(store: Store, command: WithdrawPins, envelope: Envelope) -> int:
-    """From now on none of an account's PINs counts."""
-    state = existing(store, command.account, evolve_of(command.account))
+    """Withdraw all PINs of an account from now on."""
+    state = load_existing(store, command.account, evolve_of(command.account))
     return decide(
         store,
         f"company:{state.company_id}",
@@ -167,7 +172,7 @@ def withdraw_pins(store: Store, command: WithdrawPins, envelope: Envelope) -> in
 
 
 def _owner(store: Store, company_id: str) -> company.Company:
-    owner = existing(store, f"company:{company_id}", company.evolve)
+    owner = load_existing(store, f"company:{company_id}", company.evolve)
     if owner.closed:
         raise Refused("The company %(name)s is closed.", name=owner.name)
     return owner
@@ -196,7 +201,7 @@ def _giving(company_id: str, account_id: str, line: LineGiven, place: int) -> St
     stream = f"device:{line.device_id}"
 
     def give(state: device.Device | None) -> Any:
-        known = there(state, stream)
+        known = require(state, stream)
         if known.company_of(line.tenant) != company_id:
             raise Refused(
                 "%(line)s of %(device)s belongs to another company.",

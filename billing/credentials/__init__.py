@@ -1,1 +1,1 @@
-"""Secrets: passwords, how strong they are, one-time codes. None reaches an event or a log."""
+"""Secrets: passwords, their strength, one-time codes. They never reach an event or a log."""

@@ -1,4 +1,4 @@
-"""Codes of the second step of signing in: those of an app, and those kept on paper."""
+"""Codes for the second step of signing in: from an app, or recovery codes kept on paper."""
 
 import hashlib
 import hmac
@@ -9,15 +9,15 @@ import pyotp
 
 ISSUER = "Contarifa"
 STEP_SECONDS = 30
-DRIFT_STEPS = 1  # how far a phone's clock may be off, either way
+DRIFT_STEPS = 1  # tolerated drift of a phone's clock, either way
 DIGITS = 6
 RECOVERY_CODES = 10
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # none looks like another
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no two characters look alike
 GROUPS, GROUP = 4, 4
 
 
 def new_secret() -> str:
-    """A secret to share with an app: 160 random bits in base32."""
+    """Return a new secret to share with an app: 160 random bits in base32."""
     return pyotp.random_base32()
 
 
@@ -27,7 +27,7 @@ def enrolment_url(secret: str, name: str) -> str:
 
 
 def step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step that a code is of; None where it is of none that is near."""
+    """Return the time step that has this code, within the tolerated drift; None if none has."""
     digits = "".join(code.split())
     if len(digits) != DIGITS or not digits.isascii():
         return None
@@ -39,7 +39,7 @@ def step_of(secret: str, code: str, now: datetime) -> int | None:
 
 
 def new_recovery_codes() -> list[str]:
-    """Codes to be kept on paper, each good once."""
+    """Return new recovery codes to be kept on paper; each works once."""
     return [
         "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
         for _ in range(RECOVERY_CODES)
@@ -47,6 +47,6 @@ def new_recovery_codes() -> list[str]:
 
 
 def hash_recovery_code(code: str) -> bytes:
-    """What is kept of one: with 79 random bits it needs no slow hash. Spaces don't matter."""
+    """Return the stored hash, ignoring spaces and case: 79 random bits need no slow hash."""
     bare = "".join(character for character in code.lower() if character.isalnum())
     return hashlib.sha256(bare.encode()).digest()

@@ -1,4 +1,4 @@
-"""Passwords: made, hashed with argon2id, verified. They never reach an event or a log."""
+"""Passwords: generate, hash with argon2id, verify. They never reach an event or a log."""
 
 import secrets
 from functools import cache
@@ -11,22 +11,22 @@ _hasher = PasswordHasher()  # RFC 9106's second recommendation: 64 MiB, 3 passes
 
 @cache
 def nobody() -> str:
-    """Verified when a name is unknown, so that the answer takes as long as for a known one."""
+    """Return the hash to verify when a name is unknown, so that both answers take equally long."""
     return _hasher.hash(generate_password())
 
 
 def generate_password() -> str:
-    """A password to be shown once: 144 random bits."""
+    """Return a new password to be shown once: 144 random bits."""
     return secrets.token_urlsafe(18)
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash to store. Takes about 0.1 s: never on an event loop."""
+    """Return the argon2id hash to store. Takes about 0.1 s: never call it on an event loop."""
     return _hasher.hash(password)
 
 
 def verify_password(password_hash: str, password: str) -> bool:
-    """Whether `password` is the hashed one. Takes about 0.1 s: never on an event loop."""
+    """Whether `password` has this hash. Takes about 0.1 s: never call it on an event loop."""
     try:
         return _hasher.verify(password_hash, password)
     except (VerificationError, InvalidHashError):

@@ -1,4 +1,4 @@
-"""Whether a password can be guessed, and what to do about it."""
+"""Whether a password can be guessed, and advice for a better one."""
 
 import re
 
@@ -7,30 +7,30 @@ from zxcvbn import zxcvbn
 from billing.values import Refused
 
 SHORTEST = 12
-LEAST_GUESSES = 10**10  # what zxcvbn calls safe from somebody who has the hashes
-LOOKED_AT = 72  # characters; more take long and make it no weaker
-SHORTEST_PART = 3  # of a name that counts as one
+LEAST_GUESSES = 10**10  # zxcvbn's bound for passwords whose hashes were stolen
+MOST_CHECKED = 72  # characters; checking more is slow and can't make it weaker
+SHORTEST_PART = 3  # shortest part of a name that is searched for
 OWN_WORDS = ("contarifa",)
 
 
 def refuse_weak(password: str, *names: str) -> None:
-    """Refuse a password that is short or easily guessed, by who knows `names` (the person's)."""
+    """Refuse a password that is short, or easily guessed by who knows the person's `names`."""
     if len(password) < SHORTEST:
         raise Refused("Use at least %(n)s characters.", n=SHORTEST)
     parts = {part for name in names for part in re.split(r"[\W_]+", name.lower())}
     own = "|".join([*OWN_WORDS, *(re.escape(each) for each in parts if len(each) >= SHORTEST_PART)])
     if _weak(password):
         raise _why(_kinds(password, own))
-    if _weak(re.sub(own, "", password, flags=re.IGNORECASE)):  # the rest must be strong alone
+    if _weak(re.sub(own, "", password, flags=re.IGNORECASE)):  # strong without the names too
         raise _why({"own"})
 
 
 def _weak(password: str) -> bool:
-    return not password or zxcvbn(password[:LOOKED_AT])["guesses"] < LEAST_GUESSES
+    return not password or zxcvbn(password[:MOST_CHECKED])["guesses"] < LEAST_GUESSES
 
 
 def _kinds(password: str, own: str) -> set[str]:
-    found = {_kind(match) for match in zxcvbn(password[:LOOKED_AT])["sequence"]}
+    found = {_kind(match) for match in zxcvbn(password[:MOST_CHECKED])["sequence"]}
     return found | ({"own"} if re.search(own, password, re.IGNORECASE) else set())
 
 
@@ -41,7 +41,7 @@ def _kind(match: dict[str, object]) -> str:
 
 
 def _why(kinds: set[str]) -> Refused:
-    """What is wrong with it and what to do: the first of these that is true."""
+    """Return the refusal for the first of these weaknesses."""
     if "repeat" in kinds:
         return Refused("Repeated characters are easy to guess. Use four words that are unrelated.")
     if "own" in kinds:

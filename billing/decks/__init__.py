@@ -1,1 +1,1 @@
-"""Decks: prices as spreadsheets, from their rows to what they change."""
+"""Decks: prices in spreadsheets, from their rows to the changes they make. Pure."""

@@ -1,4 +1,4 @@
-"""The cells of a deck: prefixes in all their spellings, increments, dates."""
+"""Parses the cells of a deck: prefixes in all notations, increments, dates."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ RANGE = re.compile(r"([0-9]+)\s*[-\u2013]\s*([0-9]+)")
 
 
 def prefixes(cell: str, country_code: str = "") -> list[str]:
-    """All prefixes of a cell: "+34 600", "56, 562; 563", "5690-5699", "5690-9".
+    """Return all prefixes of a cell: "+34 600", "56, 562; 563", "5690-5699", "5690-9".
 
-    With a country code of its own column in front of each; that alone where the cell is empty.
+    `country_code` is the cell of a separate column, put before each prefix; alone if `cell` is
+    empty. Refused if a prefix or a range is invalid.
     """
     if is_digits(cell) and not country_code:
         return [_checked(cell.removeprefix("00"))]
@@ -32,7 +33,7 @@ def _pieces(cell: str) -> Iterator[str]:
         if not text:
             continue
         if text.startswith(("+", "00")):
-            yield "".join(_bare(text))  # "+34 600" is one
+            yield "".join(_bare(text))  # "+34 600" is one prefix
         else:
             yield from text.split()
 
@@ -62,7 +63,7 @@ def _checked(prefix: str) -> str:
 
 
 def increments(cell: str) -> tuple[int, int]:
-    """The first and the following steps: "60/60", "30+6", "1"."""
+    """Parse "60/60", "30+6" or "1" into the first and the following increments, in seconds."""
     found = re.fullmatch(
         r"([0-9]{1,5})(?:\s*[/+\-]\s*([0-9]{1,5}))?(?:\s*/\s*[0-9]+)?", cell.strip()
     )
@@ -73,16 +74,16 @@ def increments(cell: str) -> tuple[int, int]:
 
 
 def beginning(cell: str, zone: ZoneInfo) -> datetime:
-    """The local midnight of a day: "2026-12-01", "1/12/2026" (the day first), "01.12.2026"."""
+    """Return a day's local midnight in UTC: "2026-12-01", "1/12/2026" (day first), "1.12.2026"."""
     try:
         if found := YEAR_FIRST.fullmatch(cell.strip()):
             year, month, day = map(int, found.groups())
         elif found := YEAR_LAST.fullmatch(cell.strip()):
             day, month, year = map(int, found.groups())
         else:
-            raise ValueError  # noqa: TRY301 -- one refusal for all
+            raise ValueError  # noqa: TRY301 -- a single refusal below
         if year not in YEARS:
-            raise ValueError  # noqa: TRY301 -- as above
+            raise ValueError  # noqa: TRY301 -- a single refusal below
         return datetime(year, month, day, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Refused("%(text)s is not a day.", text=repr(cell)) from error

@@ -1,4 +1,4 @@
-"""What a deck changes in a group: new, dearer, cheaper, gone."""
+"""The changes that a deck makes to a group: new, dearer, cheaper, other and removed prices."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -11,26 +11,26 @@ from msgspec.structs import replace
 from billing.rating.rates import Rate, RateKey, target_of
 
 SHOWN = 100  # of each kind
-Version = Rate | RateKey  # a key ends what was before
+Version = Rate | RateKey  # a RateKey ends the price before it
 KINDS = ("new", "dearer", "cheaper", "other", "gone")
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One price before and after; None where there is none."""
+    """One price before and after; None if there is no price."""
 
     before: Rate | None
     after: Rate | None
 
     @property
     def either(self) -> Rate:
-        """The rate that is there."""
+        """Return the new rate, or the old one if there is no new one."""
         found = self.after or self.before
-        assert found  # noqa: S101 -- one of both is there
+        assert found  # noqa: S101 -- at least one is set
         return found
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """How many of each kind, the first of each, and what is to be set and ended."""
+    """The number of changes of each kind, samples of each, and the rates to set and to end."""
 
     counts: dict[str, int]
     shown: dict[str, list[Change]]
@@ -40,23 +40,23 @@ class Changes(msgspec.Struct, kw_only=True):
 
 
 def find_changes(
-    standing: Iterable[Version],
+    current: Iterable[Version],
     rates: list[Rate],
     ends_at: datetime | None,
     now: datetime,
     watch: Callable[[list[Version], list[Version]], None] = lambda *_: None,
 ) -> Changes:
-    """Compare a deck with the prices in force when each of its own begins.
+    """Compare a deck with the prices in force when each of its own starts.
 
-    `standing` holds every version of the group by `target_of`, the latest first: it is read
-    once and not kept. With `ends_at` the deck is complete: prices of prefixes or areas that
-    are not in it end then. `watch` is told the versions of each target before and after.
+    `current` yields every version of the group by `target_of`, latest first; it is consumed once.
+    With `ends_at` the deck is complete: prices of prefixes or areas that it lacks end then. `watch`
+    is called for each target with its versions and the changes.
     """
     changes = Changes(counts=dict.fromkeys(KINDS, 0), shown={kind: [] for kind in KINDS})
     rates.sort(key=target_of)
     ending = ends_at if rates else None
     own_kind = target_of(rates[0])[:2] if rates else ""
-    for target, versions, own in _side_by_side(standing, rates):
+    for target, versions, own in _side_by_side(current, rates):
         known = len(changes.rates), len(changes.ended)
         for rate in own:
             _compare(changes, in_force(versions, rate.effective_from or now), rate)
@@ -67,10 +67,10 @@ def find_changes(
 
 
 def _side_by_side(
-    standing: Iterable[Version], rates: list[Rate]
+    current: Iterable[Version], rates: list[Rate]
 ) -> Iterator[tuple[str, list[Version], list[Rate]]]:
-    """Each target with its versions and with what the deck says; both come by target."""
-    old, new = groupby(standing, target_of), groupby(rates, target_of)
+    """Yield each target with its current versions and the deck's rates; both are sorted by it."""
+    old, new = groupby(current, target_of), groupby(rates, target_of)
     left, right = next(old, None), next(new, None)
     while left or right:
         target = min(each[0] for each in (left, right) if each)
@@ -98,7 +98,7 @@ def _end(changes: Changes, before: Rate | None, at: datetime) -> None:
 
 
 def in_force(versions: Iterable[Version], at: datetime) -> Rate | None:
-    """The price that counts at a moment, of versions with the latest first."""
+    """Return the price in force at a time, of versions sorted latest first."""
     for version in versions:
         if version.effective_from is None or version.effective_from <= at:
             return version if isinstance(version, Rate) else None
@@ -108,7 +108,7 @@ def in_force(versions: Iterable[Version], at: datetime) -> Rate | None:
 def _kind(before: Rate | None, after: Rate) -> str:
     if before is None:
         return "new"
-    if before.tiers == after.tiers:  # nearly always where nothing changed
+    if before.tiers == after.tiers:  # true for nearly all unchanged prices
         plain = replace(before, name=after.name, effective_from=after.effective_from)
         return "same" if plain == after else "other"
     old, new = _per_second(before), _per_second(after)

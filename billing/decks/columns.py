@@ -1,4 +1,4 @@
-"""Which column of a deck is which: guessed from its header, in Spanish or English."""
+"""Recognises the columns of a deck by its header, in Spanish or English."""
 
 from collections.abc import Sequence
 
@@ -111,12 +111,12 @@ COLUMNS = (
     Column("min_cost", ("minimum charge", "minimo", "cargo minimo", "minimum")),
 )
 KEYS = tuple(column.key for column in COLUMNS)
-ENOUGH = 2  # columns by which a header is known
+ENOUGH = 2  # columns needed to recognise a header
 HEAD_ROWS = 25
 
 
 def guess(rows: Sequence[Row]) -> tuple[int, dict[str, int]]:
-    """The number of the row that is the header (0: none), and where each column stands."""
+    """Return the number of the header row (0: none), and the index of each column."""
     best: tuple[int, dict[str, int]] = (0, {})
     for row in rows[:HEAD_ROWS]:
         found = match_headers(row.cells, COLUMNS)

@@ -1,4 +1,4 @@
-"""What a deck would have done to calls that were made: the prices they need, before and after."""
+"""The effect of a deck on past calls: the prices they need, before and after."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from billing.rating.rates import BEGINNING, Rate, RateGroup
 
 
 class PastCall(msgspec.Struct, gc=False, frozen=True):
-    """A call that was charged: what it cost, and by what its price is found."""
+    """A charged call: its cost, and the data to find its price."""
 
     call_id: str
     digits: str  # of the number, without +
@@ -21,17 +21,19 @@ class PastCall(msgspec.Struct, gc=False, frozen=True):
 
 
 class Impact(msgspec.Struct, kw_only=True):
+    """The effect of a deck on past calls: counts, and amounts in micro-units."""
+
     calls: int = 0
-    changed: int = 0  # that would cost something else
-    unpriced: int = 0  # that had a price and would have none
+    changed: int = 0  # calls whose cost would change
+    unpriced: int = 0  # calls that would lose their price
     before_micros: int = 0
     after_micros: int = 0
 
 
 class NeededPrices:
-    """Of 200,000 prices those that some calls need, in force at a moment, before and after.
+    """The few of 200,000 prices that some calls need, in force at a time, before and after.
 
-    Groups of all of them would be as large as everything else together.
+    Groups with all prices would double the memory.
     """
 
     def __init__(self, calls: Iterable[PastCall], at: datetime) -> None:
@@ -58,13 +60,13 @@ class NeededPrices:
         return place < len(self._numbers) and self._numbers[place].startswith(price.prefix)
 
     def groups(self, currency: str) -> tuple[RateGroup, RateGroup]:
-        """The groups before and after, in force at any time."""
+        """Return the groups before and after, with prices in force at any time."""
         before, after = self._prices
         return RateGroup("before", "", currency, before), RateGroup("after", "", currency, after)
 
 
 def differ(groups: tuple[RateGroup, RateGroup], call: PastCall, at: datetime) -> bool:
-    """Whether a call may find another price in the second group than in the first."""
+    """Whether a call may find different prices in the two groups."""
     for found in (
         [group.by_prefix(call.digits, at) for group in groups],
         [group.by_area(call.area, at) for group in groups],

@@ -1,4 +1,4 @@
-"""From the rows of a deck to its rates, with each wrong row named."""
+"""Parses the rows of a deck into rates, and reports each invalid row."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -13,21 +13,21 @@ from billing.rating.rates import Key, Rate, Tier, key_of
 from billing.sheets import Row
 from billing.values import Refused, possible_price
 
-MOST_TOLD = 1_000  # wrong rows that are named one by one
+MOST_LISTED = 1_000  # invalid rows listed one by one
 T = TypeVar("T")
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deck leaves unsaid."""
+    """Values that a deck does not contain itself."""
 
     zone: ZoneInfo
     effective_from: datetime | None = None
-    unit_s: int = 60  # that the price is for
+    unit_s: int = 60  # of the price
     increment: str = "1"
 
 
 class Wrong(msgspec.Struct, frozen=True):
-    """A row that can't be taken: where, and why: a msgid and what fills its placeholders."""
+    """A row that was refused: its place, a msgid, and the values of its placeholders."""
 
     row: int
     column: str
@@ -36,11 +36,11 @@ class Wrong(msgspec.Struct, frozen=True):
 
 
 class Deck(msgspec.Struct, kw_only=True):
-    """What a sheet holds."""
+    """The content of a sheet."""
 
     rates: list[Rate] = []
     rows: int = 0
-    duplicates: int = 0  # the same said twice
+    duplicates: int = 0  # rows that repeat an earlier price
     wrong: list[Wrong] = []
     wrong_rows: int = 0
 
@@ -52,7 +52,7 @@ class _Bad(Exception):  # noqa: N818 -- an outcome of a cell
 
 
 def read_deck(rows: Iterable[Row], header: int, columns: dict[str, int], terms: Terms) -> Deck:
-    """The rates of the rows beneath the header. `columns` says where what stands."""
+    """Parse the rows below the header into rates. `columns` maps keys to column indexes."""
     deck, reader = Deck(), _Reader(columns, terms)
     seen: dict[Key, tuple[Rate, int]] = {}
     for row in rows:
@@ -68,22 +68,22 @@ def read_deck(rows: Iterable[Row], header: int, columns: dict[str, int], terms: 
                 elif earlier[0].tiers == rate.tiers:
                     deck.duplicates += 1
                 else:
-                    said = Refused(
+                    repeated = Refused(
                         "%(prefix)s stands in row %(row)s with another price.",
                         prefix=rate.prefix or rate.area,
                         row=earlier[1],
                     )
-                    raise _Bad("prefix", said)  # noqa: TRY301 -- told like the others
+                    raise _Bad("prefix", repeated)  # noqa: TRY301 -- handled below
         except _Bad as bad:
             deck.wrong_rows += 1
-            if len(deck.wrong) < MOST_TOLD:
+            if len(deck.wrong) < MOST_LISTED:
                 values = {name: str(value) for name, value in bad.refusal.values.items()}
                 deck.wrong.append(Wrong(row.number, bad.column, bad.refusal.message, values))
     return deck
 
 
 class _Reader:
-    """Reads row after row; what recurs is read once."""
+    """Parses rows one by one; repeated cells are parsed once."""
 
     def __init__(self, columns: dict[str, int], terms: Terms) -> None:
         self._columns, self._terms = columns, terms
@@ -93,7 +93,7 @@ class _Reader:
         self._by_name = "prefix" not in columns and "country_code" not in columns
 
     def rates(self, row: Row) -> list[Rate]:
-        """The rates of a row, one a prefix."""
+        """Return the rates of a row, one per prefix. Raises _Bad."""
         where = self._columns
         name = row.cell(where.get("name"))
         price = self._take("price", row, self._price)

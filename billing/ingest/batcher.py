@@ -1,8 +1,8 @@
-"""Group commit: the records of many requests go into the log in one append.
+"""Group commit: the records of many requests are appended to the log together.
 
-A single writer thread takes whatever is waiting, up to MOST records, and commits it; while it
-commits, the next batch gathers by itself. An idle system therefore answers at once, a busy one
-makes large batches, and no timer is needed.
+A single writer thread takes all waiting submissions, up to MOST records, and commits them;
+meanwhile the next batch collects. So an idle system answers immediately, a busy one makes large
+batches, and no timer is needed.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import msgspec
 from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.commands.device_book import Registration
-from billing.interpreter import keep_for_good
+from billing.interpreter import freeze_heap
 from billing.log.store import Store
 from billing.values import Refused
 
@@ -25,24 +25,24 @@ FRESH_SECONDS = 1.0  # how long a device is believed to be as the catalogue has 
 WAITING = 1_000  # submissions that may wait; the next is told to come again
 
 
-class Busy(Exception):  # noqa: N818 -- an answer to the sender, not a fault
-    """Too many submissions wait already."""
+class Busy(Exception):  # noqa: N818 -- a response to the sender, not an error of ours
+    """Too many submissions are waiting."""
 
 
 class Waiting(msgspec.Struct):
-    """A submission in the queue; without one, somebody waits for a fresh catalogue only."""
+    """A submission in the queue; without a command it only requests a refresh of the catalogue."""
 
     command: SubmitCalls | None
     receipts: "Future[list[Receipt]]"
 
     @property
     def records(self) -> int:
-        """How many records it adds to a batch."""
+        """Number of records that it adds to a batch."""
         return len(self.command.records) if self.command else 0
 
 
 class Batcher:
-    """The one writer of a process; the catalogue is its thread's, others read registrations."""
+    """The single writer of a process. Its thread owns the catalogue; others read registrations."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,33 +52,36 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="writer")
 
     def start(self) -> None:
-        """Read the catalogue and begin to write. Blocks while it reads."""
+        """Read the catalogue and start the writer. Blocks while reading."""
         self._catalogue.refresh(self._store)
-        keep_for_good()
+        freeze_heap()
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, then end."""
+        """Write what is waiting, then stop."""
         self._queue.put(None)
         self._thread.join()
 
-    async def registration(self, device_id: str, address: str) -> Registration:
-        """How the records of a device are to be read.
+    async def registration(self, device_id: str, ip: str) -> Registration:
+        """Return the settings to parse a device's records.
 
-        Raises Refused for one that may not submit, or not from this IP address; or Busy.
+        Raises Refused if the device may not submit, or not from this IP address; or Busy.
         """
         if time.monotonic() - self._refreshed_at > FRESH_SECONDS:
-            await self._enqueue(None)  # it may have been changed in the meantime
+            await self._enqueue(None)  # the device may have changed
         try:
-            self._catalogue.devices.refuse_unless_admitted(device_id, address)
+            self._catalogue.devices.refuse_unless_admitted(device_id, ip)
             return self._catalogue.registration(device_id)
         except Refused:
-            await self._enqueue(None)  # or been registered or enabled a moment ago
-        self._catalogue.devices.refuse_unless_admitted(device_id, address)
+            await self._enqueue(None)  # the device may be new or enabled again
+        self._catalogue.devices.refuse_unless_admitted(device_id, ip)
         return self._catalogue.registration(device_id)
 
     async def submit(self, command: SubmitCalls) -> list[Receipt]:
-        """What became of each record, once committed. Raises Busy, or what the append raised."""
+        """Return a receipt for each record, once committed.
+
+        Raises Busy, or what the append raised.
+        """
         return await self._enqueue(command)
 
     async def _enqueue(self, command: SubmitCalls | None) -> list[Receipt]:
@@ -96,7 +99,7 @@ class Batcher:
             self._write(batch)
 
     def _gather(self) -> tuple[list[Waiting], bool]:
-        """What waits, up to MOST records; and whether it is the last."""
+        """Return the waiting submissions, up to MOST records; and whether to stop after them."""
         batch: list[Waiting] = []
         records = 0
         following = self._queue.get()
@@ -117,7 +120,7 @@ class Batcher:
         self._refreshed_at = time.monotonic()
         try:
             receipts = iter(submit(self._store, self._catalogue, commands))
-        except Exception as error:  # noqa: BLE001 -- whatever it was, each sender must hear of it
+        except Exception as error:  # noqa: BLE001 -- each sender must get the error
             for each in live:
                 each.receipts.set_exception(error)
             return

@@ -1,4 +1,4 @@
-"""Who may submit: HTTP Basic credentials of devices, and patience with those who guess."""
+"""Authentication of devices by HTTP Basic; slows down guessing."""
 
 import asyncio
 import hashlib
@@ -21,12 +21,14 @@ logger = logging.getLogger("billing.ingest")
 
 
 class Credential(msgspec.Struct, frozen=True):
+    """A device account with its argon2id hash."""
+
     device_id: str
     password_hash: str
 
 
-class Throttled(Exception):  # noqa: N818 -- an answer to the sender, not a fault
-    """Too many failures; `seconds` says when to come again."""
+class Throttled(Exception):  # noqa: N818 -- a response to the sender, not an error of ours
+    """Too many failures; the sender may try again after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -34,7 +36,7 @@ class Throttled(Exception):  # noqa: N818 -- an answer to the sender, not a faul
 
 
 class Failures:
-    """A leaking bucket of failures for each key (an account, an IP address)."""
+    """A leaky bucket of failures for each key (an account or an IP address)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -47,7 +49,7 @@ class Failures:
         self._levels[key] = self._level(key) + 1, self._clock()
 
     def wait(self, key: str) -> int:
-        """Seconds until the next try is looked at; 0 at once."""
+        """Return the seconds until the next try is allowed; 0 if it is now."""
         over = self._level(key) - BURST + 1
         return max(0, round(over * REFILL_SECONDS))
 
@@ -57,7 +59,7 @@ class Failures:
 
 
 class Doorkeeper:
-    """Checks credentials; argon2 runs once a password, in a thread, two at once."""
+    """Checks credentials; argon2 runs once per password, in a thread, at most two at a time."""
 
     LOOK_UP = """
     select device_id, password_hash from device_credentials
@@ -71,18 +73,18 @@ class Doorkeeper:
         self._key = secrets.token_bytes(32)
         self._hashing = asyncio.Semaphore(2)
 
-    async def admit(self, account: str, password: str, address: str) -> str | None:
-        """The device of these credentials; None if they are wrong. Raises Throttled."""
+    async def admit(self, account: str, password: str, ip: str) -> str | None:
+        """Return the device of these credentials; None if they are wrong. Raises Throttled."""
         credential = await self._look_up(account)
         tag = hmac.digest(self._key, f"{account}\0{password}".encode(), hashlib.sha256)
         if credential and (credential.password_hash, tag) in self._verified:
-            return credential.device_id  # a known device is let in whatever others try
-        wait = max(self._failures.wait(account), self._failures.wait(address))
+            return credential.device_id  # a verified device is never throttled
+        wait = max(self._failures.wait(account), self._failures.wait(ip))
         if wait:
             raise Throttled(wait)
         async with self._hashing:
             if credential and (credential.password_hash, tag) in self._verified:
-                return credential.device_id  # many came at once, and the first was verified
+                return credential.device_id  # verified by a concurrent request
             known = credential.password_hash if credential else await asyncio.to_thread(nobody)
             right = await asyncio.to_thread(verify_password, known, password)
         if credential and right:
@@ -91,8 +93,8 @@ class Doorkeeper:
             self._verified.add((credential.password_hash, tag))
             return credential.device_id
         self._failures.add(account)
-        self._failures.add(address)
-        logger.warning("submission refused: wrong credentials for %r from %s", account, address)
+        self._failures.add(ip)
+        logger.warning("submission refused: wrong credentials for %r from %s", account, ip)
         return None
 
     async def _look_up(self, account: str) -> Credential | None:

@@ -1,7 +1,7 @@
 """The submission interface: POST /v1/cdr with the Basic credentials of a device.
 
-Every HTTP client of a phone system reads "not 2xx" as "send again", so 2xx is said only after
-the commit, and for everything that is safe: duplicates and suspended records included.
+Phone systems send again after any status but 2xx, so 2xx is sent only after the commit, for all
+records that are stored: duplicates and suspended ones too.
 """
 
 import asyncio
@@ -27,15 +27,17 @@ from billing.rating.cdr import CallRecord
 from billing.reading import SourceProfile, Unacceptable, profile_of, read_body
 from billing.values import Refused, new_id
 
-MOST_RECORDS = 5_000  # in one body
-MOST_BYTES = 8 * 1024 * 1024  # of one body
-QUICK_BYTES = 64 * 1024  # a larger body is read in a thread
+MOST_RECORDS = 5_000  # per body
+MOST_BYTES = 8 * 1024 * 1024  # per body
+QUICK_BYTES = 64 * 1024  # larger bodies are parsed in a thread
 CHALLENGE = {"www-authenticate": 'Basic realm="cdr"'}
 
 logger = logging.getLogger("billing.ingest")
 
 
 class Result(msgspec.Struct, omit_defaults=True):
+    """The outcome of one record, by its index in the body."""
+
     index: int
     status: str
     key: str
@@ -44,6 +46,8 @@ class Result(msgspec.Struct, omit_defaults=True):
 
 
 class Answer(msgspec.Struct):
+    """The response to a submission: counts by status, and a result for each record."""
+
     batch: str
     received: int
     accepted: int
@@ -55,7 +59,7 @@ class Answer(msgspec.Struct):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """RFC 9457: what was wrong, in words."""
+    """RFC 9457 problem details."""
 
     title: str
     status: int
@@ -63,10 +67,10 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[type-arg]
-    """The Sanic application of the submission interface."""
+    """Build the Sanic application of the submission interface."""
     app = Sanic("contarifa-cdr", configure_logging=False)
     app.config.AUTO_EXTEND = False
-    app.config.TOUCHUP = False  # it edits code at start, once a process: a second start fails
+    app.config.TOUCHUP = False  # rewrites code once per process, so a second start would fail
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.REQUEST_TIMEOUT = 15
     app.config.PROXIES_COUNT = config.proxies or None
@@ -89,7 +93,7 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
 
     @app.after_server_stop
     async def stop(app: Sanic) -> None:  # type: ignore[type-arg]
-        # After the requests in flight, which wait for the batcher.
+        # The batcher stops after the requests in progress, which wait for it.
         await asyncio.to_thread(app.ctx.batcher.close)
         await app.ctx.log.close()
         await app.ctx.pool.close()
@@ -100,18 +104,18 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
 
 
 async def note_submission(request: Request, response: HTTPResponse) -> None:
-    """Keep for the device's page what became of a submission."""
+    """Log the outcome of a submission for the page of the device."""
     if request.method == "POST":
         request.app.ctx.log.add(request, response)
 
 
 async def health(_: Request) -> HTTPResponse:
-    """Alive: the process answers."""
+    """Liveness check: the process answers."""
     return HTTPResponse("ok\n", content_type="text/plain")
 
 
-async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: ARG001 -- the sender's own bookkeeping: the body tells its format itself
-    """Take in the records of a body; 200 with what became of each, after the commit."""
+async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: ARG001 -- senders may label their URL; the format is detected
+    """Accept the records of a body; responds 200 with the status of each, after the commit."""
     noted = request.ctx.noted = Noted()
     device_id = await _admit(request, noted)
     if device_id is None:
@@ -195,7 +199,7 @@ def _problem(
 
 
 async def answer_exception(_: Request, error: Exception) -> HTTPResponse:
-    """Say in words what was wrong; what is not stored is never answered 2xx."""
+    """Respond with the reason; nothing that is not stored gets a 2xx."""
     match error:
         case Unacceptable(status=status):
             return _problem(status, "This body can't be taken in", str(error))

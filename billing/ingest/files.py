@@ -1,6 +1,6 @@
-"""`billing ingest FILE`: a whole file of records into the log, batch by batch, and resumable.
+"""`billing ingest FILE`: appends the records of a whole file, in batches.
 
-A file taken in half and then again is harmless: what was committed is known by its key.
+A repeated or resumed import is harmless: committed records are recognised by their keys.
 """
 
 import time
@@ -15,7 +15,7 @@ import msgspec
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls, commit, prepare
 from billing.commands.catalogue import Catalogue
-from billing.interpreter import keep_for_good
+from billing.interpreter import freeze_heap
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
 from billing.reading import profile_of, read_file
@@ -34,13 +34,13 @@ def ingest_file(
     envelope: Envelope,
     progress: ReportIngested,
 ) -> Counter[str]:
-    """Take in a file; the records read and how many were accepted, duplicate, and so on.
+    """Ingest a file; return the number of records read and of each status.
 
-    Batches are rated while those before them are committed.
+    Batches are rated while earlier ones are committed.
     """
     catalogue = Catalogue()
     catalogue.refresh(store)
-    keep_for_good()
+    freeze_heap()
     profile = profile_of(catalogue.registration(device_id))
     if record_format != "auto":
         profile = msgspec.structs.replace(profile, format=record_format)
@@ -56,7 +56,7 @@ def ingest_file(
             if len(waiting) == AHEAD:
                 _count(counts, waiting.popleft())
             waiting.append(writer.submit(commit, store, catalogue, encoded))
-            if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second is enough
+            if time.monotonic() - shown > 0.2:  # noqa: PLR2004 -- five times a second
                 shown = time.monotonic()
                 progress(file.tell() / size, counts)
         for committing in waiting:

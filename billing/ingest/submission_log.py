@@ -1,4 +1,4 @@
-"""The last submissions of each device and what became of them, kept for people who install one."""
+"""The last submissions of each device with their outcome, for people who set up a device."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ import psycopg_pool
 from sanic import HTTPResponse, Request
 
 FLUSH_SECONDS = 0.5
-MOST_A_FLUSH = 10  # of one device: a busy one needs no more to be seen at work
-KEPT = 300  # of one device
+MOST_A_FLUSH = 10  # per device; more are not needed to see a busy device at work
+KEPT = 300  # rows per device
 PRUNE_EVERY = 120  # flushes
 COUNTS = ("accepted", "duplicate", "conflict", "suspended")
 LONGEST = 300  # characters of a detail
@@ -32,7 +32,7 @@ logger = logging.getLogger("billing.ingest")
 
 
 class Noted(msgspec.Struct):
-    """What a submission says of itself while it is dealt with."""
+    """Facts about a submission, collected while it is processed."""
 
     device_id: str = ""
     account: str = ""
@@ -41,7 +41,7 @@ class Noted(msgspec.Struct):
 
 
 class SubmissionLog:
-    """Gathers in memory, writes twice a second: no submission waits for it."""
+    """Collects in memory and writes twice a second, so that no submission waits for it."""
 
     def __init__(self, pool: psycopg_pool.AsyncConnectionPool) -> None:
         self._pool = pool
@@ -50,11 +50,11 @@ class SubmissionLog:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Write what is waiting, then stop."""
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -62,7 +62,7 @@ class SubmissionLog:
         await self._flush()
 
     def add(self, request: Request, response: HTTPResponse) -> None:
-        """Note a submission that was answered."""
+        """Log a submission that was answered."""
         noted: Noted = getattr(request.ctx, "noted", None) or Noted()
         if self._taken[noted.device_id] >= MOST_A_FLUSH:
             return
@@ -102,14 +102,14 @@ class SubmissionLog:
 
 
 def _problem(response: HTTPResponse) -> str:
-    """The words of a refusal."""
-    if response.status < 400 or not response.body:  # noqa: PLR2004 -- what HTTP calls an error
+    """Return the message of a refusal."""
+    if response.status < 400 or not response.body:  # noqa: PLR2004 -- HTTP errors
         return ""
     try:
-        told = msgspec.json.decode(response.body, type=dict[str, Any])
+        problem = msgspec.json.decode(response.body, type=dict[str, Any])
     except msgspec.DecodeError:
         return ""
-    return str(told.get("detail") or told.get("title") or "")
+    return str(problem.get("detail") or problem.get("title") or "")
 
 
 def ip_address_of(request: Request) -> str:

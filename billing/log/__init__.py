@@ -1,1 +1,1 @@
-"""The event log: written in one place, sealed, and asked where it stands."""
+"""The event log: appended to in one place, sealed, and queried for its positions."""

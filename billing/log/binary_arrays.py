@@ -1,6 +1,6 @@
-"""Arrays in PostgreSQL's binary form, made in one go.
+"""Arrays in PostgreSQL's binary format, built in one pass.
 
-psycopg makes the same value by value in four times the time: a tenth of all ingestion.
+psycopg builds them value by value in four times the time, which is a tenth of all ingestion.
 """
 
 import struct
@@ -13,16 +13,16 @@ from psycopg.pq import Format
 
 
 class BinaryArray(bytes):
-    """The binary form of an array, ready to be sent."""
+    """The binary format of an array, ready to be sent."""
 
-    HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type of the values, length, first index
+    HEAD = struct.Struct("!iiIii")  # dimensions, nulls, type OID, length, first index
     LENGTH = struct.Struct("!i").pack
-    TEXT, BYTEA, INT8 = 25, 17, 20  # types of values
+    TEXT, BYTEA, INT8 = 25, 17, 20  # type OIDs
     TYPE: ClassVar[int]
 
     @classmethod
     def of(cls, values: Sequence[bytes]) -> Self:
-        """The array of these values, none of them null."""
+        """Build an array of these values, none of them null."""
         parts = [cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)]
         for value in values:
             parts += (cls.LENGTH(len(value)), value)
@@ -42,7 +42,7 @@ class Int8Array(BinaryArray):
 
     @classmethod
     def of_numbers(cls, values: Sequence[int]) -> Self:
-        """The array of these numbers."""
+        """Build an array of these numbers."""
         flat = [0, 8] * len(values)
         flat[::2], flat[1::2] = flat[1::2], values
         head = cls.HEAD.pack(1, 0, cls.TYPE, len(values), 1)
@@ -53,7 +53,7 @@ class BinaryArrayDumper(Dumper):
     format = Format.BINARY
 
     def dump(self, obj: bytes) -> bytes:
-        """As it stands."""
+        """Return the bytes unchanged."""
         return obj
 
 
@@ -70,7 +70,7 @@ class Int8ArrayDumper(BinaryArrayDumper):
 
 
 def register(cursor: Cursor[Any]) -> None:
-    """Let a cursor send these arrays."""
+    """Register the dumpers of these arrays for a cursor."""
     cursor.adapters.register_dumper(TextArray, TextArrayDumper)
     cursor.adapters.register_dumper(ByteaArray, ByteaArrayDumper)
     cursor.adapters.register_dumper(Int8Array, Int8ArrayDumper)

@@ -1,8 +1,8 @@
-"""How far the log goes and how far each read model shows it; every query on `checkpoints`.
+"""The head of the log and the positions of read models; all queries on `checkpoints`.
 
-A checkpoint is the position in the log up to which a read model was made, or up to which a policy
-that follows the log by itself has read ("policy:…"). The names of expressions are in capitals or
-end in `_sql`: they have no parameters and can stand in any query.
+A checkpoint is the position up to which a read model is built, or up to which a policy that follows
+the log has read ("policy:…"). SQL expressions have names in capitals or ending in `_sql`; they have
+no parameters, so any query can contain them.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from psycopg import AsyncConnection, Connection, Cursor
 Executor: TypeAlias = Connection[Any] | Cursor[Any]
 
 LOOK_SECONDS = 0.02
-REBUILT_BEHIND = 100_000  # events: no page waits for a read model this far behind the others
+REBUILT_BEHIND = 100_000  # events; pages don't wait for a read model this far behind the others
 
-HEAD = "(select coalesce(max(last_position), 0) from seals)"  # the last position that was sealed
+HEAD = "(select coalesce(max(last_position), 0) from seals)"  # the last sealed position
 IS_READ_MODEL = "left(name, 7) <> 'policy:'"
 EXTENT = "select coalesce(max(last_position), 0), coalesce(sum(events), 0)::bigint from seals"
 IS_SHOWN = f"""
@@ -42,39 +42,39 @@ REMEMBER_ZONE = "update checkpoints set zone = %s where name = %s"
 
 
 def shown_sql(*names: str) -> str:
-    """An expression: how far those read models all show the log; without names, every one."""
+    """Return a SQL expression for the position that those read models (or all) have reached."""
     quoted = ", ".join(f"'{name}'" for name in names)
     which = f"name in ({quoted})" if names else IS_READ_MODEL
     return f"(select coalesce(min(position), 0) from checkpoints where {which})"
 
 
 def head(connection: Executor) -> int:
-    """The last position in the log."""
+    """Return the last position in the log."""
     ((position,),) = connection.execute(f"select {HEAD}").fetchall()
     return int(position)
 
 
 def extent(connection: Executor) -> tuple[int, int]:
-    """The last position in the log, and how many events were ever sealed."""
+    """Return the last position in the log, and the number of events ever sealed."""
     ((position, events),) = connection.execute(EXTENT).fetchall()
     return position, events
 
 
 def shown(connection: Executor, *names: str) -> int:
-    """How far those read models all show the log; without names, every one."""
+    """Return the position that those read models (all without names) have reached."""
     ((position,),) = connection.execute(f"select {shown_sql(*names)}").fetchall()
     return int(position)
 
 
 async def shown_async(connection: AsyncConnection[Any], *names: str) -> int:
-    """The same for pages."""
+    """Return the same as `shown`, for pages."""
     cursor = await connection.execute(f"select {shown_sql(*names)}")
     ((position,),) = await cursor.fetchall()
     return int(position)
 
 
 def is_shown(connection: Executor, position: int, *names: str) -> bool:
-    """Whether those read models show the log up to a position; without names, every one."""
+    """Whether those read models (all without names) have reached a position."""
     values = {"position": position, "names": list(names)}
     ((yes,),) = connection.execute(IS_SHOWN, values).fetchall()
     return bool(yes)
@@ -87,7 +87,7 @@ def wait_until_shown(
     patience_s: float = math.inf,
     stopping: threading.Event | None = None,
 ) -> bool:
-    """Wait until `is_shown`; False if it was not after `patience_s` or when told to stop."""
+    """Wait until `is_shown`; return False after `patience_s` or when `stopping` is set."""
     end = time.monotonic() + patience_s
     while not is_shown(connection, position, *names):
         if time.monotonic() > end or (stopping and stopping.is_set()):
@@ -99,7 +99,7 @@ def wait_until_shown(
 async def wait_until_shown_async(
     connection: AsyncConnection[Any], position: int, patience_s: float
 ) -> bool:
-    """The same for pages, and for every read model but those that are being rebuilt."""
+    """Wait for all read models except those being rebuilt; return False after `patience_s`."""
     end = time.monotonic() + patience_s
     while True:
         cursor = await connection.execute(IS_SHOWN_BUT_REBUILT, (position,))
@@ -111,48 +111,48 @@ async def wait_until_shown_async(
 
 
 async def lags(connection: AsyncConnection[Any]) -> dict[str, int]:
-    """How many events each read model is behind the log."""
+    """Return how many events each read model is behind the log."""
     return dict(await (await connection.execute(LAGS)).fetchall())
 
 
 def lagging(connection: Executor, position: int) -> str:
-    """The name of whatever is furthest behind a position; '' if nothing is."""
+    """Return the checkpoint that is furthest behind a position; "" if none is behind."""
     row = connection.execute(LAGGING, (position,)).fetchone()
     return row[0] if row else ""
 
 
 def register(connection: Executor, name: str, *, at_head: bool = False) -> None:
-    """Begin a checkpoint at the first event or at the end of the log, if there is none yet."""
+    """Create a checkpoint at 0 or at the head of the log, unless it exists."""
     connection.execute(REGISTER.format(at=HEAD if at_head else "0"), (name,))
 
 
 def positions(connection: Executor, names: Sequence[str]) -> list[tuple[int, str]]:
-    """The checkpoints of those names, the furthest behind first."""
+    """Return position and name of those checkpoints, the furthest behind first."""
     return connection.execute(POSITIONS, (list(names),)).fetchall()
 
 
 def hold(connection: Executor, name: str) -> int:
-    """Lock a checkpoint until the transaction ends; where it is."""
+    """Lock a checkpoint until the transaction ends; return its position."""
     ((position,),) = connection.execute(HOLD, (name,)).fetchall()
     return int(position)
 
 
 def hold_free(connection: Executor, names: Sequence[str]) -> list[tuple[int, str]]:
-    """Lock those that no other process holds; where each of them is."""
+    """Lock the checkpoints that no other process holds; return position and name of each."""
     return connection.execute(HOLD_FREE, (list(names),)).fetchall()
 
 
 def advance(connection: Executor, names: Sequence[str], position: int) -> None:
-    """Say that those were made up to a position; 0 begins a rebuild."""
+    """Set the position of those checkpoints; 0 starts a rebuild."""
     connection.execute(ADVANCE, (position, list(names)))
 
 
 def made_in(connection: Executor, name: str) -> tuple[str, int]:
-    """The time zone whose days a read model was made with ('' if none), and where it is."""
+    """Return the time zone of a read model's days ("" if it has none), and its position."""
     ((zone, position),) = connection.execute(MADE_IN, (name,)).fetchall()
     return zone, position
 
 
 def remember_zone(connection: Executor, name: str, zone: str) -> None:
-    """Say with the days of which time zone a read model is made."""
+    """Store the time zone of a read model's days."""
     connection.execute(REMEMBER_ZONE, (zone, name))

@@ -1,12 +1,12 @@
-"""The queries that read the log."""
+"""The queries that read events."""
 
-MOST_BYTES = 32_000_000  # of events in memory at a time: an imported deck alone has 40 MB
+MOST_BYTES = 32_000_000  # of events in memory at a time; a single imported deck has 40 MB
 EVENTS = """
 select originator_id, originator_version, notification_id, topic, state from billing_events"""
 
 
 def bounded(statement: str, order: str) -> str:
-    """The first events of a query, in an order: as many as MOST_BYTES hold, at least one."""
+    """Limit a query to its first events in `order`: as many as fit MOST_BYTES, at least one."""
     return f"""
     select originator_id, originator_version, notification_id, topic, state from (
       select *, sum(octet_length(state)) over (order by {order} rows unbounded preceding) as size
@@ -19,7 +19,7 @@ BY_STREAM = f"""
 AFTER = bounded(
     f"{EVENTS} where notification_id > %s order by notification_id limit %s", "notification_id"
 )
-# The two ranges leave out every partition of calls.
+# The two ranges exclude every partition of calls.
 AFTER_WITHOUT_CALLS = bounded(
     f"""{EVENTS} where notification_id > %s and topic <> all(%s)
     and (originator_id < 'call:' or originator_id >= 'call;')
@@ -37,7 +37,7 @@ select exists (select from billing_events where originator_id = %s and topic = a
   and position(%s in substr(state, 1, 200)) > 0)"""
 ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
 AT = f"{EVENTS} where notification_id = any(%s) order by notification_id"
-# A call names who pays in its state; the accounts' own events are on their stream.
+# An event of a call has its payer in its state; other events of an account are on its stream.
 CONCERNING = f"""
 {EVENTS} where notification_id > %s and notification_id <= %s and (originator_id = %s
   or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))

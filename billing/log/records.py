@@ -1,4 +1,4 @@
-"""What goes into the log and comes out of it: pending, encoded, as rows, recorded."""
+"""The forms of an event on its way into the log and out of it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
@@ -8,12 +8,12 @@ import msgspec
 from billing.aggregates.event import Envelope, Event
 
 
-class Conflict(Exception):  # noqa: N818 -- an outcome to decide again on, not a fault
-    """Somebody appended to one of the streams first; nothing was stored."""
+class Conflict(Exception):  # noqa: N818 -- an outcome that leads to a new decision, not an error
+    """Another writer appended to one of the streams first; nothing was stored."""
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """An event to be appended: where, as which version, what."""
+    """An event to be appended to `stream` as `version`."""
 
     stream: str
     version: int
@@ -22,27 +22,27 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """An event as a row: both the library's StoredEvent and its Notification.
+    """An event as a row; replaces the library's StoredEvent and Notification.
 
-    Those are frozen dataclasses, of which each takes ten times as long to make.
+    Those are frozen dataclasses, which take ten times as long to create.
     """
 
     originator_id: str
     originator_version: int
     topic: str
     state: bytes
-    id: int = 0  # the position, of a row that was read
+    id: int = 0  # the position, in a row that was read
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """Events to be appended, and the rows they will be."""
+    """Events to be appended, and their rows."""
 
     events: Sequence[Pending]
     rows: Sequence[Row]
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """An event as the log has it."""
+    """An event read from the log."""
 
     stream: str
     version: int
@@ -53,16 +53,16 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Past(Protocol):
-    """The events of archived months, read from their files (keeping/archived_events.py)."""
+    """The events of archived months, read from files (keeping/archived_events.py)."""
 
     def check(self) -> None:
-        """Refused unless every file is there and whole."""
+        """Refused unless all files are present and intact."""
 
     def after(self, position: int, limit: int) -> list[Recorded]:
-        """Up to `limit` archived events after `position`, in order."""
+        """Return up to `limit` archived events after `position`, in order."""
 
     def between(self, after: int, until: int) -> Iterable[Row]:
-        """The archived events of a stretch of the log, in order."""
+        """Yield the archived events after `after` up to `until`, in order."""
 
     def at(self, positions: Collection[int]) -> Iterable[Row]:
-        """The archived events at some positions. As slow as reading the files that have them."""
+        """Yield the archived events at these positions. Slow: it reads the files that have them."""

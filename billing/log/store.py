@@ -32,7 +32,7 @@ from billing.log.sealing import (
 __all__ = ["CHANNEL", "LOCK", "Conflict", "Encoded", "Past", "Pending", "Recorded", "Row", "Store"]
 
 CHANNEL = "billing_events"  # NOTIFY: something was appended
-LOCK = 0x62696C6C  # the advisory lock that keeps positions in commit order
+LOCK = 0x62696C6C  # advisory lock that keeps positions in commit order
 
 
 _envelope = msgspec.json.Decoder(Envelope)
@@ -40,33 +40,33 @@ _encoder = msgspec.json.Encoder()
 
 
 class EventMapper(Mapper[str]):
-    """Structs to bytes and back."""
+    """Converts structs to bytes and back."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The events of a request share their envelope: encode it once, decode it once.
-        self._said: tuple[Envelope | None, bytes] = (None, b"")
-        self._heard: tuple[bytes, Envelope | None] = (b"", None)
+        # The events of a request share their envelope, so it is encoded and decoded once.
+        self._encoded: tuple[Envelope | None, bytes] = (None, b"")
+        self._decoded: tuple[bytes, Envelope | None] = (b"", None)
 
     def to_stored_event(self, domain_event: Any) -> Any:
-        """The row of a `Pending`."""
+        """Encode a `Pending` as a row."""
         pending: Pending = domain_event
-        envelope, said = self._said
+        envelope, encoded = self._encoded
         if envelope is not pending.envelope:
-            said = _encoder.encode(pending.envelope)
-            self._said = pending.envelope, said
-        state = b'{"event":%b,"envelope":%b}' % (_encoder.encode(pending.event), said)
+            encoded = _encoder.encode(pending.envelope)
+            self._encoded = pending.envelope, encoded
+        state = b'{"event":%b,"envelope":%b}' % (_encoder.encode(pending.event), encoded)
         return Row(pending.stream, pending.version, TOPIC_OF[type(pending.event)], state)
 
     def to_domain_event(self, stored_event: Any) -> Any:
-        """The `Recorded` of a row read with its position."""
+        """Decode a row that was read into a `Recorded`."""
         row: Row = stored_event
         stored = decode_stored(row.topic, row.state)
-        heard, envelope = self._heard
-        said = bytes(stored.envelope)
-        if envelope is None or said != heard:
-            envelope = _envelope.decode(said)
-            self._heard = said, envelope
+        known, envelope = self._decoded
+        encoded = bytes(stored.envelope)
+        if envelope is None or encoded != known:
+            envelope = _envelope.decode(encoded)
+            self._decoded = encoded, envelope
         return Recorded(
             row.originator_id,
             row.originator_version,
@@ -78,10 +78,10 @@ class EventMapper(Mapper[str]):
 
 
 class EventRecorder(PostgresApplicationRecorder):
-    """One transaction an append: lock, look for what is there, COPY what is new, seal, notify.
+    """Appends in one transaction: lock, find existing events, COPY new ones, seal, notify.
 
-    COPY costs the server half of `insert … on conflict do nothing` (docs/decisions/0007); nobody
-    writes without the lock, and the primary key stands behind it.
+    COPY costs the server half of `insert … on conflict do nothing` (docs/decisions/0007). All
+    writers take the lock, and the primary key guards against duplicates.
     """
 
     KNOWN = """
@@ -101,7 +101,7 @@ class EventRecorder(PostgresApplicationRecorder):
     )
     select pg_notify('{CHANNEL}', '')"""
 
-    # Never remembered: a month that has its partition now may be archived and dropped tomorrow.
+    # Not cached: a month that has a partition now may be archived and dropped tomorrow.
     MONTHS = """
     select month, to_regclass('billing_events_' || replace(month, '-', '_')) is null,
      exists (select from archived_months as archived where archived.month = given.month)
@@ -129,7 +129,7 @@ class EventRecorder(PostgresApplicationRecorder):
         return [positions.get(id(row), 0) for row in stored_events]
 
     def _new(self, cursor: Cursor[Any], rows: Sequence[Row], archived: set[str]) -> list[Row]:
-        """The rows whose key is not in the log. Under the lock that stays true until the commit."""
+        """Return the rows that are not in the log; the lock keeps this true until the commit."""
         register(cursor)
         streams = TextArray.of([row.originator_id.encode() for row in rows])
         versions = [row.originator_version for row in rows]
@@ -141,14 +141,14 @@ class EventRecorder(PostgresApplicationRecorder):
         for row in rows:
             key = row.originator_id, row.originator_version
             if key not in known:
-                known.add(key)  # given twice in one batch it is stored once
+                known.add(key)  # a duplicate within the batch is stored once
                 new.append(row)
         return new
 
     def _archived(
         self, cursor: Cursor[Any], rows: Sequence[Row], months: set[str]
     ) -> set[tuple[str, int]]:
-        """Those of the keys that lie in the file of an archived month."""
+        """Return those of the keys that are in archived months."""
         candidates = {
             archived_key(row.originator_id): row
             for row in rows
@@ -162,7 +162,7 @@ class EventRecorder(PostgresApplicationRecorder):
         }
 
     def _copy(self, cursor: Cursor[Any], rows: Sequence[Row]) -> dict[int, int]:
-        """Write rows and seal them; their positions, by the identity of each."""
+        """Write rows and seal them; return positions by `id(row)`."""
         cursor.execute(self.LAST_POSITION, (len(rows),))
         ((last,),) = cursor.fetchall()
         first = last - len(rows) + 1
@@ -176,7 +176,7 @@ class EventRecorder(PostgresApplicationRecorder):
         return {id(row): position for position, row in enumerate(rows, first)}
 
     def _ensure_partitions(self, cursor: Cursor[Any], streams: Sequence[str]) -> set[str]:
-        """Give each month of calls its partition before its first event; the archived ones."""
+        """Create missing partitions for months of calls; return the months that are archived."""
         months = sorted({partition_of(stream) for stream in streams if stream.startswith(CALLS)})
         archived = set()
         if months:
@@ -198,19 +198,19 @@ class EventRecorder(PostgresApplicationRecorder):
         )
         last = first + len(rows) - 1
         seal = seal_of(previous, first, last, len(rows), digests)
-        told = _encoder.encode(digests).decode()
-        cursor.execute(self.ADD_SEAL, (last, first, len(rows), previous, told, seal))
+        encoded = _encoder.encode(digests).decode()
+        cursor.execute(self.ADD_SEAL, (last, first, len(rows), previous, encoded, seal))
 
 
 class _Billing(Application[str]):
-    name = "billing"  # the table's name derives from it
+    name = "billing"  # the library derives the table's name from it
     env: ClassVar[dict[str, str]] = {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "CREATE_TABLE": "n",  # migrations own the DDL
+        "CREATE_TABLE": "n",  # migrations create the tables
         "ORIGINATOR_ID_TYPE": "text",
         "APPLICATION_RECORDER_TOPIC": "billing.log.store:EventRecorder",
         "MAPPER_TOPIC": "billing.log.store:EventMapper",
-        # The library insists on these; the real ones are laid over its pool below.
+        # The library requires these; `construct_factory` replaces them.
         "POSTGRES_DBNAME": "-",
         "POSTGRES_HOST": "-",
         "POSTGRES_PORT": "-",
@@ -225,7 +225,7 @@ class _Billing(Application[str]):
         super().__init__()
 
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
-        """The library's, its pool connecting by our URL: it knows no TLS and no second host."""
+        """Make the library's pool connect by our URL, which allows TLS and a second host."""
         factory: Any = super().construct_factory(env)
         kwargs = factory.datastore.pool.kwargs
         for name in ("dbname", "host", "port", "user", "password"):
@@ -235,39 +235,39 @@ class _Billing(Application[str]):
 
 
 class Store:
-    """The log in one database. Blocks: call it in a thread where an event loop runs."""
+    """The log in one database. Blocks: call it in a thread if there is an event loop."""
 
-    # Opens the files of archived months; whoever may need them says where they are.
+    # Opens the files of archived months; set by processes that may need them.
     past: Callable[[], Past] | None = None
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
         self._application = _Billing(database_url)
-        # Any: the library's types speak of its own event classes.
+        # Any, because the library's types expect its own event classes.
         application: Any = self._application
         self._mapper = application.mapper
         self._recorder = application.recorder
         self._datastore = self._recorder.datastore
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._application.close()
 
     def load(self, stream: str) -> list[Recorded]:
-        """The events of one stream, oldest first; empty if there is none."""
+        """Return the events of one stream, oldest first; [] if there are none."""
         return self.load_many([stream]).get(stream, [])
 
     def load_many(self, streams: Sequence[str]) -> dict[str, list[Recorded]]:
-        """The events of several streams in one query; a stream without events is left out."""
+        """Return the events of several streams by one query; streams without events are missing."""
         found = self._select(queries.BY_STREAM, (list(streams),))
         return {stream: list(events) for stream, events in groupby(found, attrgetter("stream"))}
 
     def after(self, position: int, limit: int) -> list[Recorded]:
-        """Up to `limit` events after `position` of the whole log, in order."""
+        """Return up to `limit` events after `position` of the whole log, in order."""
         return list(self._select(queries.AFTER, (position, limit)))
 
     def version(self, stream: str) -> int:
-        """The version of a stream's last event; 0 if there is none."""
+        """Return the version of a stream's last event; 0 if there is none."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             ((version,),) = cursor.execute(queries.VERSION, (stream,)).fetchall()
@@ -299,7 +299,7 @@ class Store:
         )
 
     def at(self, positions: Sequence[int]) -> list[Recorded]:
-        """The events at some positions, in order; those of archived months from their files."""
+        """Return the events at these positions, in order; those of archived months from files."""
         found = list(self._select(queries.AT, (list(positions),)))
         missing = set(positions) - {recorded.position for recorded in found}
         if missing and self.past:
@@ -310,9 +310,9 @@ class Store:
     def concerning(
         self, account: str, after: int, until: int, past: Past | None = None
     ) -> Iterator[Recorded]:
-        """The events of an account and of the calls it paid, in a stretch of the log.
+        """Yield the events of an account and of the calls it paid, after `after` up to `until`.
 
-        Give the same `past` for each stretch: the files are read on from where they are.
+        Pass the same `past` for consecutive ranges: the files are then read only once.
         """
         payer = b'"payer":%b' % _encoder.encode(account)
         found = self._select(queries.CONCERNING, (after, until, account, payer))
@@ -325,7 +325,7 @@ class Store:
         return iter([known[position] for position in sorted(known)])
 
     def key(self, name: str) -> bytes:
-        """A key of this installation; it stands in no event."""
+        """Return a key of this installation; it is in no event."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             row = cursor.execute(queries.KEY, (name,)).fetchone()
@@ -343,16 +343,16 @@ class Store:
         return max(self._recorder.insert_events(rows, in_transaction=in_transaction), default=0)
 
     def encode(self, events: Sequence[Pending]) -> Encoded:
-        """Events as `append_new` takes them: made ahead, while another batch is appended."""
+        """Encode events for `append_new`, for instance while another batch is being appended."""
         return Encoded(events, [self._mapper.to_stored_event(event) for event in events])
 
     def append_new(self, encoded: Encoded) -> Sequence[int]:
-        """Append what is not there yet; the position of each, 0 for what was there before."""
+        """Append the new ones of these events; return the position of each, 0 if it existed."""
         positions: Sequence[int] = self._recorder.insert_events(encoded.rows, skip_existing=True)
         return positions
 
     def archived(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Of calls in archived months: the last version, and the digest of the record."""
+        """Return the last version and the record's digest of calls in archived months."""
         keys = {archived_key(stream): stream for stream in streams}
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
@@ -360,13 +360,13 @@ class Store:
         return {keys[key]: (version, digest) for key, version, digest in found}
 
     def recorded(self, row: Row) -> Recorded:
-        """The event of a row that was read from elsewhere: a file of an archived month."""
-        return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # it is ours
+        """Decode a row that was read elsewhere, such as in a file of an archived month."""
+        return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # our own mapper
 
     def rewritten(self, row: Row, event: Event) -> bytes:
-        """The state of a row whose event lost something; who said it, and when, stays."""
-        said = decode_stored(row.topic, row.state).envelope
-        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
+        """Return the state of a row with another event and the same envelope."""
+        envelope = decode_stored(row.topic, row.state).envelope
+        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(envelope))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         with self._datastore.get_connection() as connection:

@@ -1,1 +1,1 @@
-"""Work on decks in a process of its own: 200,000 prices take memory that a page must not keep."""
+"""Work on decks in its own process: 200,000 prices need memory that a page must not keep."""

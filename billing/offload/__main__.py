@@ -1,4 +1,4 @@
-"""The process: one task from standard input, its answer to standard output."""
+"""The child process: reads one task from standard input, writes its answer to standard output."""
 
 import sys
 
@@ -15,7 +15,7 @@ from billing.values import Refused
 
 
 def main() -> int:
-    """Do what is asked."""
+    """Carry out the task."""
     tune()
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     try:
@@ -28,36 +28,36 @@ def main() -> int:
 
 
 def carry_out(task: Task) -> Answer:
-    """What came of a task. Raises what it is refused with."""
-    match task.asked:
-        case Preview() as asked:
-            return Answer(previewed=preview(task.url, asked))
-        case Apply() as asked:
-            return Answer(position=_apply(task.url, asked))
+    """Carry out a task. Raises Refused."""
+    match task.request:
+        case Preview() as request:
+            return Answer(previewed=preview(task.url, request))
+        case Apply() as request:
+            return Answer(position=_apply(task.url, request))
         case Undo(command=command, envelope=envelope):
             return Answer(position=undo_import(Store(task.url), command, envelope))
         case Copy(command=command, envelope=envelope):
             return Answer(position=copy_rate_group(Store(task.url), command, envelope))
-        case Seed() as asked:
+        case Seed() as request:
             from billing.offload.seeding import seed  # noqa: PLC0415 -- slow, only seeds need it
 
-            return seed(Store(task.url), asked)
+            return seed(Store(task.url), request)
 
 
-def _apply(url: str, asked: Apply) -> int:
+def _apply(url: str, request: Apply) -> int:
     with psycopg.connect(url, autocommit=True) as connection:
-        found = uploads.prepared_of(connection, asked.group_id, asked.upload_id)
+        found = uploads.prepared_of(connection, request.group_id, request.upload_id)
     if found is None:
         raise Refused("Make the preview first.")
     prepared, file_name = found
     command = ImportDeck(
-        group_id=asked.group_id,
-        import_id=asked.upload_id,
+        group_id=request.group_id,
+        import_id=request.upload_id,
         file_name=file_name,
         rates=prepared.rates,
         ended=prepared.ended,
     )
-    return import_deck(Store(url), command, asked.envelope)
+    return import_deck(Store(url), command, request.envelope)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The preview of a deck: read, compared, measured on last month's calls. Blocks."""
+"""The preview of a deck: parse, compare, and measure on last month's calls. Blocks."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -34,13 +34,13 @@ CALLS_AT_ONCE = 2_000  # calls read from the log
 PATIENCE_SECONDS = 5.0
 
 
-def preview(url: str, asked: Preview) -> Previewed:
-    """What an import would do, kept with the file to be applied; nothing else is written."""
+def preview(url: str, request: Preview) -> Previewed:
+    """Compute what an import would do, and store it with the file; writes nothing else."""
     with psycopg.connect(url, autocommit=True) as connection:
-        upload = uploads.find(connection, asked.group_id, asked.upload_id)
+        upload = uploads.find(connection, request.group_id, request.upload_id)
         if upload is None:
             raise Refused("The file is no longer there. Send it again.")
-        wish, store = asked.wish, Store(url)
+        wish, store = request.wish, Store(url)
         terms = Terms(
             zone=ZoneInfo(wish.zone),
             effective_from=wish.effective_from,
@@ -50,16 +50,16 @@ def preview(url: str, asked: Preview) -> Previewed:
         rows = read_sheet(upload.content, upload.file_name)
         deck = read_deck(rows, wish.header, wish.columns, terms)
         del upload
-        told = Previewed(
+        result = Previewed(
             rows=deck.rows, duplicates=deck.duplicates, wrong=deck.wrong, wrong_rows=deck.wrong_rows
         )
         prepared: Prepared | None = None
         if deck.rates and not deck.wrong:
             _wait_for_prices(connection)
-            changes, impact = _compare(connection, store, asked, deck)
+            changes, impact = _compare(connection, store, request, deck)
             prepared = Prepared(tuple(changes.rates), tuple(changes.ended))
-            told = replace(
-                told,
+            result = replace(
+                result,
                 counts=changes.counts,
                 shown=changes.shown,
                 same=changes.same,
@@ -67,30 +67,30 @@ def preview(url: str, asked: Preview) -> Previewed:
                 impact=impact,
                 cut=impact.calls >= MOST,
             )
-        uploads.prepare(connection, asked.upload_id, prepared if told.changed else None)
+        uploads.prepare(connection, request.upload_id, prepared if result.changed else None)
         store.close()
-    return told
+    return result
 
 
 def _wait_for_prices(connection: psycopg.Connection[Any]) -> None:
-    """What was set before is to be among what the deck is compared with."""
+    """Wait until the read model has all prices set so far. Refused after PATIENCE_SECONDS."""
     position = positions.head(connection)
     if not positions.wait_until_shown(connection, position, "prices", patience_s=PATIENCE_SECONDS):
         raise Refused("The prices are still being updated. Try again in a moment.")
 
 
 def _compare(
-    connection: psycopg.Connection[Any], store: Store, asked: Preview, deck: Deck
+    connection: psycopg.Connection[Any], store: Store, request: Preview, deck: Deck
 ) -> tuple[Changes, Impact]:
-    """What the deck changes, and what that had done to last month's calls."""
-    wish, now = asked.wish, asked.now
+    """Return the changes of the deck, and their effect on last month's calls."""
+    wish, now = request.wish, request.now
     begins = wish.effective_from or now
     latest = max(rate.effective_from or begins for rate in deck.rates)
     at = max(latest, begins)
     begin, end = last_month(now, wish.zone)
-    calls = [PastCall(*found) for found in charged_calls(connection, asked.group_id, begin, end)]
+    calls = [PastCall(*found) for found in charged_calls(connection, request.group_id, begin, end)]
     needed = NeededPrices(calls, at)
-    versions = every_version(connection, asked.group_id)
+    versions = every_version(connection, request.group_id)
     ends_at = begins if wish.complete else None
     changes = find_changes(versions, deck.rates, ends_at, now, needed.watch)
     return changes, _measure(store, calls, needed.groups(""), now)
@@ -99,7 +99,7 @@ def _compare(
 def _measure(
     store: Store, calls: list[PastCall], groups: tuple[RateGroup, RateGroup], at: datetime
 ) -> Impact:
-    """Rate again, by the one group and by the other, the calls that may find another price."""
+    """Rate with both groups the calls whose price may differ."""
     impact, others = Impact(calls=len(calls)), list[str]()
     for each in calls:
         if differ(groups, each, at):
@@ -119,7 +119,7 @@ def _measure(
 
 
 def _bound_to(group: RateGroup, context: RatingContext) -> RatingContext:
-    """What rating knows, with every company bound to one group."""
+    """Return the rating context with every company bound to one group."""
     bound = ((None, group.group_id),)
     companies = {
         company_id: replace(company, rate_groups=bound)

@@ -1,4 +1,4 @@
-"""Asks the process: one at a time, as each needs a few hundred megabytes."""
+"""Runs tasks in the child process, one at a time: each needs a few hundred megabytes."""
 
 import asyncio
 import sys
@@ -11,17 +11,17 @@ from billing.values import Refused
 
 
 class Offload:
-    """What the pages of one database ask for; who comes second waits."""
+    """Runs the tasks of one database; a second task waits for the first."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._one = asyncio.Semaphore(1)
 
-    async def ask(self, asked: Preview | Apply | Undo | Copy | Seed) -> Answer:
-        """Have it done. Raises what it is refused with."""
+    async def run(self, request: Preview | Apply | Undo | Copy | Seed) -> Answer:
+        """Run a task and return its answer. Raises Refused if the task is refused."""
         async with self._one:
-            told = await _run(msgspec.json.encode(Task(self._url, asked)))
-        answer = msgspec.json.decode(told, type=Answer)
+            output = await _run(msgspec.json.encode(Task(self._url, request)))
+        answer = msgspec.json.decode(output, type=Answer)
         if answer.refused:
             message, values = answer.refused
             raise Refused(message, **values)
@@ -32,11 +32,11 @@ async def _run(task: bytes) -> bytes:
     command = (sys.executable, "-m", "billing.offload")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     try:
-        told, _ = await process.communicate(task)
+        output, _ = await process.communicate(task)
     finally:
-        if process.returncode is None:  # who asked has gone
+        if process.returncode is None:  # the caller was cancelled
             process.kill()
             await process.wait()
     if process.returncode:
         raise RuntimeError(f"The work on a deck ended with {process.returncode}.")
-    return told
+    return output

@@ -1,4 +1,4 @@
-"""The seed of the number plan: what it would hold, or made. Blocks for seconds."""
+"""Previews or writes the seed of the number plan. Blocks for seconds."""
 
 from collections import Counter
 
@@ -13,14 +13,14 @@ from billing.rating.seed_plan import seed_plan
 SAMPLE = 40  # entries shown
 
 
-def seed(store: Store, asked: Seed) -> Answer:
-    """Make it, and tell what it holds or write it. Refused for a country that is none."""
-    entries = tuple(seed_plan(asked.countries, asked.language))
-    if asked.write:
+def seed(store: Store, request: Seed) -> Answer:
+    """Build the seed, then describe it or write it. Refused for an unknown country."""
+    entries = tuple(seed_plan(request.countries, request.language))
+    if request.write:
         command = ReplaceNumberPlan(layer=SEED, entries=entries)
-        return Answer(position=replace_number_plan(store, command, asked.envelope))
+        return Answer(position=replace_number_plan(store, command, request.envelope))
     before = fold(number_plan.evolve, store.follow(SEED))
-    own = [each for each in entries if each.country in asked.countries and not each.short_code]
+    own = [each for each in entries if each.country in request.countries and not each.short_code]
     step = max(1, len(own) // SAMPLE)
     return Answer(
         seeded=Seeded(

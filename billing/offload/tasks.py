@@ -1,4 +1,4 @@
-"""What the process is asked and what it answers: both travel as JSON."""
+"""Requests to the child process, and its answers; both are sent as JSON."""
 
 from datetime import datetime
 
@@ -13,19 +13,19 @@ from billing.rating.number_plan import PlanEntry
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """How a deck is to be read."""
+    """Options for parsing and applying a deck."""
 
-    header: int  # the number of its row; 0: none
+    header: int  # row number; 0: none
     columns: dict[str, int]
     zone: str
     effective_from: datetime | None
-    unit_s: int  # that the price is for
+    unit_s: int  # of the price
     increment: str
-    complete: bool  # prices that are not in it end
+    complete: bool  # prices that the deck lacks end
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Tell what an import would do, and keep it to be applied as it was told."""
+    """Describe what an import would do, and store it to be applied unchanged."""
 
     group_id: str
     upload_id: str
@@ -34,7 +34,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Apply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Import what was previewed."""
+    """Import the previewed changes."""
 
     group_id: str
     upload_id: str
@@ -42,37 +42,37 @@ class Apply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Take an import back."""
+    """Undo an import."""
 
     command: UndoImport
     envelope: Envelope
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Create a group with the prices of another."""
+    """Create a group with the prices of another one."""
 
     command: CopyRateGroup
     envelope: Envelope
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Make the seed of the number plan: what makes it takes a hundred megabytes as well."""
+    """Build the seed of the number plan, which takes a hundred megabytes."""
 
     countries: tuple[str, ...]
     language: str
     envelope: Envelope
-    write: bool  # else it is told only
+    write: bool  # False: a preview
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What to do, and in which database."""
+    """A request, and the database it is for."""
 
     url: str
-    asked: Preview | Apply | Undo | Copy | Seed
+    request: Preview | Apply | Undo | Copy | Seed
 
 
 class Previewed(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import would do. Counts and kinds are None where it can't be imported."""
+    """The effect of an import. Counts and samples are None if the deck can't be imported."""
 
     rows: int
     duplicates: int
@@ -83,20 +83,20 @@ class Previewed(msgspec.Struct, frozen=True, kw_only=True):
     same: int = 0
     changed: int = 0  # prices that would be set or ended
     impact: Impact | None = None
-    cut: bool = False  # whether the month had more calls than were looked at
+    cut: bool = False  # whether the month had more calls than were measured
 
 
 class Seeded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a seed holds."""
+    """A description of a seed."""
 
     entries: int
-    before: int  # entries of the one that stands
+    before: int  # entries of the current seed
     types: dict[str, int]
     sample: list[PlanEntry]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a preview, a position in the log, or a refusal: its msgid and values."""
+    """The result of a task: a preview, a log position, or a refusal as msgid and values."""
 
     previewed: Previewed | None = None
     seeded: Seeded | None = None

@@ -1,1 +1,1 @@
-"""Reactions: what the system does by itself, by ordinary commands, as the read models ask."""
+"""Automatic reactions: the system watches the read models and gives ordinary commands."""

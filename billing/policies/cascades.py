@@ -1,4 +1,4 @@
-"""Watches devices that stand in a cascade: a call that both of them told is charged once."""
+"""Watches devices in a cascade: a call recorded by both is charged once."""
 
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,9 @@ from billing.commands.cascades import LinkCalls, Pair, link_calls
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 
-MOST = 1_000  # pairs in one append
+MOST = 1_000  # pairs per append
 
-# The same number after normalisation, times that overlap, durations that match.
+# Same normalised number, overlapping times, equal durations, within the tolerances.
 _MATCHES = """
  rule.upper = upper.device_id and rule.lower = lower.device_id
  and lower.number = upper.number
@@ -35,13 +35,13 @@ order by apart, 2, 3 limit {MOST}"""
 
 
 class Cascades:
-    """Looks at what came since it looked last; at everything that waits, when it begins."""
+    """Pairs records received since the last run; the first run checks all unpaired records."""
 
     def __init__(self) -> None:
         self._seen = 0
 
     def watch(self, connection: Connection[Any], store: Store, now: datetime) -> int:
-        """Link the records that are a pair, the nearest first; the last position, or 0."""
+        """Link matching records, nearest in time first; return the last position, or 0."""
         ((last,),) = connection.execute(LAST).fetchall()
         if last <= self._seen:
             return 0
@@ -57,6 +57,6 @@ class Cascades:
         )
         envelope = Envelope(recorded_at=now, actor="system")
         position = link_calls(store, LinkCalls(pairs=pairs), envelope)
-        if not position:  # nothing of it can be linked: not to be found for ever
+        if not position:  # none can be linked: skip them from now on
             self._seen = last
         return position

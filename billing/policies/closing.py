@@ -1,9 +1,9 @@
-"""Closes the books when a month has ended: first the month itself, then every wallet's statement.
+"""Closes the books after the end of a month: first the month, then the statement of each wallet.
 
-`MonthClosed` draws a line in the log. The read model counts what comes after it to the next month,
-so once it has read the line the sums of the month never change again, and the statements are made
-of them. Each step is taken when the read models show the one before, and each is decided on its
-own stream: a service that was down over midnight, or was killed in between, goes on where it was.
+`MonthClosed` is a marker in the log. The read model counts later events to the next month, so once
+it has read the marker the month's sums are final, and the statements are built from them. Each step
+waits until the read models show the previous one, and is decided on its own stream: a service that
+was down or killed meanwhile resumes where it stopped.
 """
 
 from datetime import datetime, timedelta
@@ -25,11 +25,11 @@ from billing.log.store import Store
 from billing.periods import month_before, month_end
 from billing.queries.wallet_months import totals_of
 
-GRACE = timedelta(hours=1)  # for the calls that midnight found under way
-MOST = 1_000  # statements in one append
+GRACE = timedelta(hours=1)  # for calls still in progress at midnight
+MOST = 1_000  # statements per append
 
 STATE = "select open_month, zone from books"
-# A wallet of before the month's end; a closed one only while something still moves it.
+# Wallets opened before the end of the month; closed ones only if the month moved them.
 WITHOUT_STATEMENT = f"""
 select account, coalesce(last.closing_micros, 0)
 from accounts left join lateral (
@@ -46,7 +46,7 @@ where month = %s and account = any(%s) order by account, late, class"""
 
 
 def close_books(connection: Connection[Any], store: Store, now: datetime) -> int:
-    """Take the next step there is to take; the position of its event, or 0."""
+    """Take the next step that is due; return the position of its event, or 0."""
     found = connection.execute(STATE).fetchone()
     if not found:
         return 0

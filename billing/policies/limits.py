@@ -1,4 +1,4 @@
-"""Watches the balances: warns below the threshold, freezes below the limit, lifts its own holds."""
+"""Watches balances: warns below the threshold, freezes below the limit, undoes its own freezes."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from billing.aggregates.event import Envelope
 from billing.commands.accounts import ApplyLimits, apply_limits
 from billing.log.store import Store
 
-MOST = 1_000  # accounts in one append
+MOST = 1_000  # accounts per append
 
 CALLED_FOR = f"""
 select account, balance_micros from accounts join balances using (account)
@@ -22,7 +22,7 @@ order by account limit {MOST}"""
 
 
 def watch_limits(connection: Connection[Any], store: Store, now: datetime) -> int:
-    """Decide on every account whose balance calls for it; the position of the last event, or 0."""
+    """Decide on each account whose balance requires it; return the last position, or 0."""
     balances = tuple(connection.execute(CALLED_FOR).fetchall())
     if not balances:
         return 0

@@ -1,7 +1,7 @@
-"""Sends an e-mail when the policy warns or freezes, if SMTP settings and a recipient are given.
+"""Sends an e-mail when the policy warns or freezes, if SMTP and a recipient are configured.
 
-It follows the log with a checkpoint of its own, so a mail is sent at least once, and what happened
-before mails were set up is never sent.
+It follows the log with its own checkpoint, so each mail is sent at least once. Events from before
+the configuration are skipped.
 """
 
 import logging
@@ -28,14 +28,14 @@ logger = logging.getLogger("billing.policies")
 
 
 class Mailer:
-    """A mail server by its URL: smtp://user:password@host:587, or smtps://…:465."""
+    """A mail server given by its URL: smtp://user:password@host:587, or smtps://…:465."""
 
     def __init__(self, smtp_url: str, sender: str) -> None:
         self._url = urlsplit(smtp_url)
         self._sender = sender
 
     def send(self, recipient: str, subject: str, text: str) -> None:
-        """Send one message. Raises OSError or SMTPException where it can't."""
+        """Send one message. Raises OSError or SMTPException."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
         message.set_content(text)
@@ -50,18 +50,18 @@ class Mailer:
 
 
 def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> None:
-    """Send what the log calls for since the last time."""
+    """Send mails for the events since the last run."""
     positions.register(connection, CHECKPOINT, at_head=True)
     position = positions.shown(connection, CHECKPOINT)
     while events := store.after_without_calls(position, BATCH):
-        told = [
+        warnings = [
             each
             for each in events
             if isinstance(each.event, LowBalanceWarned | AccountFrozenByPolicy)
         ]
-        rows = connection.execute(RECIPIENTS, ([each.stream for each in told],)).fetchall()
+        rows = connection.execute(RECIPIENTS, ([each.stream for each in warnings],)).fetchall()
         recipients = {account: rest for account, *rest in rows}
-        for each in told:
+        for each in warnings:
             if each.stream in recipients:
                 _send(mailer, each, *recipients[each.stream])
         position = events[-1].position
@@ -87,5 +87,5 @@ def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipien
     try:
         mailer.send(recipient, subject, text)
     except (OSError, smtplib.SMTPException) as error:
-        # A mail server that refuses must not hold up the others; the page and the log warn as well.
+        # A mail server that refuses must not block the others; the page and the log warn as well.
         logger.warning("The mail about %s could not be sent: %s", recorded.stream, error)

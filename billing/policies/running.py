@@ -1,4 +1,4 @@
-"""The job that runs the policies for as long as the service lives."""
+"""The job that runs the policies as long as the service runs."""
 
 import logging
 import threading
@@ -20,7 +20,10 @@ logger = logging.getLogger("billing.policies")
 
 
 def run_policies(config: Config, stopping: threading.Event) -> None:
-    """React until told to stop. What was decided is not looked at before it shows."""
+    """Run the policies until `stopping` is set.
+
+    Each run waits until the last decisions are shown.
+    """
     store = Store(config.database_url)
     mailer = Mailer(config.smtp_url, config.mail_from) if config.smtp_url else None
     waiting_for = 0

@@ -1,4 +1,4 @@
-"""The read models: each a module with NAME, TABLES and `apply`; this is their list."""
+"""The read models: each is a module with NAME, TABLES and `apply`; this is their list."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,21 +26,23 @@ from billing.projections import (
 
 
 class Projection(msgspec.Struct, frozen=True):
-    name: str  # the checkpoint's key: outlives the code
-    tables: tuple[str, ...]  # what a rebuild empties
+    """A read model, as the runner uses it."""
+
+    name: str  # key of the checkpoint; never changes
+    tables: tuple[str, ...]  # truncated by a rebuild
     apply: Callable[[Cursor[Any], Sequence[Recorded]], None]
-    calls: bool = True  # whether it looks at events of calls, which are nearly all
-    archived: bool = True  # whether made anew it needs the calls of archived months: every sum does
-    zone: str = ""  # whose days it was made with; made anew when that changes
+    calls: bool = True  # whether it reads events of calls, which are nearly all
+    archived: bool = True  # whether a rebuild reads the calls of archived months; every sum must
+    zone: str = ""  # time zone of its days, if it has any; a change rebuilds it
 
     @property
     def needs_past(self) -> bool:
-        """Whether it reads the files of archived months when it is made anew."""
+        """Whether a rebuild reads the files of archived months."""
         return self.calls and self.archived
 
 
 def projections(zone: str) -> list[Projection]:
-    """All read models; days are local days of `zone`."""
+    """Return all read models; their days are in the time zone `zone`."""
     return [
         Projection(accounts.NAME, accounts.TABLES, accounts.apply, calls=False),
         Projection(administrators.NAME, administrators.TABLES, administrators.apply, calls=False),

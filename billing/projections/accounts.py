@@ -1,6 +1,6 @@
-"""Accounts: the companies, user accounts and gateway accounts there are, by name, state and limits.
+"""Companies, user accounts and gateway accounts with name, state and limits.
 
-Their events are few beside calls, so each is one statement, sent together at the end of a batch.
+Their events are few compared to calls, so each is one statement, sent together per batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ KINDS = ("company:", "user:", "gateway:")
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the accounts."""
+    """Apply a batch of events to the accounts."""
     if opened := [row for recorded in batch if (row := _opened(recorded))]:
         cursor.executemany(OPEN, opened)
     if given := [row for recorded in batch for row in _given(recorded)]:
@@ -64,7 +64,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     if pins := [row for recorded in batch if (row := _pin(recorded))]:
         cursor.executemany(GIVE_PIN, pins)
     versions: dict[str, int] = {}
-    changes: dict[str, list[tuple[Any, ...]]] = {}  # by the columns they set
+    changes: dict[str, list[tuple[Any, ...]]] = {}  # SET clause -> parameters
     for recorded in batch:
         if recorded.stream.startswith(KINDS):
             versions[recorded.stream] = recorded.version
@@ -78,7 +78,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
 
 
 def _pin(recorded: Recorded) -> tuple[Any, ...]:
-    """The row of a PIN that changed hands; empty for any other event."""
+    """Return the row of an assigned or withdrawn PIN; () for any other event."""
     event = recorded.event
     if not isinstance(event, PinGiven):
         return ()
@@ -87,16 +87,16 @@ def _pin(recorded: Recorded) -> tuple[Any, ...]:
 
 
 def _bound(recorded: Recorded) -> tuple[Any, ...]:
-    """The row of a rate group that was bound; empty for any other event."""
+    """Return the row of a binding to a rate group; () for any other event."""
     if not isinstance(recorded.event, RateGroupBound):
         return ()
-    event, said = recorded.event, recorded.envelope
+    event, envelope = recorded.event, recorded.envelope
     place = recorded.stream.partition(":")[2], recorded.position
-    return (*place, event.group_id, event.valid_from, said.recorded_at, said.actor)
+    return (*place, event.group_id, event.valid_from, envelope.recorded_at, envelope.actor)
 
 
 def _opened(recorded: Recorded) -> tuple[Any, ...]:
-    """The row of an account that was opened; empty for any other event."""
+    """Return the row of a new account; () for any other event."""
     opened_at = recorded.envelope.recorded_at
     kind, _, own_id = recorded.stream.partition(":")
     match recorded.event:
@@ -111,7 +111,7 @@ def _opened(recorded: Recorded) -> tuple[Any, ...]:
 
 
 def _given(recorded: Recorded) -> Iterator[tuple[Any, ...]]:
-    """The rows of extensions or of a trunk that changed hands; none for any other event."""
+    """Yield the rows of assigned extensions or of a trunk; none for any other event."""
     device_id, event = recorded.stream.partition(":")[2], recorded.event
     if isinstance(event, TrunkAssigned):
         line = ("", event.trunk, "trunk")
@@ -122,7 +122,7 @@ def _given(recorded: Recorded) -> Iterator[tuple[Any, ...]]:
 
 
 def _changed(event: Event) -> dict[str, Any]:
-    """The columns that an event changes, and to what."""
+    """Return the columns that an event changes, with their new values."""
     row: dict[str, Any] = {}
     match event:
         case AccountFrozen(reason=reason):
@@ -142,5 +142,5 @@ def _changed(event: Event) -> dict[str, Any]:
         case LowBalanceWarned() | LowBalanceOver():
             row = {"warned": isinstance(event, LowBalanceWarned)}
         case CompanyChanged() | LimitsSet():
-            row = msgspec.structs.asdict(event)  # their fields are called as the columns are
+            row = msgspec.structs.asdict(event)  # field names equal column names
     return row

@@ -1,4 +1,4 @@
-"""Administrators: who they are and what they may do."""
+"""Administrators with role, limit and state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ LIMIT = "update administrators set companies = %s where administrator_id = %s"
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the administrators."""
+    """Apply a batch of events to the administrators."""
     for recorded in batch:
         own_id = recorded.stream.partition(":")[2]
         match recorded.event:

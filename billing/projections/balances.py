@@ -1,4 +1,4 @@
-"""Balances: what each wallet holds, what moved it, and where in the log its charges are."""
+"""Balances of wallets, their movements, and the positions of their charges in the log."""
 
 import struct
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ on conflict (account, day) do update set
   charged_micros = old.charged_micros + excluded.charged_micros,
   credited_micros = old.credited_micros + excluded.credited_micros,
   calls = old.calls + excluded.calls"""
-# A wallet opened by hand has no row in `accounts` yet; its stream names the company.
+# A new wallet may not be in `accounts` yet; then the id in its stream is the company's.
 ADD_MOVEMENTS = """
 insert into movements
 select new.position, new.account,
@@ -63,11 +63,11 @@ select * from unnest(%s::text[], %s::int8[], %s::bytea[], %s::int8[], %s::timest
   %s::timestamptz[])"""
 
 
-ACCOUNTS = ("company:", "user:", "gateway:")  # what the stream of an account begins with
+ACCOUNTS = ("company:", "user:", "gateway:")  # prefixes of account streams
 
 
 class _Wallet(msgspec.Struct):
-    """What a batch does to one wallet."""
+    """The effect of a batch on one wallet, in micro-units."""
 
     currency: str
     charged: int = 0
@@ -77,7 +77,7 @@ class _Wallet(msgspec.Struct):
 
 
 class _Movement(msgspec.Struct):
-    """A recharge, reversal or adjustment, and what the batch had moved before it."""
+    """A recharge, reversal or adjustment, and the wallet's change in the batch before it."""
 
     recorded: Recorded
     posting: Posting
@@ -85,7 +85,7 @@ class _Movement(msgspec.Struct):
 
 
 class _Mark(msgspec.Struct):
-    """An event of an account's own stream, and what the batch had moved when it was told."""
+    """An event of an account's own stream, and the wallet's change in the batch up to it."""
 
     recorded: Recorded
     moved: int
@@ -100,7 +100,7 @@ class _Batch(msgspec.Struct):
     reversed: list[tuple[str, int]] = msgspec.field(default_factory=list)
 
     def wallet(self, account: str, currency: str) -> _Wallet:
-        """The wallet's part of this batch."""
+        """Return the wallet's part of this batch."""
         found = self.wallets.get(account)
         if found is None:
             found = self.wallets[account] = _Wallet(currency)
@@ -108,18 +108,18 @@ class _Batch(msgspec.Struct):
         return found
 
     def post(self, batch: Sequence[Recorded]) -> None:
-        """Post what the events of a batch move, and mark where accounts speak for themselves."""
+        """Post the movements of a batch, and mark the events of the accounts' own streams."""
         own = iter([recorded for recorded in batch if recorded.stream.startswith(ACCOUNTS)])
         mark = next(own, None)
-        said, made = None, date.min
+        envelope, made = None, date.min
         wallets, days = self.wallets, self.days
         for recorded, posting in postings_in(batch):
             while mark and mark.position < recorded.position:
                 self._mark(mark)
                 mark = next(own, None)
-            if recorded.envelope is not said:  # the records of a submission share it
-                said = recorded.envelope
-                made = local_day(said.recorded_at, self.zone)
+            if recorded.envelope is not envelope:  # shared by the records of a submission
+                envelope = recorded.envelope
+                made = local_day(envelope.recorded_at, self.zone)
             account, amount = posting.account, posting.amount_micros
             wallet = wallets.get(account) or self.wallet(account, posting.currency)
             day = days.get((account, made))
@@ -129,7 +129,7 @@ class _Batch(msgspec.Struct):
                 wallet.charged -= amount
                 wallet.calls += posting.calls
                 if not wallet.charges or wallet.charges[-1] is not recorded:
-                    wallet.charges.append(recorded)  # once, though it may post twice
+                    wallet.charges.append(recorded)  # once, even if it posts twice
                 day[0] -= amount
                 day[2] += posting.calls
             else:
@@ -142,7 +142,7 @@ class _Batch(msgspec.Struct):
             mark = next(own, None)
 
     def _mark(self, recorded: Recorded) -> None:
-        """Note what an account held after an event of its own stream."""
+        """Record the balance after an event of an account's own stream."""
         match recorded.event:
             case RechargeReversed(recharge_version=version):
                 self.reversed.append((recorded.stream, version))
@@ -152,13 +152,13 @@ class _Batch(msgspec.Struct):
                 | GatewayAccountOpened(currency=currency)
             ):
                 self.wallet(recorded.stream, currency)
-        # An account that nothing moves in this batch takes part in it all the same.
+        # An account without movements in this batch still needs an entry.
         own = self.wallets.setdefault(recorded.stream, _Wallet(""))
         self.marks.append(_Mark(recorded, own.credited - own.charged))
 
 
 def apply(cursor: Cursor[Any], events: Sequence[Recorded], zone: str) -> None:
-    """Post the charges and credits of a batch; days are those of `zone`."""
+    """Post the charges and credits of a batch; days are in the time zone `zone`."""
     batch = _Batch(zone)
     batch.post(events)
     if batch.wallets:
@@ -202,7 +202,7 @@ def _charges(account: str, wallet: _Wallet) -> tuple[Any, ...]:
 
 
 def _began(account: str, wallets: dict[str, _Wallet], balances: dict[str, int]) -> int:
-    """What a wallet held before the batch."""
+    """Return the balance of a wallet before the batch."""
     wallet = wallets[account]
     return balances[account] - (wallet.credited - wallet.charged)
 
@@ -219,7 +219,7 @@ def _movement(
     recorded, posting = moved.recorded, moved.posting
     event: Any = recorded.event
     began = _began(posting.account, wallets, balances)
-    said = recorded.envelope
+    envelope = recorded.envelope
     return (
         recorded.position,
         posting.account,
@@ -229,20 +229,20 @@ def _movement(
         began + moved.moved_before,
         event.reason,
         getattr(event, "reference", ""),
-        said.recorded_at,
-        said.actor,
-        said.address,
+        envelope.recorded_at,
+        envelope.actor,
+        envelope.address,
         recorded.version,
     )
 
 
 def pack_positions(positions: Sequence[int]) -> bytes:
-    """Positions as `account_charges` keeps them."""
+    """Pack positions for `account_charges`: 8 bytes each, big-endian."""
     return struct.pack(f"!{len(positions)}q", *positions)
 
 
 def unpack_positions(packed: bytes) -> tuple[int, ...]:
-    """The positions of a row of `account_charges`."""
+    """Unpack the positions of a row of `account_charges`."""
     return struct.unpack(f"!{len(packed) // 8}q", packed)
 
 

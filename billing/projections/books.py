@@ -1,8 +1,8 @@
-"""The books: what moved each wallet in each month, and the statements that were closed.
+"""The books: movements of each wallet per month, and closed statements.
 
-A charge belongs to the month its call began in, a movement to the month it was made in; but what
-comes after that month was closed belongs to the open one, marked as late. Where the line is drawn
-is an event (`MonthClosed`), so every replay of the log puts every charge into the same month.
+A charge belongs to the month in which its call started, a movement to the month in which it was
+made. If that month is closed already, it belongs to the open month and is marked as late. The end
+of a month is an event (`MonthClosed`), so every replay assigns each charge to the same month.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ STATE = "select open_month, zone from books"
 SET_STATE = """
 insert into books (open_month, zone) values (%s, %s)
 on conflict (one) do update set open_month = excluded.open_month"""
-# A rebuild must cut the months where they were cut, whatever the installation's zone is by now.
+# A rebuild must use the time zone of the first closing, not the current setting.
 FIRST_ZONE = """
 select convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'zone' from billing_events
 where originator_id = 'books' and originator_version = 1"""
@@ -41,7 +41,7 @@ Key = tuple[str, str, str, str, bool]  # account, month, kind, class, late
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
-    """Post a batch to its months."""
+    """Add a batch to its months."""
     found = cursor.execute(STATE).fetchone() or _begin(cursor, batch[0], zone)
     open_month, zone = found
     closings = [recorded for recorded in batch if isinstance(recorded.event, MonthClosed)]
@@ -59,20 +59,20 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
 def _add_up(
     batch: Sequence[Recorded], closings: Sequence[Recorded], open_month: str, zone: str
 ) -> tuple[dict[Key, list[int]], str]:
-    """The sums of a batch by month, and the month that is open after it."""
+    """Return the sums of a batch by month, and the month that is open after it."""
     sums: dict[Key, list[int]] = {}
-    said, made = None, ""
+    envelope, made = None, ""
     lines = iter(closings)
     line = next(lines, None)
     for recorded, posting in postings_in(batch):
         while line and line.position < recorded.position:
             open_month, line = _after(line), next(lines, None)
-        if recorded.envelope is not said:  # the records of a submission share it
-            said = recorded.envelope
-            made = local_month(said.recorded_at, zone)
+        if recorded.envelope is not envelope:  # shared by the records of a submission
+            envelope = recorded.envelope
+            made = local_month(envelope.recorded_at, zone)
         month = made
-        if posting.filed_at and (begun := local_month(posting.filed_at, zone)) < made:
-            month = begun
+        if posting.filed_at and (started := local_month(posting.filed_at, zone)) < made:
+            month = started
         late = month < open_month
         place = open_month if late else month
         key = (posting.account, place, posting.kind, posting.call_class, late)
@@ -93,7 +93,7 @@ def _after(closing: Recorded) -> str:
 
 
 def _begin(cursor: Cursor[Any], first: Recorded, zone: str) -> tuple[str, str]:
-    """Open the books with the installation; calls from before it are late ones of that month."""
+    """Open the books at the first event; calls from before that month are late ones of it."""
     closed_in = cursor.execute(FIRST_ZONE).fetchone()
     zone = closed_in[0] if closed_in else zone
     state = local_month(first.envelope.recorded_at, zone), zone

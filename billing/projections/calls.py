@@ -1,4 +1,4 @@
-"""The call list: one row a call record, as it stands now."""
+"""The call list: one row per call record, with its current state."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from billing.rating.shortening import SHORTENED, shorten_ends
 
 NAME = "calls"
 TABLES = ("call_list",)
-LONGEST_NUMBER = 200  # an index entry has its limit; `dialled` has all of it
+LONGEST_NUMBER = 200  # characters; index entries are limited, `dialled` has the whole number
 
 TYPES = {
     "started_at": "timestamptz",
@@ -51,7 +51,7 @@ TYPES = {
     "conflicts": "int4",
 }
 COPY = f"copy call_list ({', '.join(TYPES)}) from stdin (format binary)"
-# A call that changed is taken out and written anew: its events carry the whole of it.
+# A changed call is deleted and written again, because its events hold all of its data.
 TAKE_OUT = """
 delete from call_list as call using unnest(%s::timestamptz[], %s::text[]) as old (started_at, id)
 where call.started_at = old.started_at and call.call_id = old.id
@@ -60,9 +60,9 @@ ADD_CONFLICTS = """
 update call_list as call set conflicts = call.conflicts + new.conflicts
 from unnest(%s::timestamptz[], %s::text[], %s::int4[]) as new (started_at, id, conflicts)
 where call.started_at = new.started_at and call.call_id = new.id"""
-# The calls of a stretch of the log whose numbers were shortened there. Those that wait for their
-# price kept theirs.
-STRETCH = """
+# The calls in a range of the log whose numbers were shortened there. Suspended calls keep their
+# numbers until they are rated.
+RANGE = """
 select distinct (convert_from(state, 'UTF8')::json #>> '{event,filed_at}')::timestamptz,
  substr(originator_id, 6) from billing_events
 where originator_id >= %s and originator_id < %s and notification_id between %s and %s"""
@@ -84,10 +84,10 @@ ATTACH_PARTITION = "alter table call_list attach partition {name} for values fro
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Write what a batch of events changed."""
+    """Write the changes of a batch of events."""
     begin = 0
     for number, recorded in enumerate(batch):
-        if isinstance(recorded.event, NumbersShortened):  # of the calls as they are by then
+        if isinstance(recorded.event, NumbersShortened):  # of the calls so far
             _write_changes(cursor, batch[begin:number])
             _shorten(cursor, recorded.event)
             begin = number + 1
@@ -95,10 +95,10 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
 
 
 def _shorten(cursor: Cursor[Any], event: NumbersShortened) -> None:
-    """Shorten the numbers of a stretch as its events were; made anew they are so already."""
+    """Shorten the numbers of a range of calls, as in the log; a rebuild reads them shortened."""
     month = CALLS + event.month
-    stretch = event.first_position, event.last_position
-    found = cursor.execute(STRETCH, (month, month + ";", *stretch)).fetchall()
+    positions = event.first_position, event.last_position
+    found = cursor.execute(RANGE, (month, month + ";", *positions)).fetchall()
     times, ids = [row[0] for row in found], [row[1] for row in found]
     changed = []
     for at, call_id, direction, *ends in cursor.execute(WHOLE, (times, ids, SHORTENED)).fetchall():
@@ -184,7 +184,7 @@ def _write(cursor: Cursor[Any], rows: dict[str, list[Any]]) -> None:
 
 
 def _create_partition(cursor: Cursor[Any], month: str) -> None:
-    # Attaching, unlike creating in place, does not shut out those who read the list.
+    # Attaching, unlike creating in place, does not block readers of the list.
     year, number = int(month[:4]), int(month[5:])
     values = {
         "name": Identifier(f"call_list_{month}"),

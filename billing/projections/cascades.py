@@ -1,4 +1,4 @@
-"""Calls of devices in a cascade, as long as they wait for the record of the other device."""
+"""Calls of devices in a cascade that may still match a record of the other device."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ ADD = """
 insert into cascade_records (call_id, device_id, number, started_at, talk_ms, position)
 select * from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::int8[], %s::int8[])
 on conflict (call_id) do nothing"""
-# Shortened numbers find no pair; which calls they are, their place in the log tells.
+# Shortened numbers can't match; the calls are found by their positions in the log.
 FORGET = """
 delete from cascade_records where position between %s and %s
  and call_id >= %s and call_id < %s"""
@@ -33,7 +33,7 @@ SETTLE = "delete from cascade_records where call_id = any(%s)"
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Keep what may still find its pair. A rule holds for what comes after it."""
+    """Keep the records that may still be paired. A rule applies to later records only."""
     cascaded = {row[0] for row in cursor.execute(DEVICES).fetchall()}
     rows: dict[str, tuple[Any, ...]] = {}
     settled: list[str] = []
@@ -47,8 +47,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 rating, cdr = event.rating, event.cdr
                 if rating.direction == "outbound" and cdr.billed_ms and rating.number:
                     call_id = recorded.stream[len(CALLS) :]
-                    told = (rating.number, event.filed_at, cdr.billed_ms, recorded.position)
-                    rows[call_id] = (call_id, event.device_id, *told)
+                    facts = (rating.number, event.filed_at, cdr.billed_ms, recorded.position)
+                    rows[call_id] = (call_id, event.device_id, *facts)
             case NumbersShortened() as event:
                 shortened.append(event)
             case CallLinked() | CallVoided() if cascaded:
@@ -57,9 +57,9 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.execute(ADD, [list(column) for column in zip(*rows.values(), strict=True)])
     if settled:
         cursor.execute(SETTLE, (settled,))
-    for stretch in shortened:
-        place = stretch.first_position, stretch.last_position
-        cursor.execute(FORGET, (*place, stretch.month, stretch.month + ";"))
+    for shortening in shortened:
+        place = shortening.first_position, shortening.last_position
+        cursor.execute(FORGET, (*place, shortening.month, shortening.month + ";"))
 
 
 def _set(cursor: Cursor[Any], lower: str, event: CascadeSet) -> None:

@@ -1,4 +1,4 @@
-"""Devices: what they are, their extensions, when records came in and how late."""
+"""Devices, their extensions, and when their records arrived and how late."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -72,7 +72,7 @@ Key = tuple[str, str, str]  # device, tenant, extension
 
 
 class Count(msgspec.Struct):
-    """What a batch says of a device."""
+    """The effect of a batch on a device."""
 
     calls: int = 0
     suspended: int = 0
@@ -80,7 +80,7 @@ class Count(msgspec.Struct):
 
 
 class Hour(msgspec.Struct):
-    """What a batch says of a device's hour."""
+    """The records of a device in one hour of a batch."""
 
     records: int = 0
     suspended: int = 0
@@ -88,7 +88,7 @@ class Hour(msgspec.Struct):
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the devices and count their records."""
+    """Apply a batch of events to the devices, and count their records."""
     counts: dict[str, Count] = {}
     hours: dict[tuple[str, datetime], Hour] = {}
     extensions: list[Recorded] = []
@@ -142,17 +142,17 @@ def _follow(cursor: Cursor[Any], recorded: Recorded) -> None:
 
 
 class Received(msgspec.Struct):
-    """The first records of calls that a device sent at one moment: they share their envelope."""
+    """New call records that a device sent at one time; they share their envelope."""
 
     device_id: str
     at: datetime
     records: int = 0
     suspended: int = 0
-    ended_at: datetime | None = None  # of the call that ended last: the least delay
+    ended_at: datetime | None = None  # latest end of a call, for the shortest delay
 
 
 def _gather(batch: Sequence[Recorded]) -> list[Received]:
-    """What was received when. This goes through every call, so it does little for each."""
+    """Group new records by device and time. Loops over every call, so it does little for each."""
     found: dict[tuple[str, int], Received] = {}
     for recorded in batch:
         event = recorded.event
@@ -190,7 +190,7 @@ def _count(
 
 
 def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Write assignments; a removal between them comes in its order."""
+    """Write assignments; removals between them are applied in order."""
     assigned: dict[Key, ExtensionEntry] = {}
     history: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for recorded in batch:
@@ -204,8 +204,8 @@ def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         for entry in entries_of(event):
             key = (device_id, entry.tenant, entry.extension)
             assigned[key] = entry
-            told = (entry.account, entry.name, recorded.envelope.recorded_at)
-            history[*key, entry.valid_from] = told
+            facts = (entry.account, entry.name, recorded.envelope.recorded_at)
+            history[*key, entry.valid_from] = facts
     _write(cursor, assigned, history)
     cursor.execute(COUNT_EXTENSIONS, ([each.stream.partition(":")[2] for each in batch],))
 
@@ -219,9 +219,9 @@ def _write(
         return
     rows = [(*key, each.account, each.name, each.valid_from) for key, each in assigned.items()]
     cursor.execute(ASSIGN, _columns(rows))
-    cursor.execute(KEEP_ASSIGNMENTS, _columns((*key, *told) for key, told in history.items()))
+    cursor.execute(KEEP_ASSIGNMENTS, _columns((*key, *facts) for key, facts in history.items()))
 
 
 def _was_suspended(event: CallRated | CallVoided) -> bool:
-    """Whether a later event of a call ends its suspension: nothing else is rated afterwards."""
+    """Whether an event ends the suspension of its call; re-ratings don't."""
     return isinstance(event, CallRated) or event.rating.status == "suspended"

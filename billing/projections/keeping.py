@@ -1,4 +1,4 @@
-"""Keeping: how long calls are kept, which months are archived, which backups there are."""
+"""Keeping: retention times, archived months, backups."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ from billing.log.store import Recorded
 NAME = "keeping"
 TABLES = ("keeping", "archives", "backups", "shortened_months")
 
-# Its one row is there from the first event on, whichever that is.
+# The single row is created by the first event of any kind.
 BEGIN = """
 insert into keeping (months, backup_days, backups_kept) select %s, %s, %s
 where not exists (select from keeping)"""
@@ -51,7 +51,7 @@ REMOVE_BACKUP = "update backups set removed = true where file = %s"
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the keeping; its events are few, so each is one statement."""
+    """Apply a batch of events; they are few, so each is one statement."""
     for recorded in batch:
         envelope = recorded.envelope
         match recorded.event:
@@ -62,8 +62,8 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
                 cursor.execute(BEGIN, DEFAULTS)
                 cursor.execute(SET_SHORTENING, (months,))
             case NumbersShortened() as event:
-                told = (event.month, event.last_position, event.calls)
-                cursor.execute(ADD_SHORTENED, (*told, envelope.recorded_at))
+                shortened = (event.month, event.last_position, event.calls)
+                cursor.execute(ADD_SHORTENED, (*shortened, envelope.recorded_at))
             case MonthArchived() as event:
                 cursor.execute(ADD_ARCHIVE, _archive(event, envelope.recorded_at))
             case MonthAttached(month=month):

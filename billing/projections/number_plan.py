@@ -1,4 +1,4 @@
-"""The number plan as it stands: the entries of each layer."""
+"""The current number plan: the entries of each layer."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ copy plan_entries (layer, prefix, country, short, effective_from, area, type, mi
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the layers."""
+    """Apply a batch of events to the layers."""
     for recorded in batch:
         match recorded.event:
             case NumberPlanReplaced(entries=entries):

@@ -1,4 +1,4 @@
-"""The log of operations: every event but those of calls, as who did what, when, from where."""
+"""The log of operations: every event except those of calls, with actor, time and IP address."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -16,10 +16,10 @@ NAME = "operations"
 TABLES = ("operations",)
 
 ADD = "insert into operations values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-NAMED = {"companies"}  # lists that are told as they are
-# Secrets, and the digests of files: they tell a reader nothing.
+NAMED = {"companies"}  # lists stored with their values
+# Secrets, and digests of files, which are of no use to a reader.
 HIDDEN = {"digest", "sha256", "before", "after"}
-# Events that speak of the same thing: the one before tells what was changed.
+# Events about the same thing: the previous one shows what changed.
 FAMILIES = {
     "AdministratorAdded": "administrator",
     "AdministratorChanged": "administrator",
@@ -32,31 +32,31 @@ FAMILIES = {
     "AdministratorLimited": "companies",
 }
 CHANGES = ("Set", "Changed", "Assigned", "Named", "Bound", "Replaced", "Renamed", "Edited")
-PARTS = ("tenant", "extension", "trunk")  # of a stream: each has a history of its own
+PARTS = ("tenant", "extension", "trunk")  # parts of a stream with their own history
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Note what a batch says."""
+    """Add a row for each event of a batch."""
     rows = [_row(recorded) for recorded in batch]
     if rows:
         cursor.executemany(ADD, rows)
 
 
 def _row(recorded: Recorded) -> tuple[Any, ...]:
-    said, topic = recorded.envelope, recorded.topic.partition(".")[0]
+    envelope, topic = recorded.envelope, recorded.topic.partition(".")[0]
     fields = fields_of(recorded.event)
     return (
         recorded.position,
-        said.recorded_at,
-        said.actor,
-        said.address,
-        said.request_id,
+        envelope.recorded_at,
+        envelope.actor,
+        envelope.address,
+        envelope.request_id,
         recorded.stream,
         recorded.stream.partition(":")[0],
         topic,
         _family(topic, fields),
         Jsonb(fields),
-        said.token_id,
+        envelope.token_id,
     )
 
 
@@ -67,7 +67,7 @@ def _family(topic: str, fields: dict[str, Any]) -> str:
 
 
 def fields_of(event: Event) -> dict[str, Any]:
-    """What an event says, for people: plain values, sums by currency, of lists their lengths."""
+    """Return an event's fields for people: plain values, sums by currency, lengths of lists."""
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(type(event)):
         value = getattr(event, field.name)

@@ -1,4 +1,4 @@
-"""The postings of a batch, worked out once for all the read models that add them up."""
+"""The postings of a batch, computed once for all read models that sum them up."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from billing.log.store import Recorded
 
 Posted = list[tuple[Recorded, Posting]]
 
-# The batch that was asked for last: several read models are given the same one in turn.
+# The last batch and its postings: several read models get the same batch in turn.
 _last: tuple[Sequence[Recorded] | None, Posted] = (None, [])
 
 
 def postings_in(batch: Sequence[Recorded]) -> Posted:
-    """What the events of a batch move, in their order."""
-    global _last  # noqa: PLW0603 -- a memory of one, of what never changes
+    """Return the postings of a batch, in order."""
+    global _last  # noqa: PLW0603 -- a cache of one immutable batch
     if _last[0] is not batch:
         found = [
             (recorded, posting)

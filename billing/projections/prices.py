@@ -1,4 +1,4 @@
-"""Prices: every version ever set, ended or taken out, with who and when; and the imports."""
+"""Prices: every version ever set, ended or removed, with time and actor; and the imports."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -34,15 +34,15 @@ copy prices (group_id, target, effective_from, position, kind, standing, name, p
 IMPORT = "insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)"
 UNDO = "update deck_imports set undone_at = %s, undone_by = %s where import_id = %s"
 Key = tuple[str, str, datetime]
-Change = tuple[str, Rate | RateKey]  # set (or ended, by a key), removed
+Change = tuple[str, Rate | RateKey]  # kind ("set", also for ended prices, or "removed") and price
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Write the versions of a batch; of those for one moment the last stands."""
+    """Write the versions of a batch; of several for one time the last is in force."""
     waiting: list[tuple[Key, Change, Recorded]] = []
     for recorded in batch:
         _follow_import(cursor, recorded)
-        once = dict(_changes(recorded))  # said twice in one event: the later one
+        once = dict(_changes(recorded))  # repeated in one event: the last one counts
         for key, change in once.items():
             waiting.append((key, change, recorded))
             if len(waiting) == CHUNK:
@@ -78,13 +78,13 @@ def _changes(recorded: Recorded) -> Iterator[tuple[Key, Change]]:
 
 
 def _cells(change: Change) -> tuple[Any, ...]:
-    """The kind, the name, the first price with its unit, and all of it."""
+    """Return the kind, the name, the first price with its unit, and the whole rate as JSON."""
     kind, rate = change
     if isinstance(rate, RateKey):
         return ("ended" if kind == "set" else kind, "", None, None, "")
     tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
     price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
-    if price[0] and len(price[0].partition(".")[0]) > MOST_DIGITS:  # once taken; it stops nothing
+    if price[0] and len(price[0].partition(".")[0]) > MOST_DIGITS:  # was accepted once
         price = (None, None)
     return (kind, rate.name, *price, msgspec.json.encode(rate).decode())
 

@@ -1,4 +1,4 @@
-"""Rate groups: their names and currencies."""
+"""Rate groups: name, currency and number of prices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ DELETE = "update rate_groups set deleted = true, changed_at = %s where group_id 
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
-    """Follow the groups."""
+    """Apply a batch of events to the groups."""
     for recorded in batch:
         group_id, at = recorded.stream.partition(":")[2], recorded.envelope.recorded_at
         match recorded.event:

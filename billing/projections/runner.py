@@ -1,4 +1,4 @@
-"""The loop that keeps the read models up to date: rows and position commit together."""
+"""The loop that keeps the read models up to date: rows and position are committed together."""
 
 import logging
 import threading
@@ -14,8 +14,8 @@ from billing.log.store import CHANNEL, Past, Recorded, Store
 from billing.projections import Projection
 from billing.values import Refused
 
-BATCH = 5_000  # events in one transaction
-POLL_SECONDS = 1.0  # a wake-up can be missed; a poll can't
+BATCH = 5_000  # events per transaction
+POLL_SECONDS = 1.0  # notifications can be lost, polls can't
 
 ARCHIVED_TO = "select max(last_position) from archived_months"
 
@@ -23,11 +23,11 @@ logger = logging.getLogger("billing.projections")
 
 
 class Runner:
-    """Feeds the log to projections. Those at the same position share one reading of it."""
+    """Feeds the log to the projections. Those at the same position share one read."""
 
     def __init__(self, url: str, store: Store, projections: Sequence[Projection]) -> None:
         self._store = store
-        self._past: Past | None = None  # the archives, read on from batch to batch
+        self._past: Past | None = None  # archived events, read on from batch to batch
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
         for name, projection in self._by_name.items():
@@ -36,21 +36,21 @@ class Runner:
                 self._keep_zone(name, projection.zone)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._connection.close()
 
     def _keep_zone(self, name: str, zone: str) -> None:
-        """Rebuild what was made with the days of another zone."""
+        """Rebuild a projection if its days are in another time zone."""
         made_in, position = positions.made_in(self._connection, name)
         if made_in != zone:
             with self._connection.transaction():
                 positions.remember_zone(self._connection, name, zone)
                 if position:
-                    logger.info("%s is made anew with the days of %s", name, zone)
+                    logger.info("%s is rebuilt with the days of %s", name, zone)
                     self.rebuild(name)
 
     def step(self) -> bool:
-        """One batch for each position that projections stand at; whether there was anything.
+        """Apply one batch at each position that projections have; return whether there was any.
 
         A projection that is being rebuilt catches up between the batches of the others.
         """
@@ -71,7 +71,7 @@ class Runner:
         return moved
 
     def _advance(self, position: int, names: list[str], stop: int | None) -> bool:
-        """One batch after `position`, not past `stop`: there the others stand to be joined."""
+        """Apply one batch after `position`, up to `stop`, the position of other projections."""
         batch = live = self._store.after(position, BATCH)
         if any(self._by_name[name].needs_past for name in names):
             batch = self._with_past(position, live)
@@ -93,21 +93,21 @@ class Runner:
         return bool(ours)
 
     def _with_past(self, position: int, live: list[Recorded]) -> list[Recorded]:
-        """What was read of the log, and among it what lies in archives: sums need both.
+        """Merge events read from the log with those of archived months: sums need both.
 
-        Ask after the log was read: a month that was dropped meanwhile is then in the archives.
+        Call this after reading the log: a month dropped meanwhile is then in the archives.
         """
         past = self._past_beyond(position)
         if past is None:
             return live
         known = {recorded.position for recorded in live}
         old = [each for each in past.after(position, BATCH) if each.position not in known]
-        if live:  # what lies behind it in the log was not read yet
+        if live:  # later log events are not read yet
             old = [each for each in old if each.position < live[-1].position]
         return sorted([*live, *old], key=attrgetter("position"))[:BATCH]
 
     def _past_beyond(self, position: int) -> Past | None:
-        """The archives, if anything after `position` lies there."""
+        """Return the archives if they have events after `position`."""
         row = self._connection.execute(ARCHIVED_TO).fetchone()
         if not row or not row[0] or row[0] <= position:
             return None
@@ -118,31 +118,31 @@ class Runner:
         return self._past
 
     def catch_up(self) -> None:
-        """Step until there is nothing left."""
+        """Step until nothing is left."""
         while self.step():
             pass
 
     def run(self, url: str, stopping: threading.Event) -> None:
-        """Follow the log until told to stop."""
-        with psycopg.connect(url, autocommit=True) as ears:
-            ears.execute(f"listen {CHANNEL}")
+        """Follow the log until `stopping` is set."""
+        with psycopg.connect(url, autocommit=True) as listener:
+            listener.execute(f"listen {CHANNEL}")
             while not stopping.is_set():
                 try:
                     self.catch_up()
-                except Refused as refused:  # a file of an archived month is missing: others go on
-                    logger.error("%s", refused)  # noqa: TRY400 -- it says it all
-                for _ in ears.notifies(timeout=POLL_SECONDS, stop_after=1):
+                except Refused as refused:  # an archive file is missing; others continue
+                    logger.error("%s", refused)  # noqa: TRY400 -- the message is complete
+                for _ in listener.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
 
     def rebuild(self, name: str) -> None:
-        """Empty one projection and replay it; the others, and a running service, go on."""
+        """Empty one projection and replay it, while the others and a running service continue."""
         if name not in self._by_name:
             known = ", ".join(sorted(self._by_name))
             raise Refused(
                 "There is no projection %(name)s; there are %(known)s.", name=name, known=known
             )
         if self._by_name[name].needs_past and (past := self._past_beyond(0)):
-            past.check()  # before anything is emptied
+            past.check()  # before anything is deleted
         with self._connection.transaction(), self._connection.cursor() as cursor:
             positions.hold(cursor, name)
             cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")

@@ -1,15 +1,15 @@
-"""Sums of calls by key, as a batch gathers them before they are written."""
+"""Sums of calls by key, collected for a batch before they are written."""
 
 from collections.abc import Sequence
 from typing import Any
 
 Key = tuple[Any, ...]
-# Calls, talk milliseconds, billed seconds, micro-units, and how many of the calls were answered.
+# Calls, talk milliseconds, billed seconds, micro-units, number of answered calls.
 Sums = dict[Key, list[int]]
 
 
 def add(sums: Sums, key: Key, figures: Sequence[int], answered: int = 0) -> None:
-    """Add the first four figures to those of a key; this is asked several times for each call."""
+    """Add the first four figures to those of a key. Hot: runs several times per call."""
     found = sums.get(key)
     if found is None:
         sums[key] = [*figures[:4], answered]

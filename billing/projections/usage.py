@@ -1,4 +1,4 @@
-"""Usage: calls, talk time and amounts added up by day, hour and area, for each account."""
+"""Usage: calls, talk time and amounts per account, summed by day, hour and area."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -16,8 +16,8 @@ from billing.projections.sums import Key, Sums, add
 from billing.projections.usage_months import late_months, settle_before, settled_through
 
 NAME = "usage"
-ALL = "*"  # the account under which every call is added up
-SOMEBODY = "+"  # some user account, whichever
+ALL = "*"  # the account that sums all calls
+SOMEBODY = "+"  # any user account
 
 KEYS = {
     "daily_usage": (
@@ -39,7 +39,7 @@ KEYS = {
 TABLES = (*KEYS, "usage_settled")
 SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
 OF_DAYS = ("daily_usage", "usage_days", "usage_hours", "usage_areas")
-WITH_RESULT = ("daily_usage", "usage_days")  # `answered` is a key of these
+WITH_RESULT = ("daily_usage", "usage_days")  # in the key, so without `answered`
 CallEvent = CallRated | CallRerated | CallVoided
 
 
@@ -63,7 +63,7 @@ ADD = {table: _statement(table) for table in KEYS}
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
-    """Add up the calls of a batch, by local days of `zone`."""
+    """Sum up the calls of a batch by local days of `zone`."""
     daily: Sums = {}
     calls: Sums = {}
     areas: Sums = {}
@@ -82,7 +82,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
                 sign * rating.amount_micros,
             )
             add(daily, (day, company, user, call_class, result, currency), figures)
-            # Beside their days, users are added up together: each for itself were as many as calls.
+            # By hour and area users are summed together: one by one they would be as many as calls.
             whose = (company, user and SOMEBODY, rating.gateway_account, event.device_id)
             add(calls, (when, whose, call_class, result, currency), figures)
             add(areas, (day, whose, rating.area, result, currency), figures)
@@ -96,7 +96,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
 
 
 def _tables(daily: Sums, calls: Sums, areas: Sums, through: date) -> dict[str, Sums]:
-    """What each table gains. Thousands of calls have few keys: this goes through those alone."""
+    """Return the sums for each table. Thousands of calls have few keys, so this loops over keys."""
     days: Sums = {}
     hours: Sums = {}
     by_area: Sums = {}
@@ -116,7 +116,7 @@ def _tables(daily: Sums, calls: Sums, areas: Sums, through: date) -> dict[str, S
 
 
 def _columns(table: str, sums: Sums) -> list[Any]:
-    """The arrays of a table's statement."""
+    """Return the arrays for a table's statement."""
     keys = zip(*sums, strict=True)
     columns: list[Any] = []
     for name, values in zip(KEYS[table], keys, strict=True):
@@ -134,7 +134,7 @@ def _columns(table: str, sums: Sums) -> list[Any]:
 def accounts_of(
     company_id: str, user_account: str, gateway_account: str, device_id: str
 ) -> tuple[tuple[str, str], ...]:
-    """The accounts a call is added up under, each with its kind (migration 0050 lists them)."""
+    """Return the accounts a call is added to, as (kind, account); migration 0050 lists them."""
     return tuple(_accounts_of(company_id, user_account, gateway_account, device_id))
 
 

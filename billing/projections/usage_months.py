@@ -1,7 +1,7 @@
-"""Usage by month: a month that is over is added up once; what comes later for it is added to that.
+"""Usage by month: a finished month is summed once; later calls of it are added to the sums.
 
-Statistics of half a year then read six rows instead of 180, and nothing is paid for it while calls
-come in (docs/decisions/0050).
+Statistics of half a year read 6 rows instead of 180, and ingestion costs no more
+(docs/decisions/0050).
 """
 
 from datetime import date, timedelta
@@ -13,9 +13,9 @@ from billing.projections.sums import Sums, add
 
 SETTLED = "select max(through) from usage_settled"
 REMEMBER_SETTLED = "insert into usage_settled values (%s)"
-STRAGGLING = timedelta(days=2)  # into the next month, before one is added up
+STRAGGLING = timedelta(days=2)  # wait this long after the end of a month before it is summed
 BEGINNING = date(1, 1, 1)
-RANKED = ("company", "gateway")  # the kinds whose accounts are compared; users have daily_usage
+RANKED = ("company", "gateway")  # kinds with rankings by account; users are ranked from daily_usage
 
 MONTH = "date_trunc('month', day)::date"
 SUMS = "sum(calls), sum(talk_ms), sum(billed_seconds), sum(amount_micros)"
@@ -42,13 +42,13 @@ from usage_areas where {PERIOD} group by 1, 2, 3, 4""",
 
 
 def settled_through(cursor: Cursor[Any]) -> date:
-    """The first day that is in no month added up yet."""
+    """Return the first day that is not in a summed month."""
     ((through,),) = cursor.execute(SETTLED).fetchall()
     return through or BEGINNING
 
 
 def settle_before(cursor: Cursor[Any], newest: date, through: date) -> None:
-    """Add up the months since `through` that are over when calls of the day `newest` come in."""
+    """Sum the finished months since `through`; `newest` is the latest day with calls."""
     over = (newest - STRAGGLING).replace(day=1)
     if over > through:
         values = {"begin": through, "end": over, "ranked": list(RANKED)}
@@ -58,7 +58,7 @@ def settle_before(cursor: Cursor[Any], newest: date, through: date) -> None:
 
 
 def late_months(tables: dict[str, Sums], through: date) -> dict[str, Sums]:
-    """What the months before `through` gain by the sums of days, by table; mostly nothing."""
+    """Return what the months before `through` gain from the sums of days, by table."""
     if all(day >= through for day, *_ in tables["daily_usage"]):
         return {}
     users: Sums = {}

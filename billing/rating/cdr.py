@@ -1,4 +1,4 @@
-"""The neutral form of a call record: what every format is read into and where rating begins."""
+"""The neutral form of a call record: what every format is parsed into, and what is rated."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,7 +10,7 @@ Result = Literal["answered", "no_answer", "busy", "failed", "cancelled", ""]
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One leg as its sender told it. Times are UTC; durations are milliseconds as counted there."""
+    """One leg of a call as its sender reported it. Times are UTC, durations milliseconds."""
 
     key: str  # the record key by the rule of its source, one in each module of reading/
     call_id: str = ""  # links the legs of one conversation
@@ -21,12 +21,12 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     billed_ms: int = 0  # talk time
     caller: str = ""
     called: str = ""  # as dialled
-    direction: Direction = ""  # "" when the source does not say
+    direction: Direction = ""  # "" if the source does not say
     result: Result = ""
-    cause: str = ""  # the sender's own word: "NORMAL_CLEARING", "486 Busy"
+    cause: str = ""  # in the sender's words: "NORMAL_CLEARING", "486 Busy"
     caller_name: str = ""
-    source_trunk: str = ""  # the gateway or trunk the call came in by
-    target_trunk: str = ""  # the gateway or trunk it left by
+    source_trunk: str = ""  # gateway or trunk of the incoming side
+    target_trunk: str = ""  # gateway or trunk of the outgoing side
     pin: str = ""  # account code
     tenant: str = ""  # context or domain of a hosted device
     flags: tuple[str, ...] = ()  # "ambiguous_time", "encoding", "repaired", ...
@@ -35,9 +35,9 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record as it was read: what it means, and what the switch said."""
+    """One record as parsed: the neutral form, and the original text."""
 
-    cdr: Cdr  # an unreadable one has `problem` set and a key from its content
-    raw: str  # untouched
-    raw_encoding: str = ""  # "base64" where the bytes were no text
-    source: str  # the format it was read as
+    cdr: Cdr  # an unreadable record has `problem` set and a key hashed from its content
+    raw: str  # unchanged
+    raw_encoding: str = ""  # "base64" if the bytes are not valid text
+    source: str  # the record format

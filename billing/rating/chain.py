@@ -1,4 +1,4 @@
-"""From a CDR to a charge, step by step: whose call, which number, which rate, what it costs."""
+"""From a CDR to a charge, step by step: the account, the number, the rate, the amount."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,14 +16,14 @@ from billing.rating.context import (
 )
 from billing.rating.dialled import find_number
 from billing.rating.number_plan import FREE, ORDINARY, PlanEntry
+from billing.rating.owner import find_owner
 from billing.rating.rates import CompiledRate, RateGroup
-from billing.rating.whose import find_owner
 from billing.values import PRICE_DECIMALS, decimal_string
 
 DAY_MS = 86_400_000
-LONGEST_MS = 30 * DAY_MS  # a longer call is a broken clock
+LONGEST_MS = 30 * DAY_MS  # longer calls come from a broken clock
 
-# Why a record is suspended. Those above the line come with the record itself.
+# Why a record is suspended. The reasons above the line come with the record itself.
 REASONS = (
     "unreadable",
     "unfinished",
@@ -36,7 +36,7 @@ REASONS = (
     "no_rate",
 )
 
-# Each step that explains a charge: its code and what its values are.
+# The steps that explain a charge: code -> names of its values.
 STEPS: dict[str, tuple[str, ...]] = {
     "by_pin": ("account",),
     "by_extension": ("extension", "account"),
@@ -66,18 +66,21 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 
 def rate_cdr(cdr: Cdr, device: DeviceProfile, context: RatingContext) -> Rating:
-    """What a record means and costs. Never raises: what can't be priced is suspended."""
+    """Rate a record. Never raises: a record that can't be priced is returned as suspended."""
     draft = Draft(company_id=device.company_id, flags=cdr.flags)
     try:
-        started_at = _beginning(cdr)
+        started_at = _start(cdr)
         _rate(cdr, device, context, started_at, draft)
     except Suspend as why:
         return draft.rating("suspended", str(why))
     return draft.rating("rated")
 
 
-def _beginning(cdr: Cdr) -> datetime:
-    """When it began. Suspended if the record itself is not to be believed."""
+def _start(cdr: Cdr) -> datetime:
+    """Return the start of a call.
+
+    Raises Suspend if the record has a problem or impossible times.
+    """
     if cdr.problem:
         raise Suspend(cdr.problem)
     if cdr.started_at is None:
@@ -95,7 +98,7 @@ def _rate(
     entry, digits = find_number(cdr, device, context, at, draft)
     if cdr.billed_ms > DAY_MS:
         draft.flags += ("over_24h",)
-    if not cdr.billed_ms or cdr.result not in ("answered", ""):  # "": not told, but they talked
+    if not cdr.billed_ms or cdr.result not in ("answered", ""):  # "": unknown
         draft.steps.append(("unanswered", cdr.result))
         return
     if not digits and draft.direction == "outbound":
@@ -106,14 +109,14 @@ def _rate(
     rate = _choose(group, entry, digits, draft, at)
     if rate:
         draft.rate_name, draft.rate_prefix = rate.rate.name, rate.rate.prefix
-        draft.steps.append(rate.told)
+        draft.steps.append(rate.step)
         charge_by(rate, at, company.zone, cdr.billed_ms, draft)
 
 
 def _group(
     context: RatingContext, company: CompanyProfile, started_at: datetime
 ) -> RateGroup | None:
-    """The group bound last before the call began; of the same moment, the one bound later."""
+    """Return the group bound last before the call; of bindings at equal times, the last one."""
     group_id, since = "", None
     for valid_from, bound in company.rate_groups:
         if valid_from is None:
@@ -126,7 +129,7 @@ def _group(
 def _choose(
     group: RateGroup | None, entry: PlanEntry | None, digits: str, draft: Draft, at: datetime
 ) -> CompiledRate | None:
-    """The rate in force; None for what costs nothing without one."""
+    """Return the rate in force; None if the call is free without one. Raises Suspend."""
     if "b_leg" in draft.flags:
         draft.steps.append(("b_leg",))
         return None
@@ -145,13 +148,13 @@ def _choose(
 def _rate_of(
     group: RateGroup, entry: PlanEntry | None, digits: str, draft: Draft, at: datetime
 ) -> CompiledRate | None:
-    """Prefix before area before class; what is special never falls back to a class."""
+    """Look up a rate by prefix, then area, then class; special numbers never use a class."""
     if draft.direction != "outbound":
         return group.by_class(draft.direction, at)
     if entry and entry.type == "emergency":
-        return None  # whatever a deck has for the same digits: +91 1 is Delhi, 911 is not
+        return None  # even if a deck has these digits: +91 1 is Delhi, 911 is not
     rate = group.by_prefix(digits, at)
-    if rate and entry and not _is_meant(rate, entry):
+    if rate and entry and not _applies(rate, entry):
         rate = None
     if rate is None and entry and entry.area:
         rate = group.by_area(entry.area, at)
@@ -160,9 +163,9 @@ def _rate_of(
     return rate
 
 
-def _is_meant(rate: CompiledRate, entry: PlanEntry) -> bool:
-    """Whether a rate found by prefix speaks of such numbers: one for 34 not of a premium 34806."""
-    # 87 and 88 are no country's, so whatever a deck has there is meant for satellites.
+def _applies(rate: CompiledRate, entry: PlanEntry) -> bool:
+    """Whether a rate found by prefix applies to such numbers: one for 34 not to a premium 34806."""
+    # No country has 87 or 88, so any prefix there is meant for satellites.
     ordinary = entry.type in ORDINARY or entry.type == "satellite"
     return ordinary or rate.rate.prefix.startswith(entry.prefix)
 
@@ -170,7 +173,7 @@ def _is_meant(rate: CompiledRate, entry: PlanEntry) -> bool:
 def charge_by(
     compiled: CompiledRate, at: datetime, zone: ZoneInfo, billed_ms: int, draft: Draft
 ) -> None:
-    """Charge by a rate a call that was answered at a moment; raises Suspend."""
+    """Charge a call answered at `at` (UTC) by a rate; adds to `draft`. Raises Suspend."""
     rate = compiled.rate
     if rate.forbidden:
         draft.flags += ("forbidden",)
@@ -202,7 +205,7 @@ def _explain(
         steps.append(("connect_fee", f"{fee:f}"))
     for line in charged.lines:
         seconds = str(line.count * line.tier.increment_s)
-        steps.append(("line", line.band, *line.tier.told, seconds))
+        steps.append(("line", line.band, *line.tier.step, seconds))
     if bound:
         steps.append((bound, rate.min_cost if bound == "min" else rate.max_cost))
     steps.append(("rounded", rate.rounding, str(rate.decimals), decimal_string(amount)))

@@ -1,4 +1,4 @@
-"""What a call costs: increments laid end to end from answer, exact integers, rounded once."""
+"""The cost of a call: consecutive increments from the answer, in exact integers, rounded once."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -21,7 +21,7 @@ class ChargeLine(msgspec.Struct, gc=False, frozen=True):
 
 
 class Charge(msgspec.Struct, gc=False, frozen=True):
-    """Exact: the subtotal is `numerator` / `denominator` units of 10^-8 of the currency."""
+    """An exact charge; the subtotal is `numerator` / `denominator` in 10^-8 of the currency."""
 
     numerator: int
     denominator: int
@@ -30,8 +30,8 @@ class Charge(msgspec.Struct, gc=False, frozen=True):
     lines: tuple[ChargeLine, ...]
 
 
-class NoBand(Exception):  # noqa: N818 -- an outcome: the rate has no price at that hour
-    """No band covers the moment at which an increment begins."""
+class NoBand(Exception):  # noqa: N818 -- an outcome, not an error: no price at that hour
+    """No band covers the time at which an increment begins."""
 
 
 NOTHING = Charge(0, 1, 0, 0, ())
@@ -40,9 +40,9 @@ NOTHING = Charge(0, 1, 0, 0, ())
 def charge(
     rate: CompiledRate, answered_at: datetime, zone: ZoneInfo, duration: int | Fraction
 ) -> Charge:
-    """The exact charge of `duration` milliseconds from `answered_at` (UTC).
+    """Return the exact charge of `duration` milliseconds from `answered_at` (UTC).
 
-    Nothing for no duration or less than `free_below_s`. Raises NoBand.
+    Zero if the duration is 0 or below `free_below_s`. Raises NoBand.
     """
     if duration <= 0 or duration < rate.rate.free_below_s * 1000:
         return NOTHING
@@ -94,7 +94,7 @@ def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[ChargeLine]) 
 
 
 def band_at(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> CompiledBand:
-    """The heaviest band that covers a moment's wall time. Raises NoBand."""
+    """Return the heaviest band that covers the local time of an instant. Raises NoBand."""
     wall = moment.astimezone(zone)
     second = wall.hour * 3600 + wall.minute * 60 + wall.second
     weekday, day = wall.isoweekday(), wall.date().isoformat()
@@ -110,9 +110,9 @@ def band_at(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> CompiledBan
 
 
 def next_change(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment after `moment` at which another band may begin: a bound or a clock change.
+    """Return the next instant at which another band may begin: a bound or a clock change.
 
-    Midnight counts as a bound, for days and dates begin there.
+    Midnight counts as a bound, because days and dates begin there.
     """
     wall = moment.astimezone(zone)
     midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
@@ -127,7 +127,7 @@ def next_change(rate: CompiledRate, moment: datetime, zone: ZoneInfo) -> datetim
 
 
 def _clock_change(begin: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
-    """The moment the zone's offset changes in (begin, end], to the second; None if it doesn't."""
+    """Return when the zone's offset changes in (begin, end], to the second; None if it doesn't."""
     if begin.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset():
         return None
     before = begin.astimezone(zone).utcoffset()
@@ -142,7 +142,7 @@ def _clock_change(begin: datetime, end: datetime, zone: ZoneInfo) -> datetime | 
 
 
 def clamp(charge: Charge, rate: CompiledRate) -> tuple[int, int, str]:
-    """The subtotal after the least and the most it may be, and which of them applied."""
+    """Apply the minimum and maximum cost; return numerator, denominator and "min", "max" or ""."""
     numerator, denominator, bound = charge.numerator, charge.denominator, ""
     if rate.min_cost is not None and numerator < rate.min_cost * denominator:
         numerator, denominator, bound = rate.min_cost, 1, "min"
@@ -152,7 +152,7 @@ def clamp(charge: Charge, rate: CompiledRate) -> tuple[int, int, str]:
 
 
 def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
-    """The integer nearest to a ratio that is not negative, as `rounding` settles it."""
+    """Round a non-negative ratio to an integer."""
     whole, rest = divmod(numerator, denominator)
     if not rest or rounding == "down":
         return whole
@@ -165,6 +165,6 @@ def round_ratio(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 
 def amount_micros(numerator: int, denominator: int, decimals: int, rounding: Rounding) -> int:
-    """Micro-units of an exact amount in units of 10^-8, rounded once to `decimals`."""
+    """Return an exact amount in units of 10^-8 as micro-units, rounded once to `decimals`."""
     unit = POWERS[PRICE_DECIMALS - decimals]
     return round_ratio(numerator, denominator * unit, rounding) * POWERS[MOST_DECIMALS - decimals]

@@ -1,4 +1,4 @@
-"""What rating is told beside the record: devices, accounts, prices; and what it answers."""
+"""What rating needs besides the record (devices, accounts, prices), and its result."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,14 +16,14 @@ CallClass = Literal["internal", "local", "national", "international", "special",
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """From a moment on (None: from the beginning) something belongs to an account."""
+    """From `valid_from` on (None: from the beginning) something belongs to an account."""
 
     account: str  # 'user:…', 'gateway:…', or '' for the company itself
     valid_from: datetime | None = None
 
 
 class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A device: whose it is, where it stands, and what belongs to whom on it."""
+    """A device: its company, its place, and the accounts of its extensions and trunks."""
 
     device_id: str
     company_id: str
@@ -32,31 +32,35 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True):
     route_prefixes: tuple[RoutePrefix, ...] = ()  # in order
     extensions: dict[tuple[str, str], tuple[Assignment, ...]] = {}  # by (tenant, extension)
     trunks: dict[str, tuple[Assignment, ...]] = {}
-    tenants: dict[str, str] = {}  # tenant -> company; a device with some is hosted
-    gateway_first: bool = False  # whether the trunk is asked before the extension
+    tenants: dict[str, str] = {}  # tenant -> company; empty unless the device is hosted
+    gateway_first: bool = False  # whether the trunk decides before the extension does
 
 
 class CompanyProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What rating needs to know of a company."""
+
     company_id: str
     currency: str
-    zone: ZoneInfo  # of its bands' wall times
+    zone: ZoneInfo  # of its bands' local times
     rate_groups: tuple[tuple[datetime | None, str], ...] = ()  # (valid from, group), as bound
 
 
 class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What rating needs to know of a user or gateway account."""
+
     own_wallet: bool = False
 
 
 class RatingContext(msgspec.Struct, kw_only=True):
-    """Everything that is not the record or its device."""
+    """All data of rating except the record and its device."""
 
     companies: dict[str, CompanyProfile] = {}
     accounts: dict[str, AccountProfile] = {}  # user and gateway accounts, by stream id
     groups: dict[str, RateGroup] = {}
     plan: NumberPlan = msgspec.field(default_factory=NumberPlan)
-    # By company and what a PIN is known by (pins.py).
+    # By (company, keyed hash of the PIN); see pins.py.
     pins: dict[tuple[str, str], tuple[Assignment, ...]] = {}
-    holds: dict[str, str] = {}  # accounts on hold, by stream id: the flag their calls get
+    holds: dict[str, str] = {}  # frozen and closed accounts, stream id -> flag of their calls
 
 
 NO_STEPS = msgspec.Raw(b"[]")
@@ -65,19 +69,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_steps(steps: Sequence[tuple[str, ...]]) -> msgspec.Raw:
-    """Steps as a rating keeps them."""
+    """Encode steps as a rating stores them."""
     return msgspec.Raw(_encode(steps)) if steps else NO_STEPS
 
 
 class Rating(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """What a record means: priced, or suspended with the reason; and each step that led there."""
+    """The result of rating a record: priced, or suspended with a reason; and the steps to it."""
 
     status: Literal["rated", "suspended"]
     reason: str = ""  # why suspended: one of chain.REASONS
     company_id: str = ""
     user_account: str = ""  # 'user:…'
     gateway_account: str = ""  # 'gateway:…'
-    payer: str = ""  # whose wallet: 'company:…', 'user:…', 'gateway:…'
+    payer: str = ""  # the wallet charged: 'company:…', 'user:…', 'gateway:…'
     extension: str = ""
     direction: Direction = ""
     number: str = ""  # E.164 with +, or the digits as dialled
@@ -92,17 +96,17 @@ class Rating(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=
     amount_micros: int = 0
     currency: str = ""
     flags: tuple[str, ...] = ()
-    # As JSON: read models decode each rating and never look at its steps, half of the work.
+    # JSON, because read models decode every rating but never its steps, half of the work.
     encoded_steps: msgspec.Raw = msgspec.field(name="steps", default=NO_STEPS)
 
     @property
     def steps(self) -> tuple[tuple[str, ...], ...]:
-        """Each link of the chain: its name, then what it found; explain.py words them."""
+        """The steps of the chain: each is its code and its values; explain.py has their texts."""
         return _decode_steps(self.encoded_steps)
 
 
 class Draft(msgspec.Struct, gc=False, kw_only=True):
-    """A rating in the making: what the links of the chain found out so far, each adding its own."""
+    """A rating in progress; each link of the chain adds its results."""
 
     company_id: str
     flags: tuple[str, ...]
@@ -125,7 +129,7 @@ class Draft(msgspec.Struct, gc=False, kw_only=True):
     steps: list[tuple[str, ...]] = []
 
     def rating(self, status: Literal["rated", "suspended"], reason: str = "") -> Rating:
-        """What was found, as the answer."""
+        """Return the finished rating."""
         return Rating(
             status=status,
             reason=reason,
@@ -151,5 +155,5 @@ class Draft(msgspec.Struct, gc=False, kw_only=True):
         )
 
 
-class Suspend(Exception):  # noqa: N818 -- an outcome of the chain, not a fault
-    """The chain can't go on; its argument is one of chain.REASONS."""
+class Suspend(Exception):  # noqa: N818 -- an outcome of the chain, not an error
+    """The record can't be rated; the argument is one of chain.REASONS."""

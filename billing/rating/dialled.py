@@ -1,4 +1,4 @@
-"""Which number a call is rated by: short code or E.164, what the plan knows of it, its class."""
+"""The number a call is rated by: short code or E.164, its entry in the plan, its class."""
 
 from datetime import datetime
 from functools import lru_cache, partial
@@ -8,13 +8,13 @@ from billing.rating.context import CallClass, DeviceProfile, Draft, RatingContex
 from billing.rating.number_plan import ORDINARY, SHORT_CODE_DIGITS, NumberPlan, PlanEntry
 from billing.rating.numbers import RoutePrefix, clean, dial_plan, strip_route_prefix, to_e164
 
-Normalised = tuple[PlanEntry | None, str, bool]  # of a short code; digits; whether they are E.164
+Normalised = tuple[PlanEntry | None, str, bool]  # short code's entry, digits, is E.164
 
 
 def find_number(
     cdr: Cdr, device: DeviceProfile, context: RatingContext, at: datetime, draft: Draft
 ) -> tuple[PlanEntry | None, str]:
-    """The plan's entry and the digits to rate by; number, class and area are told in `draft`."""
+    """Return the plan's entry and the digits to rate by; number, class and area go into `draft`."""
     steps = draft.steps
     if draft.direction == "internal":
         draft.number, draft.call_class = cdr.called, "internal"
@@ -24,7 +24,7 @@ def find_number(
     entry, digits, is_e164 = _normalise(dialled, device, context, at, draft)
     draft.number = "+" + digits if is_e164 else digits
     if entry is None and digits:
-        if is_e164 or len(digits) > SHORT_CODE_DIGITS:  # 1234 is no call to America
+        if is_e164 or len(digits) > SHORT_CODE_DIGITS:  # 1234 is not a call to America
             entry = context.plan.attribute(digits, at, draft.company_id)
         if entry:
             steps.append(("attribution", entry.prefix, entry.area, entry.type))
@@ -40,7 +40,7 @@ def find_number(
 def _normalise(
     dialled: str, device: DeviceProfile, context: RatingContext, at: datetime, draft: Draft
 ) -> Normalised:
-    """Short code, else route prefix and E.164, else as dialled."""
+    """Try short codes, then route prefixes and E.164; otherwise return the digits as dialled."""
     number = clean(dialled)
     plan, company_id = context.plan, draft.company_id
     entry = plan.short_code(number, device.country, at, company_id)
@@ -64,10 +64,10 @@ def _normalise(
 def try_prefixes(
     dialled: str, device: DeviceProfile, plan: NumberPlan, at: datetime
 ) -> list[tuple[RoutePrefix, str]]:
-    """Each route prefix of a device in order, and what became of it with a dialled number.
+    """Return each route prefix of a device, in order, with its outcome for a dialled number.
 
-    One of: short_code (comes before any prefix), other, too_short, too_long, implausible, applied,
-    after (one before it applied).
+    Outcomes: short_code (precedes all prefixes), other, too_short, too_long, implausible, applied,
+    after (an earlier one applied).
     """
     number, found = clean(dialled), ""
     if plan.short_code(number, device.country, at, device.company_id):
@@ -98,7 +98,7 @@ def _outcome(
 def _plausible(
     device: DeviceProfile, plan: NumberPlan, at: datetime, company_id: str, rest: str
 ) -> bool:
-    """Whether a number could be dialled at the device as it stands."""
+    """Whether `rest` can be dialled at the device without a route prefix."""
     if plan.short_code(rest, device.country, at, company_id):
         return True
     return bool(to_e164(rest, dial_plan(device.country), device.area_code))
@@ -108,7 +108,7 @@ def _class(entry: PlanEntry | None, digits: str, device: DeviceProfile) -> CallC
     if entry and entry.type not in ORDINARY:
         return "special"
     code, own_area = _home(device.country, device.area_code)
-    if entry and entry.country:  # countries may share a code: +1 is not all domestic
+    if entry and entry.country:  # countries share codes: not all of +1 is domestic
         is_home = entry.country == device.country
     else:
         is_home = bool(code) and digits.startswith(code)
@@ -121,7 +121,7 @@ def _class(entry: PlanEntry | None, digits: str, device: DeviceProfile) -> CallC
 
 @lru_cache(maxsize=1024)
 def _home(country: str, area_code: str) -> tuple[str, str]:
-    """The country code, and the E.164 digits of the own area ("" without one)."""
+    """Return the country code, and the E.164 digits of the device's own area ("" if unknown)."""
     plan = dial_plan(country)
     own_area = plan.code + area_code.removeprefix(plan.trunk) if area_code else ""
     return plan.code, own_area

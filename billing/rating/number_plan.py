@@ -1,4 +1,4 @@
-"""Number attribution: which area and type a number belongs to."""
+"""Number attribution: the area and type of a number."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from billing.rating.prefixes import PrefixTable
 ORDINARY = ("landline", "mobile")
 FREE = ("emergency", "toll_free")
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-SHORT_CODE_DIGITS = 6  # what is no longer than this is dialled as it stands, without an area
+SHORT_CODE_DIGITS = 6  # numbers up to this length are dialled without an area code
 
 
 class PlanEntry(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """A prefix in E.164 digits, or a short code as dialled (max_len says it is one)."""
+    """A prefix in E.164 digits, or a short code as dialled (recognised by `max_len`)."""
 
     prefix: str
     area: str
@@ -26,11 +26,11 @@ class PlanEntry(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaul
 
     @property
     def short_code(self) -> bool:
-        """Whether it is dialled as it stands: an emergency or service number."""
+        """Whether it is dialled without any prefix: an emergency or service number."""
         return 0 < self.max_len <= SHORT_CODE_DIGITS
 
     def covers(self, number: str, at: datetime) -> bool:
-        """Whether it speaks of a number of this length at that moment."""
+        """Whether it applies to a number of this length at this time."""
         return (
             len(number) >= self.min_len
             and (not self.max_len or len(number) <= self.max_len)
@@ -42,7 +42,7 @@ Table = PrefixTable[tuple[PlanEntry, ...]]
 
 
 def build_layer(entries: Iterable[PlanEntry]) -> Table:
-    """A layer of the plan: the entries of a prefix, the newest first."""
+    """Build a layer of the plan: prefix -> versions, newest first."""
     by_prefix: dict[str, list[PlanEntry]] = {}
     for entry in entries:
         by_prefix.setdefault(entry.prefix, []).append(entry)
@@ -50,7 +50,7 @@ def build_layer(entries: Iterable[PlanEntry]) -> Table:
 
 
 def newest_first(entries: list[PlanEntry]) -> tuple[PlanEntry, ...]:
-    """Versions by the moment they come into force, the latest first; equals by later import."""
+    """Sort versions by effective_from, latest first; of equal times, later imports first."""
     if len(entries) == 1:
         return (entries[0],)
     later_first = entries[::-1]
@@ -59,7 +59,7 @@ def newest_first(entries: list[PlanEntry]) -> tuple[PlanEntry, ...]:
 
 
 class NumberPlan:
-    """Company overrides, then the imported plan, then the seed; in a layer the longest prefix."""
+    """Layers are searched in order: company overrides, imported plan, seed."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class NumberPlan:
         self._overrides = {
             company: build_layer(_numbers(entries)) for company, entries in own.items()
         }
-        # By company ("" for all) and country ("" for any), in the order they are asked.
+        # By company ("" for all) and country ("" for any), in the order of lookup.
         short: dict[tuple[str, str], list[Table]] = {}
         for company, layer in [*own.items(), *(("", layer) for layer in kept)]:
             codes: dict[str, list[PlanEntry]] = {}
@@ -86,7 +86,7 @@ class NumberPlan:
     def short_code(
         self, dialled: str, country: str, at: datetime, company_id: str = ""
     ) -> PlanEntry | None:
-        """The emergency or service number that was dialled as it stands in a country."""
+        """Return the entry of a short code (emergency, service) dialled in a country, or None."""
         if len(dialled) > SHORT_CODE_DIGITS:
             return None
         for company in (company_id, "") if company_id else ("",):
@@ -98,7 +98,7 @@ class NumberPlan:
         return None
 
     def attribute(self, number: str, at: datetime, company_id: str = "") -> PlanEntry | None:
-        """The entry of a number in E.164 digits without +; None if no layer knows it."""
+        """Return the entry of a number in E.164 digits without +; None if no layer has one."""
         override = self._overrides.get(company_id)
         for layer in (override, *self._layers) if override else self._layers:
             versions = layer.find(number)
@@ -113,7 +113,7 @@ class NumberPlan:
 
 
 def _newest(layer: Table, number: str, at: datetime) -> PlanEntry | None:
-    """The longest prefix with a version that covers the number, and of that the newest."""
+    """Return the newest version that covers the number, of the longest prefix that has one."""
     for versions in layer.find_all(number):
         for entry in versions:
             if entry.covers(number, at):

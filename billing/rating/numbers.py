@@ -1,4 +1,4 @@
-"""From what was dialled to E.164: route prefixes, local and national forms, country by country."""
+"""From dialled digits to E.164: route prefixes, local and national forms, per country."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,13 +7,13 @@ import msgspec
 from billing.values import is_digits
 
 E164_SHORTEST, E164_LONGEST = 7, 15
-LOCAL_SHORTEST, LOCAL_LONGEST = 5, 9  # without the area code; what is shorter is an extension
+LOCAL_SHORTEST, LOCAL_LONGEST = 5, 9  # without the area code; shorter numbers are extensions
 ARGENTINA, FIFTEEN_AND_NATIONAL = "54", 12
-ITALY = "39"  # where the 0 belongs to the number
+ITALY = "39"  # where the leading 0 is part of the number
 
 
 class RoutePrefix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Digits a cascaded device left in front: replaced once, if the rest is a plausible number."""
+    """Digits that a cascaded device left in front; replaced once, if a plausible number results."""
 
     order: int
     prefix: str
@@ -26,15 +26,15 @@ class DialPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How numbers are dialled in a country."""
 
     code: str  # country calling code
-    trunk: str = ""  # what stands before a national number
-    trunk_needed: bool = True  # whether a national number is never dialled without it
-    international: str = "00"
+    trunk: str = ""  # prefix of national numbers
+    trunk_needed: bool = True  # whether national numbers always need it
+    international: str = "00"  # prefix of international numbers
     lengths: tuple[int, ...]  # of national numbers, without the trunk prefix
-    # Heads and lengths of others: of another length, or dialled without a needed trunk prefix.
+    # Heads and lengths of exceptions: of another length, or dialled without a needed trunk prefix.
     others: tuple[tuple[str, int], ...] = ()
 
 
-# Of the countries named by a national numbering authority; others dial 00 or + only.
+# By ISO 3166 code, from the national numbering authorities; elsewhere only 00 and + are known.
 DIAL_PLANS = {
     "AR": DialPlan(code="54", trunk="0", trunk_needed=False, lengths=(10, 11)),
     "BR": DialPlan(
@@ -72,14 +72,14 @@ ELSEWHERE = DialPlan(code="", lengths=())
 
 
 def dial_plan(country: str) -> DialPlan:
-    """How people dial in a country (ISO 3166); elsewhere only + and 00 are understood."""
+    """Return the dial plan of a country (ISO 3166); unknown countries have only + and 00."""
     return DIAL_PLANS.get(country, ELSEWHERE)
 
 
 def clean(dialled: str) -> str:
-    """The digits of what was dialled, and a + in front if it had one.
+    """Return the digits of a dialled number, keeping a leading +.
 
-    A star or hash stays: *31#600… is a feature of the switch, not a call to the Netherlands.
+    Star and hash stay: *31#600… is a feature of the switch, not a call to the Netherlands.
     """
     if is_digits(dialled):
         return dialled
@@ -88,14 +88,14 @@ def clean(dialled: str) -> str:
 
 
 def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
-    """E.164 digits without + of a cleaned number; "" if it can't be made one."""
+    """Return the E.164 digits, without +, of a cleaned number; "" if that is impossible."""
     if dialled[:1] == "+":
         return _international(dialled[1:])
     if dialled.startswith(plan.international):
         return _international(dialled[len(plan.international) :])
     if not plan.code or not dialled.isdigit():
         return ""
-    # The whole number without its +, as most SIP trunks give it.
+    # The whole number without its +, as most SIP trunks send it.
     rest = dialled[len(plan.code) :] if dialled.startswith(plan.code) else ""
     if rest and _is_other(rest, plan):
         return dialled
@@ -106,7 +106,7 @@ def to_e164(dialled: str, plan: DialPlan, area_code: str) -> str:
 
 
 def _national(dialled: str, plan: DialPlan, area_code: str) -> str:
-    """The national number of what was dialled in its own country; "" if it is none."""
+    """Return the national number of digits dialled within the country; "" if it is none."""
     if plan.trunk and dialled.startswith(plan.trunk):
         national = dialled[len(plan.trunk) :]
         if _is_whole(national, plan):
@@ -123,7 +123,7 @@ def _national(dialled: str, plan: DialPlan, area_code: str) -> str:
 
 
 def _without_15(national: str) -> str:
-    """An Argentine mobile number: 11 15 2345 6789 at home is +54 9 11 2345 6789."""
+    """Convert an Argentine mobile number: 11 15 2345 6789 in the country is +54 9 11 2345 6789."""
     for area in (2, 3, 4):
         rest = national[area:]
         if rest.startswith("15") and len(national) == FIFTEEN_AND_NATIONAL:
@@ -152,7 +152,7 @@ def _is_other(national: str, plan: DialPlan) -> bool:
 
 
 def _is_local(dialled: str, plan: DialPlan, area_code: str) -> bool:
-    """Whether the area code in front would make it a whole national number."""
+    """Whether the number with the area code in front is a whole national number."""
     return (
         LOCAL_SHORTEST <= len(dialled) <= LOCAL_LONGEST
         and len(dialled) + len(area_code) in plan.lengths
@@ -163,10 +163,10 @@ def _is_local(dialled: str, plan: DialPlan, area_code: str) -> bool:
 def strip_route_prefix(
     dialled: str, rules: Sequence[RoutePrefix], plausible: Callable[[str], bool]
 ) -> tuple[str, RoutePrefix | None]:
-    """The number without what a cascaded device left in front, and the rule that applied.
+    """Remove what a cascaded device left in front; return the number and the rule that applied.
 
-    The first rule in order whose rest is plausible applies, once. With a rule for 0, "00…" is
-    0 + national 0…, where the country has such numbers, and international otherwise.
+    The first rule, in order, that gives a plausible number applies, once. With a rule for 0, "00…"
+    is 0 + national 0… if the country has such numbers, and international otherwise.
     """
     for rule in rules:
         if not dialled.startswith(rule.prefix):

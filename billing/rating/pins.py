@@ -1,4 +1,4 @@
-"""How a PIN is known without being kept: by its HMAC under a key that is not in the log."""
+"""Identifying PINs without storing them: by their HMAC under a key that is not in the log."""
 
 import hashlib
 import hmac
@@ -8,5 +8,5 @@ LENGTH = 32  # hexadecimal digits
 
 
 def pin_digest(key: bytes, pin: str) -> str:
-    """What stands for a PIN in events and in the records that carried it."""
+    """Return the keyed hash that replaces a PIN in events and records."""
     return PREFIX + hmac.new(key, pin.encode(), hashlib.sha256).hexdigest()[:LENGTH]

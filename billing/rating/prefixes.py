@@ -1,14 +1,17 @@
-"""Longest-prefix look-up over hundreds of thousands of prefixes: 1 M/s, no dependency."""
+"""Longest-prefix lookup over hundreds of thousands of prefixes: 1 M/s, no dependency."""
 
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-HEAD = 4  # digits by which the lengths worth trying are known
+HEAD = 4  # leading digits that select the lengths to try
 
 
 class PrefixTable(Generic[T]):
-    """Prefix -> value, immutable. Only the lengths that occur under a number's head are tried."""
+    """An immutable map prefix -> value.
+
+    Only lengths that occur with a number's first digits are tried.
+    """
 
     def __init__(self, values: Mapping[str, T]) -> None:
         self._values = dict(values)
@@ -28,7 +31,7 @@ class PrefixTable(Generic[T]):
         return len(self._values)
 
     def find(self, number: str) -> T | None:
-        """The value of the longest prefix of `number`; None if there is none."""
+        """Return the value of the longest prefix of `number`; None if there is none."""
         values = self._values
         for length in self._lengths.get(number[:HEAD], self._short):
             value = values.get(number[:length])
@@ -37,7 +40,7 @@ class PrefixTable(Generic[T]):
         return None
 
     def find_all(self, number: str) -> Iterator[T]:
-        """The values of all prefixes of `number`, the longest first."""
+        """Yield the values of all prefixes of `number`, longest first."""
         for length in self._lengths.get(number[:HEAD], self._short):
             if length <= len(number) and number[:length] in self._values:
                 yield self._values[number[:length]]

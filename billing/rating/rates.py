@@ -1,6 +1,6 @@
-"""Rates: one price each, as an event keeps it, and the group that chooses among them.
+"""Rates: single prices as events hold them, and the group that selects among them.
 
-Nothing here can be part of a cycle: `gc=False` spares the collector decks of 100,000 rates.
+No object here can be part of a cycle: `gc=False` lets the collector skip decks of 100,000 rates.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ SUNDAY = 7
 
 
 class Tier(msgspec.Struct, gc=False, frozen=True, kw_only=True):
-    """From a second of the call on: a price for a unit, charged in whole increments."""
+    """A price per unit, charged in whole increments, from a second of the call on."""
 
     from_s: int = 0
     price: str  # decimal, in the group's currency
@@ -32,28 +32,28 @@ class Tier(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
 
 class Band(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """Other tiers at some hours of some days, by wall time; the highest weight wins."""
+    """Other tiers at some local hours of some days; if bands overlap, the highest weight wins."""
 
     name: str
     days: tuple[int, ...] = ()  # ISO weekdays, 1 = Monday; () = every day
     dates: tuple[str, ...] = ()  # "2026-12-25"; () = every date
     from_time: str = "00:00:00"
-    to_time: str = "24:00:00"  # not included
+    to_time: str = "24:00:00"  # exclusive
     weight: int = 0
     tiers: tuple[Tier, ...]
-    connect_fee: str = ""  # "" = the rate's
+    connect_fee: str = ""  # "" = the fee of the rate
 
 
 class Rate(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """A price for a prefix, an area or a class of calls, from a moment on."""
+    """The price of a prefix, an area or a class of calls, from `effective_from` on."""
 
     name: str
     prefix: str = ""
     call_class: str = ""
     area: str = ""
     effective_from: datetime | None = None  # None: from the beginning
-    connect_fee: str = "0"  # once, if anything is charged
-    tiers: tuple[Tier, ...] = ()  # at the hours of no band
+    connect_fee: str = "0"  # charged once, unless the call is free
+    tiers: tuple[Tier, ...] = ()  # for times outside all bands
     bands: tuple[Band, ...] = ()
     band_policy: Literal["start", "split"] = "start"
     free_below_s: int = 0
@@ -65,7 +65,7 @@ class Rate(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class RateKey(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """Which price, and from when on: at most one of a group."""
+    """Identifies a version of a price, at most one of a group."""
 
     prefix: str = ""
     call_class: str = ""
@@ -73,17 +73,17 @@ class RateKey(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     effective_from: datetime | None = None
 
 
-Target = tuple[str, str, str]  # what a price is for: prefix, class or area
+Target = tuple[str, str, str]  # (prefix, class, area) of a price; one of them is set
 Key = tuple[str, str, str, datetime | None]
 
 
 def key_of(rate: Rate | RateKey) -> Key:
-    """What a price is for and from when on, to look it up by."""
+    """Return the lookup key of a price."""
     return (rate.prefix, rate.call_class, rate.area, rate.effective_from)
 
 
 def target_of(rate: Rate | RateKey) -> str:
-    """What a price is for, as one text."""
+    """Return what a price is for, as one text."""
     if rate.prefix:
         return f"p:{rate.prefix}"
     return f"c:{rate.call_class}" if rate.call_class else f"a:{rate.area}"
@@ -101,7 +101,7 @@ def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
 
 
 def validate_rate(rate: Rate) -> None:
-    """Refuse a rate that can't be: what it says of itself, then its tiers and bands."""
+    """Refuse an invalid rate; checks its own fields, then tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
         raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
     if rate.prefix and not is_digits(rate.prefix):
@@ -188,7 +188,7 @@ def _meet(one: Band, other: Band) -> bool:
 
 
 class Piece(msgspec.Struct, gc=False, frozen=True):
-    """The part of a band that lies within a day: seconds since midnight, the end not included."""
+    """The part of a band within one day: seconds since midnight, `end` exclusive."""
 
     days: frozenset[int]
     dates: frozenset[str]
@@ -197,7 +197,7 @@ class Piece(msgspec.Struct, gc=False, frozen=True):
 
 
 def _share_a_day(one: Piece, other: Piece) -> bool:
-    """Whether the dates of one fall on the weekdays of the other."""
+    """Whether the dates of one fall on weekdays of the other."""
     for dates, days in ((one.dates, other.days), (other.dates, one.days)):
         if dates and days and not any(date.fromisoformat(d).isoweekday() in days for d in dates):
             return False
@@ -205,7 +205,7 @@ def _share_a_day(one: Piece, other: Piece) -> bool:
 
 
 def _pieces(band: Band) -> list[Piece]:
-    """A band such as 22:00 to 06:00 goes over midnight: its end is on the day after its days."""
+    """Split a band at midnight: the part after it is on the day after the band's days."""
     begin, end = seconds_of_day(band.from_time), seconds_of_day(band.to_time)
     days, dates = frozenset(band.days), frozenset(band.dates)
     if begin < end:
@@ -221,7 +221,7 @@ def _pieces(band: Band) -> list[Piece]:
 
 
 def seconds_of_day(text: str) -> int:
-    """Seconds since midnight of "HH:MM" or "HH:MM:SS"; "24:00:00" is the day's end."""
+    """Parse "HH:MM" or "HH:MM:SS" into seconds since midnight; "24:00:00" is the end of the day."""
     if text in ("24:00", "24:00:00"):
         return DAY_SECONDS
     try:
@@ -232,17 +232,17 @@ def seconds_of_day(text: str) -> int:
 
 
 class CompiledTier(msgspec.Struct, gc=False, frozen=True):
-    """Prices as integers of 10^-8."""
+    """A tier with its price as an integer of 10^-8."""
 
     from_s: int
     price: int
     unit_s: int
     increment_s: int
-    told: tuple[str, str, str]  # price, unit and increment, as a step tells them
+    step: tuple[str, str, str]  # price, unit and increment, as shown in a step
 
 
 class CompiledBand(msgspec.Struct, gc=False, frozen=True):
-    """Some hours of some days, within a day; a band over midnight becomes two."""
+    """A part of a band within one day; a band over midnight becomes two."""
 
     name: str
     when: Piece
@@ -251,23 +251,23 @@ class CompiledBand(msgspec.Struct, gc=False, frozen=True):
 
 
 class CompiledRate(msgspec.Struct, gc=False, frozen=True):
-    """A rate ready to charge; `bands` has the heaviest first, the rate's own tiers last."""
+    """A rate prepared for charging; `bands` are sorted by weight, the rate's own tiers last."""
 
     rate: Rate
     connect_fee: int
     bands: tuple[CompiledBand, ...]
     bounds: tuple[int, ...]  # seconds of the day at which a band may begin or end
-    flat: CompiledTier | None  # the only tier of the only band: nearly every rate of a deck
+    flat: CompiledTier | None  # the only tier, if there are no bands (most rates of a deck)
     min_cost: int | None
     max_cost: int | None
-    told: tuple[str, ...]  # the step that names it
+    step: tuple[str, ...]  # the step that names the rate
 
 
 ALL_DAY = Piece(frozenset(), frozenset(), 0, DAY_SECONDS)
 
 
 def compile_rate(rate: Rate) -> CompiledRate:
-    """Prepare a rate once; prices become integers of 10^-8."""
+    """Prepare a rate for charging; prices become integers of 10^-8."""
     fee = parse_price(rate.connect_fee)
     bands = [
         CompiledBand(
@@ -292,7 +292,7 @@ def compile_rate(rate: Rate) -> CompiledRate:
         flat=only[0] if len(only) == 1 else None,
         min_cost=parse_price(rate.min_cost) if rate.min_cost else None,
         max_cost=parse_price(rate.max_cost) if rate.max_cost else None,
-        told=("rate", rate.name, covers, f"{since:%Y-%m-%d}" if since else ""),
+        step=("rate", rate.name, covers, f"{since:%Y-%m-%d}" if since else ""),
     )
 
 
@@ -310,25 +310,25 @@ def _compile_tiers(tiers: tuple[Tier, ...]) -> tuple[CompiledTier, ...]:
 
 
 class Version(msgspec.Struct, gc=False):
-    """A rate of a group, compiled when the first call asks for it; a key ends what was before."""
+    """A version of a price, compiled at its first use; a RateKey ends the price before it."""
 
     rate: Rate | RateKey
     compiled: CompiledRate | None = None
 
     def ready(self) -> CompiledRate | None:
-        """The rate, compiled; None from where there is no price any more."""
+        """Return the compiled rate; None if the version ends the price."""
         if self.compiled is None and isinstance(self.rate, Rate):
             self.compiled = compile_rate(self.rate)
         return self.compiled
 
     def in_force(self, at: datetime) -> bool:
-        """Whether it has begun."""
+        """Whether it is in force at `at`, unless a later version replaces it."""
         since = self.rate.effective_from
         return since is None or since <= at
 
 
 class RateGroup:
-    """The rates of a group, to choose from. Immutable; `with_changes` makes the next one."""
+    """The rates of a group, for lookup. Immutable; `with_changes` returns the next state."""
 
     def __init__(
         self, group_id: str, name: str, currency: str, rates: Iterable[Rate | RateKey] = ()
@@ -348,17 +348,17 @@ class RateGroup:
     def with_changes(
         self, changes: Iterable[Rate | RateKey], removed: Iterable[RateKey] = ()
     ) -> "RateGroup":
-        """The group after prices were set, ended (a key) or taken out as if they had never been."""
+        """Return the group after prices were set, ended (a RateKey) or removed."""
         gone = {key_of(key) for key in removed}
         kept = (rate for key, rate in self._rates.items() if key not in gone)
         return RateGroup(self.group_id, self.name, self.currency, [*kept, *changes])
 
     def renamed(self, name: str) -> "RateGroup":
-        """The group under another name."""
+        """Return the group with another name."""
         return RateGroup(self.group_id, name, self.currency, self._rates.values())
 
     def by_prefix(self, number: str, at: datetime) -> CompiledRate | None:
-        """The rate of the longest prefix of which a version is in force."""
+        """Return the rate of the longest prefix with a price in force; None if there is none."""
         versions = self._prefixes.find(number)
         if versions is None:
             return None
@@ -373,11 +373,11 @@ class RateGroup:
         return None
 
     def by_area(self, area: str, at: datetime) -> CompiledRate | None:
-        """The rate of an area."""
+        """Return the rate of an area; None if there is none in force."""
         return _in_force(self._others.get(("", area), ()), at)
 
     def by_class(self, call_class: str, at: datetime) -> CompiledRate | None:
-        """The rate of a class of calls."""
+        """Return the rate of a class of calls; None if there is none in force."""
         return _in_force(self._others.get((call_class, ""), ()), at)
 
 

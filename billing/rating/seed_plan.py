@@ -1,6 +1,6 @@
-"""The first number plan of an installation's countries, from the public data of `phonenumbers`.
+"""The initial number plan for the countries of an installation, from the data of `phonenumbers`.
 
-Made at set-up and never imported by a running service: the geographic names alone take 100 MB.
+Built at set-up and never imported by a running service: the geographic names alone take 100 MB.
 """
 
 import re
@@ -56,22 +56,22 @@ WORDS = {
         "satellite": "satellite",
     },
 }
-# Emergency services that the package knows as mere services: health, police, firemen.
+# Emergency services that the package lists as ordinary services: health, police, fire brigade.
 EMERGENCIES = {"ES": ("061", "062", "080", "091", "092")}
 # Ranges that the package can't tell from landlines, as numbers of both have the same form.
 MOBILE = {"CL": ("9",)}
 NORTH_AMERICA = 1  # the calling code of 25 countries
 SATELLITE = ("870", "8812", "8813", "8816", "8817")
-SURE = 3  # national digits by which few numbers are left to be missed
-DEEPEST = 5  # national digits that a type of number is told apart by
+LEAST_SAMPLED = 3  # national digits; sampling with fewer can miss whole ranges
+MOST_SAMPLED = 5  # most national digits needed to tell types of numbers apart
 FILLINGS = ("0123456789", "2345678901", "5678901234", "9876543210", "1111111111", "7070707070")
 
 
 def seed_plan(countries: Sequence[str], language: str) -> list[PlanEntry]:
-    """The plan of some countries (ISO 3166) amid all others by their codes, names in `language`.
+    """Build the plan for some countries (ISO 3166); all others get an entry per calling code.
 
-    Areas with their names, mobile and special ranges, short codes. The same call gives the same
-    plan. Refused for a country that is none.
+    Contains areas with names in `language`, mobile and special ranges, and short codes. The result
+    is deterministic. Refused for an unknown country.
     """
     found = {(entry.prefix, ""): entry for entry in _countries(language)}
     for country in countries:
@@ -79,7 +79,7 @@ def seed_plan(countries: Sequence[str], language: str) -> list[PlanEntry]:
             raise Refused("%(code)s is not a country code.", code=country)
         ranges = list(_ranges(country, language))
         mobile = tuple(entry.prefix for entry in ranges if entry.type == "mobile")
-        # Names of places beneath a mobile range tell where a card was sold: 130,000 in China.
+        # Place names below a mobile range tell where a SIM card was sold: 130,000 in China.
         areas = (each for each in _areas(country, language) if not each.prefix.startswith(mobile))
         for part in (areas, ranges):
             found |= {(entry.prefix, ""): entry for entry in part}
@@ -100,7 +100,7 @@ def _countries(language: str) -> Iterator[PlanEntry]:
             metadata = PhoneMetadata.metadata_for_region(region)
             for digits in _leading(metadata.leading_digits if metadata else None):
                 yield _entry(f"{code}{digits}", _name(region, language), "landline", region)
-        if code == NORTH_AMERICA:  # Canada is known by its area codes alone
+        if code == NORTH_AMERICA:  # Canada is recognised by its area codes only
             for area in range(200, 1000):
                 if _region(f"{code}{area}") == "CA":
                     yield _entry(f"{code}{area}", _name("CA", language), "landline", "CA")
@@ -113,14 +113,14 @@ def _entry(prefix: str, area: str, kind: str, country: str) -> PlanEntry:
 
 
 def _leading(pattern: str | None) -> list[str]:
-    """The heads of national numbers by which a country that shares its code is known."""
+    """Return the first national digits of a country that shares its calling code."""
     if not pattern:
         return []
     return [f"{n:03}" for n in range(1000) if re.fullmatch(pattern, f"{n:03}")]
 
 
 def _areas(country: str, language: str) -> Iterator[PlanEntry]:
-    # Here and not above: it takes half a second, and only a seed needs it.
+    # Imported here because it takes half a second, and only a seed needs it.
     from phonenumbers.geodata import GEOCODE_DATA  # noqa: PLC0415
 
     code = phonenumbers.country_code_for_region(country)
@@ -134,16 +134,16 @@ def _areas(country: str, language: str) -> Iterator[PlanEntry]:
 
 
 def _region(area: str) -> str | None:
-    """The country of an area code of North America, such as 1212."""
+    """Return the country of a North American area code such as 1212."""
     number = phonenumbers.PhoneNumber(NORTH_AMERICA, int(area[1:] + "2345678"))
     return phonenumbers.region_code_for_number(number)
 
 
 def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
-    """What is no landline: found by asking for the type of sample numbers, digit by digit."""
+    """Yield ranges other than landlines, found by the types of sample numbers, digit by digit."""
     code = phonenumbers.country_code_for_region(country)
     metadata: Any = PhoneMetadata.metadata_for_region(country)
-    lengths = [n for n in metadata.general_desc.possible_length if n > DEEPEST]
+    lengths = [n for n in metadata.general_desc.possible_length if n > MOST_SAMPLED]
     known = [(head, "mobile") for head in MOBILE.get(country, ())]
     for head, kind in (*_descend(country, "", lengths), *known):
         if kind != "landline":
@@ -152,15 +152,15 @@ def _ranges(country: str, language: str) -> Iterator[PlanEntry]:
 
 
 def _descend(country: str, head: str, lengths: list[int]) -> list[tuple[str, str]]:
-    """The heads beneath a head with their types, put together where all are of one.
+    """Return the types of the prefixes below `head`, merged where all of them are equal.
 
-    Fewer digits than SURE are not asked for: samples of 1 80 miss 1 800 among landlines.
+    Prefixes shorter than LEAST_SAMPLED are not sampled: samples of 1 80 miss 1 800 among landlines.
     """
-    if len(head) >= SURE:
+    if len(head) >= LEAST_SAMPLED:
         kinds = _kinds(country, head, lengths)
         if len(kinds) <= 1:
             return [(head, kind) for kind in kinds]
-        if len(head) == DEEPEST:
+        if len(head) == MOST_SAMPLED:
             return [(head, max(kinds, key=lambda kind: kind != "landline"))]
     found = [each for digit in "0123456789" for each in _descend(country, head + digit, lengths)]
     types = {kind for _, kind in found}
@@ -199,7 +199,7 @@ def _short_codes(country: str, language: str) -> Iterator[PlanEntry]:
             if not is_valid_short_number_for_region(number, country):
                 continue
             if is_sms_service_for_region(number, country):
-                continue  # thousands, and nobody can call them
+                continue  # there are thousands, and nobody can call them
             if is_emergency_number(digits, country) or digits in EMERGENCIES.get(country, ()):
                 kind = "emergency"
             else:

@@ -1,7 +1,7 @@
-"""Shortens the number of the other end for privacy: its last digits go, what a call cost stays.
+"""Hides the last digits of the other party's number, for privacy; the cost of the call stays.
 
-The other end is who was called or, of an inbound call, who called. Extensions and short numbers
-(emergencies, services) stay whole: they name nobody.
+The other party is the called one or, for an inbound call, the caller. Extensions and short numbers
+(emergency, services) stay whole: they identify nobody.
 """
 
 import base64
@@ -16,16 +16,16 @@ from billing.rating.number_plan import SHORT_CODE_DIGITS
 from billing.rating.numbers import E164_LONGEST
 
 SHORTENED = "shortened"  # the flag of a record and of its rating
-HIDDEN = 4  # digits of each number
-TAIL = SHORT_CODE_DIGITS + 1  # digits by which a number is found in a text, however it begins there
-# Digits, and what people and switches write between them.
+HIDDEN = 4  # digits hidden of each number
+TAIL = SHORT_CODE_DIGITS + 1  # digits that identify a number in a text, whatever precedes them
+# Characters that people and switches write between digits.
 BETWEEN = r"[ \-./()+\x00]*"
 RUN = re.compile(rf"[0-9](?:{BETWEEN}[0-9])*")
 MASK = re.compile(rf"(?:{BETWEEN}\*){{{HIDDEN}}}")
 
 
 def shorten_number(number: str) -> str:
-    """A number without its last digits: +34934567890 is +3493456****. A short one stays."""
+    """Hide the last digits of a number: +34934567890 becomes +3493456****. Short numbers stay."""
     return RUN.sub(lambda run: _shortened(run, number), number)
 
 
@@ -33,7 +33,7 @@ def _shortened(run: re.Match[str], number: str) -> str:
     digits = _digits(run[0])
     if len(digits) <= SHORT_CODE_DIGITS or MASK.match(number, run.end()):
         return run[0]
-    # No number is that long: of garbage no more stays than of a number.
+    # Runs of digits longer than any number keep no more digits than a number would.
     return _masked(run[0], min(len(digits) - HIDDEN, E164_LONGEST), len(digits))
 
 
@@ -42,21 +42,21 @@ def _digits(text: str) -> str:
 
 
 def _masked(text: str, begin: int, end: int) -> str:
-    """A text whose digits from one to before another are hidden; what is between them stays."""
-    told, place = [], 0
+    """Hide the digits from index `begin` to before `end`, counting digits only."""
+    masked, place = [], 0
     for c in text:
         is_digit = c in "0123456789"
-        told.append("*" if is_digit and begin <= place < end else c)
+        masked.append("*" if is_digit and begin <= place < end else c)
         place += is_digit
-    return "".join(told)
+    return "".join(masked)
 
 
 def shorten_ends(
     direction: str, caller: str, called: str, number: str
 ) -> tuple[str, str, str] | None:
-    """Caller, called and number of a call without the last digits of its other end.
+    """Return caller, called and number of a call with the other party's last digits hidden.
 
-    None where nothing is to be hidden. The call list follows the same rule (projections/calls.py).
+    None if nothing has to be hidden. The call list follows the same rule (projections/calls.py).
     """
     if direction == "internal" or 0 < len(_digits(number)) <= SHORT_CODE_DIGITS:
         return None
@@ -69,7 +69,7 @@ def shorten_ends(
 
 
 def _shorten_end(dialled: str, number: str) -> str:
-    """What was dialled; a local number too, which is short because its area was left out."""
+    """Hide digits of a dialled number, even of a local one, short as it lacks the area code."""
     digits = _digits(dialled)
     if HIDDEN < len(digits) <= SHORT_CODE_DIGITS and number[:1] == "+" and number.endswith(digits):
         return _masked(dialled, len(digits) - HIDDEN, len(digits))
@@ -77,15 +77,15 @@ def _shorten_end(dialled: str, number: str) -> str:
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """What is hidden wherever it stands in an event of a call."""
+    """The digits to hide wherever they occur in an event of a call."""
 
     direction: str
     number: str  # of the call's last rating
-    tails: frozenset[str]  # the last digits of what is hidden, by which texts are searched
+    tails: frozenset[str]  # last digits of the hidden numbers, to search texts for
 
     @classmethod
     def of(cls, cdr: Cdr, rating: Rating, numbers: Iterable[str] = ()) -> "Cut | None":
-        """What of a record and its call's last rating is hidden; None if it is nothing."""
+        """Return what to hide, by a record and its call's last rating; None if nothing."""
         direction, number = rating.direction, rating.number
         if shorten_ends(direction, cdr.caller, cdr.called, number) is None:
             return None
@@ -95,7 +95,10 @@ class Cut(msgspec.Struct, frozen=True):
         return cls(direction, number, tails)
 
     def cdr(self, cdr: Cdr) -> Cdr:
-        """The record without it. Its key stays: that is its name in the log."""
+        """Return the record with the digits hidden.
+
+        Its key stays, because it is its id in the log.
+        """
         ends = shorten_ends(self.direction, cdr.caller, cdr.called, self.number)
         caller, called, _ = ends or (cdr.caller, cdr.called, "")
         return msgspec.structs.replace(
@@ -110,7 +113,7 @@ class Cut(msgspec.Struct, frozen=True):
         )
 
     def rating(self, rating: Rating) -> Rating:
-        """The rating without it: price, amount, area and class stay."""
+        """Return the rating with the digits hidden: price, amount, area and class stay."""
         steps = bytes(rating.encoded_steps).decode()
         return msgspec.structs.replace(
             rating,
@@ -121,14 +124,14 @@ class Cut(msgspec.Struct, frozen=True):
         )
 
     def raw(self, raw: str, encoding: str) -> str:
-        """The record as it came, without it."""
+        """Return the original record with the digits hidden."""
         if encoding != "base64":
             return self.text(raw)
         text = base64.b64decode(raw).decode("latin-1")
         return base64.b64encode(self.text(text).encode("latin-1")).decode()
 
     def text(self, text: str) -> str:
-        """A text without it, however much of the number's beginning is left out there."""
+        """Return a text with the digits hidden, even if it omits the first digits of a number."""
         return RUN.sub(lambda run: _without(run[0], self.tails), text) if text else text
 
 
@@ -136,7 +139,7 @@ def _without(run: str, tails: frozenset[str]) -> str:
     digits = _digits(run)
     for tail in tails:
         at = digits.find(tail)
-        if len(tail) < TAIL:  # so short a one stands anywhere by chance
+        if len(tail) < TAIL:  # too short: might occur anywhere by chance
             at = len(digits) - len(tail) if digits.endswith(tail) else -1
         while at >= 0:
             run = _masked(run, at + len(tail) - HIDDEN, at + len(tail))

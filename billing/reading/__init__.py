@@ -1,4 +1,4 @@
-"""Bytes that a phone system sent become records: pure, and nothing of them is ever dropped."""
+"""Parses bytes from a phone system into records; pure, and never drops any bytes."""
 
 from billing.reading.model import SourceProfile, Unacceptable, profile_of
 from billing.reading.reading import read_body, read_file

@@ -1,4 +1,4 @@
-"""Reads Cdr events of Asterisk's manager interface out of what was received there."""
+"""Parses Cdr events of Asterisk's manager interface (AMI)."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _BLOCK_END = re.compile(rb"\r?\n[ \t]*\r?\n")
 
 
 def read(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
-    """A record for each Cdr event; greetings and answers are no records."""
+    """Yield a record for each Cdr event; greetings and responses are skipped."""
     for block in _BLOCK_END.split(body):
         if not EVENT.search(block):
             continue

@@ -1,4 +1,4 @@
-"""Records of Asterisk, whichever way its CDR columns came: CSV, JSON lines, form or AMI."""
+"""Parses Asterisk's CDR columns, whatever their transport: CSV, JSON lines, form or AMI."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from billing.reading.named import durations
 from billing.reading.times import moments
 from billing.reading.values import Fields, first_of, number_dialled, result_of
 
-# fmt: off -- columns are read in rows, as they are written
 _BASE = (
     "accountcode",
     "src",
@@ -50,8 +49,7 @@ _CUSTOM = (
     "userfield",
     "sequence",
 )
-# fmt: on
-# What the AMI event and FreePBX' table call the same.
+# Synonyms in the AMI event and in FreePBX' table.
 _OTHER_NAMES = {
     "source": "src",
     "destination": "dst",
@@ -71,10 +69,10 @@ _CHANNEL = re.compile(r"[A-Za-z0-9]{1,20}/([^/]{1,120}?)(?:-[0-9a-fA-F]{1,16})?(
 
 
 def layout_of(row: Sequence[str]) -> Sequence[str]:
-    """The column names of a CSV row, nothing if it is none of Asterisk's.
+    """Return the column names of a CSV row; empty if the row is not Asterisk's.
 
-    Which columns there are is a matter of cdr.conf; where the times stand tells the two modules
-    apart, and what the 17th looks like whether it is the id or the user's field.
+    cdr.conf decides which columns exist. The position of the times distinguishes the two modules;
+    the form of the 17th column tells whether it is the id or the user field.
     """
     size = len(row)
     if size == len(_CUSTOM) and _TIME.match(row[8]):
@@ -99,11 +97,11 @@ def is_record(fields: Fields) -> bool:
 
 
 def read(fields: Fields, delivery: Delivery) -> Cdr:
-    """The record of Asterisk's columns by name."""
+    """Build the record from Asterisk's columns by name."""
     fields = {_OTHER_NAMES.get(name, name): value for name, value in fields.items()}
     disposition = fields.get("disposition", "")
     length = durations(fields)
-    untold = disposition.upper() == "ANSWERED" and not length.told
+    lacks_talk_time = disposition.upper() == "ANSWERED" and not length.has_talk_time
     uniqueid = fields.get("uniqueid", "")
     found = _UNIQUEID.fullmatch(uniqueid)
     times = moments(
@@ -133,14 +131,14 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
         pin=fields.get("accountcode", ""),
         tenant=first_of(fields, "dcontext"),
         flags=times.flags,
-        problem=times.problem or length.problem or ("bad_duration" if untold else ""),
+        problem=times.problem or length.problem or ("bad_duration" if lacks_talk_time else ""),
     )
 
 
 def key_of(fields: Fields) -> str:
-    """Several rows share one uniqueid; without a sequence only their content tells them apart.
+    """Return the key: several rows share one uniqueid, so without a sequence the content is added.
 
-    The times are taken as they are written, so that another zone in the profile makes no other key.
+    Times are used as written, so that another zone in the profile gives the same key.
     """
     uniqueid, sequence = fields.get("uniqueid", ""), fields.get("sequence", "")
     if not uniqueid:
@@ -152,7 +150,7 @@ def key_of(fields: Fields) -> str:
 
 
 def caller_id(clid: str) -> tuple[str, str]:
-    """Name and number of a caller ID such as `"Alice" <1001>`."""
+    """Return name and number of a caller ID such as `"Alice" <1001>`."""
     name, number = clid.strip(), ""
     if name.endswith(">") and "<" in name:
         name, _, number = name[:-1].rpartition("<")
@@ -165,6 +163,6 @@ def caller_id(clid: str) -> tuple[str, str]:
 
 
 def peer_of(channel: str) -> str:
-    """The peer of a channel: "PJSIP/carrier-00000001" -> "carrier". Local channels have none."""
+    """Return a channel's peer: "PJSIP/carrier-00000001" -> "carrier"; "" for Local channels."""
     found = _CHANNEL.fullmatch(channel)
     return found[1] if found and not channel.startswith("Local/") else ""

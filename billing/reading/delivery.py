@@ -1,4 +1,4 @@
-"""What the records of one delivery share: profile, decoding, and keys for records without one."""
+"""State shared by the records of one delivery: profile, decoding, keys for records without one."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ import msgspec
 from billing.rating.cdr import CallRecord, Cdr
 from billing.reading.model import Source, SourceProfile
 
-BLANK = " \t\r\n\v\f"  # what makes a line blank; str.strip() alone would take control characters
+BLANK = " \t\r\n\v\f"  # of a blank line; str.strip() would take more
 
 
 class RecordText(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class RecordText(msgspec.Struct, frozen=True):
 
 
 class Delivery:
-    """One body or file while it is read."""
+    """One body or file while it is being parsed."""
 
     def __init__(self, profile: SourceProfile, received_at: datetime) -> None:
         self.profile = profile

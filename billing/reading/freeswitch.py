@@ -1,4 +1,4 @@
-"""Records of FreeSWITCH: mod_json_cdr and mod_xml_cdr say the same in two notations."""
+"""Parses records of FreeSWITCH: mod_json_cdr and mod_xml_cdr have equal contents."""
 
 import re
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ def is_record(value: Mapping[Any, Any]) -> bool:
 
 
 def read_json(value: Mapping[Any, Any], delivery: Delivery) -> Cdr:
-    """The record of a mod_json_cdr object."""
+    """Build the record from a mod_json_cdr object."""
     callflow = value.get("callflow")
-    if isinstance(callflow, list):  # the latest first: what the call was routed to in the end
+    if isinstance(callflow, list):  # latest first: where the call was routed in the end
         callflow = callflow[0] if callflow else None
     profile = callflow.get("caller_profile") if isinstance(callflow, dict) else None
     profile = fields_of(profile) if isinstance(profile, dict) else {}
@@ -41,7 +41,7 @@ def read_json(value: Mapping[Any, Any], delivery: Delivery) -> Cdr:
 
 
 def read(variables: Fields, profile: Fields, delivery: Delivery) -> Cdr:
-    """The record of a leg's variables and its latest caller profile."""
+    """Build the record from a leg's variables and its latest caller profile."""
     variables = _decoded(variables)
     duration_ms, billed_ms, problem = _durations(variables)
     times = moments(
@@ -80,9 +80,9 @@ def read(variables: Fields, profile: Fields, delivery: Delivery) -> Cdr:
 
 
 def _decoded(variables: Fields) -> Fields:
-    """Variables without the %-encoding that `encode-values` puts on each.
+    """Undo the %-encoding that `encode-values` applies to each variable.
 
-    A stamp shows whether it was put on: it has a space and colons, and never a % of its own.
+    A stamp shows whether it was applied: it contains a space and colons, and never its own %.
     """
     if not any("%" in variables.get(name, "") for name in _STAMPS):
         return variables
@@ -97,15 +97,15 @@ def _stamp(variables: Fields, moment: str) -> str:
 
 
 def _durations(variables: Fields) -> tuple[int, int, str]:
-    """Milliseconds of the leg and of its talk time, and what is wrong with them."""
+    """Return milliseconds of the leg, milliseconds of talk time, and a problem or ""."""
     try:
         duration_ms = _finest(variables, "mduration", "duration")
         billed_ms = _finest(variables, "billmsec", "billsec")
     except BadDuration:
         return 0, 0, "bad_duration"
     answered = _stamp(variables, "answer") not in ("", "0")
-    untold = answered and "billmsec" not in variables and "billsec" not in variables
-    return duration_ms, billed_ms, "bad_duration" if untold else ""
+    lacks_talk_time = answered and "billmsec" not in variables and "billsec" not in variables
+    return duration_ms, billed_ms, "bad_duration" if lacks_talk_time else ""
 
 
 def _finest(variables: Fields, milli: str, whole: str) -> int:
@@ -129,13 +129,13 @@ def _called(variables: Fields, profile: Fields) -> str:
 
 
 def _direction(variables: Fields) -> Direction:
-    """That of the call, where the leg's own "inbound" means only: into the switch.
+    """Return the direction of the call; a leg's own "inbound" only means "into the switch".
 
     A leg from a phone is the caller's outbound call; one from a gateway may be either.
     """
-    told = direction_of(variables.get("call_direction", ""))  # set by FusionPBX' dialplan
-    if told or _own_gateway(variables):
-        return told
+    direction = direction_of(variables.get("call_direction", ""))  # set by FusionPBX' dialplan
+    if direction or _own_gateway(variables):
+        return direction
     return "outbound" if variables.get("direction") == "inbound" else ""
 
 

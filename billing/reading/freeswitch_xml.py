@@ -1,4 +1,4 @@
-"""Reads mod_xml_cdr, whose XML is not always XML, without ever following a DTD or an entity."""
+"""Parses mod_xml_cdr, even if its XML is invalid; never follows a DTD or an entity."""
 
 import re
 from xml.etree.ElementTree import Element, ParseError
@@ -40,7 +40,7 @@ def _parse(text: str) -> Element | None:
 
 
 def _without_prefixes(text: str) -> str:
-    """Variables become elements whatever their names: prefixes are unbound, names even illegal."""
+    """Make all variables valid elements: their prefixes are unbound, some names are illegal."""
     text = _TAG.sub(lambda tag: f"<{tag[1]}{_name(tag[2])}", text)
     text = _ATTRIBUTE_PREFIX.sub(r"\1_", text) if "xmlns:" not in text else text
     return _CONTROL.sub("", text)

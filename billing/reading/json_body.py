@@ -1,4 +1,4 @@
-"""Takes JSON apart into records: lines, one object over several lines, or an array."""
+"""Splits JSON into records: lines, one object over several lines, or an array."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -15,11 +15,11 @@ _array = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_leng
 
 
 def is_lines(head: bytes) -> bool:
-    """Whether a body that begins so has a record on each line, be the first of them broken."""
+    """Whether a body that starts with `head` has a record per line, even if the first is broken."""
     first, _, rest = head.strip(_BLANK).partition(b"\n")
     if not rest:
         return False
-    # Never so in an object that was written over several lines:
+    # Never true for one object over several lines:
     return rest.lstrip(_BLANK).startswith(b"{") or _is_complete(first)
 
 
@@ -32,7 +32,7 @@ def _is_complete(line: bytes) -> bool:
 
 
 def read(body: bytes, delivery: Delivery) -> list[CallRecord]:
-    """The records of a body that begins with a brace or a bracket."""
+    """Parse a body that starts with a brace or a bracket."""
     if body.lstrip(_BLANK).startswith(b"["):
         return _read_array(body, delivery)
     if is_lines(body):
@@ -55,7 +55,7 @@ def _read_array(body: bytes, delivery: Delivery) -> list[CallRecord]:
 
 
 def _elements_of_broken(body: bytes) -> Iterator[bytes]:
-    """The elements of an array that is no JSON: a line each if it has lines, else all in one."""
+    """Split an array that is not valid JSON: one element per line, or all in one element."""
     lines = [line.strip(_BLANK) for line in body.strip(_BLANK).split(b"\n")]
     if len(lines) == 1:
         yield lines[0]

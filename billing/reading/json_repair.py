@@ -1,11 +1,11 @@
-"""Reads JSON that its writer got wrong in one of the ways switches are known for."""
+"""Parses JSON with the errors that switches are known to write."""
 
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
-MOST_CHARACTERS = 1024 * 1024  # of a text worth repairing: records are far smaller
+MOST_CHARACTERS = 1024 * 1024  # longest text to repair; records are far smaller
 
 _ESCAPE_OR_STRAY = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _MARK = re.compile(r'\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|\\|"')
@@ -14,14 +14,14 @@ _NEXT_NAME = re.compile(r'\s{0,20}(?:,\s{0,20}"[^"\\]{1,80}"\s{0,20}:|\}\s*$)')
 
 
 def parse(text: str) -> tuple[Any, bool]:
-    """The value of a JSON text and whether it had to be repaired; (None, False) if it is hopeless.
+    """Return the value of a JSON text and whether it was repaired; (None, False) if that fails.
 
-    Raw control characters are read as they stand: FreeSWITCH writes them.
+    Raw control characters are accepted, because FreeSWITCH writes them.
     """
     value = _try(text)
     if value is not None:
         return value, False
-    # A text that was cut off is beyond repair; saying so at once keeps floods of such lines cheap.
+    # A truncated text can't be repaired; checking this first keeps floods of such lines cheap.
     whole = len(text) <= MOST_CHARACTERS and text.rstrip().endswith(("}", "]"))
     for repair in _REPAIRS if whole else ():
         value = _try(repair(text))
@@ -38,20 +38,20 @@ def _try(text: str) -> Any:
 
 
 def _double_stray_backslashes(text: str) -> str:
-    """A backslash that begins no escape was meant as itself."""
+    """Double backslashes that start no escape."""
     return _ESCAPE_OR_STRAY.sub(lambda found: found[0] if found[1] else r"\\", text)
 
 
 def _double_all_but_quotes(text: str) -> str:
-    r"""Asterisk 22 escapes quotes only: in its lines \" is a quote and any other \ itself."""
+    """Double all backslashes except before quotes: Asterisk 22 escapes quotes only."""
     return re.sub(r'\\(?!")', r"\\\\", text)
 
 
 def _escape_inner_quotes(text: str) -> str:
-    """Quotes that end nothing were meant as text.
+    """Escape quotes inside strings.
 
-    FreeSWITCH %-encodes values and then the whole without touching what is encoded already, so
-    that decoding bares the quotes of values.
+    FreeSWITCH %-encodes values and then the whole, without encoding the encoded parts again, so
+    decoding leaves the quotes of values unescaped.
     """
     inside = False
 
@@ -64,7 +64,7 @@ def _escape_inner_quotes(text: str) -> str:
         if mark == '"' and _ENDS_STRING.match(text, end):
             inside = False
             return mark
-        if mark == r"\"" and _NEXT_NAME.match(text, end):  # a value that ends in a backslash
+        if mark == r"\"" and _NEXT_NAME.match(text, end):  # a value that ends with a backslash
             inside = False
             return r'\\"'
         if mark == '"':

@@ -1,4 +1,4 @@
-"""Records of Kamailio's acc module: dialogs are calls, transactions only halves of one."""
+"""Parses records of Kamailio's acc module: dialogs are calls, transactions are halves of calls."""
 
 import re
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from billing.reading.values import (
 LOG_LINE = re.compile(
     rb"ACC: [a-z ]{1,40}: (?=timestamp=)|log_write_cdr\(\): (?=start_time=)", re.IGNORECASE
 )
-_UTC = ZoneInfo("UTC")  # acc writes UTC wherever it stands
+_UTC = ZoneInfo("UTC")  # acc always writes UTC
 _OTHER_NAMES = {
     "timestamp": "time",
     "code": "sip_code",
@@ -37,7 +37,7 @@ def is_record(fields: Fields) -> bool:
 
 
 def read(fields: Fields) -> Cdr:
-    """The record of acc's fields by name."""
+    """Build the record from acc's fields by name."""
     return _dialog(fields) if fields.get("start_time") else _transaction(fields)
 
 
@@ -65,7 +65,7 @@ def _called(fields: Fields) -> str:
 
 
 def _transaction(fields: Fields) -> Cdr:
-    """INVITE and BYE of an answered call wait for each other; a refused INVITE is a whole call."""
+    """Build half a call from INVITE or BYE of an answered call; a refused INVITE is a whole one."""
     method, code = fields.get("method", "").upper(), fields.get("sip_code", "")
     times = moments(fields.get("time", ""), "", "", zone=_UTC, duration_ms=0)
     is_half = method != "INVITE" or code.startswith("2")
@@ -86,7 +86,7 @@ def _transaction(fields: Fields) -> Cdr:
 
 
 def _dialog(fields: Fields) -> Cdr:
-    """A dialog's duration is its talk time: one that nobody answered has none."""
+    """Build a call from a dialog; its duration is the talk time, so unanswered ones have none."""
     problem, duration_ms = "", 0
     try:
         duration_ms = milliseconds(fields.get("duration", ""))

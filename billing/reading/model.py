@@ -1,4 +1,4 @@
-"""What reading needs to know of a device, and what it gives back."""
+"""Types of the parser's input and output."""
 
 from typing import Literal, Protocol
 
@@ -10,16 +10,16 @@ Source = Literal[
 
 
 class SourceProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device's records need to be read (data, not code)."""
+    """The settings that a device's records are parsed with (data, not code)."""
 
     zone: str = "UTC"  # IANA zone of times without offset
-    format: str = "auto"  # a hint for what the body does not tell by itself
-    columns: tuple[str, ...] = ()  # of a CSV that has no header and is no known layout
+    format: str = "auto"  # a hint for bodies whose format can't be detected
+    columns: tuple[str, ...] = ()  # of a CSV without a header or a known layout
     fallback_encoding: str = "cp1252"  # of bytes that are not UTF-8
 
 
-class Unacceptable(Exception):  # noqa: N818 -- an answer to the sender, not a fault
-    """The whole body is refused; `status` is that of the HTTP answer."""
+class Unacceptable(Exception):  # noqa: N818 -- a response to the sender, not an error of ours
+    """The whole body is refused; `status` is the HTTP status of the response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class Unacceptable(Exception):  # noqa: N818 -- an answer to the sender, not a f
 
 
 class Registration(Protocol):
-    """The part of a device's registration that reading depends on."""
+    """The settings of a device that parsing depends on."""
 
     @property
     def time_zone(self) -> str: ...
@@ -41,7 +41,7 @@ class Registration(Protocol):
 
 
 def profile_of(registration: Registration) -> SourceProfile:
-    """How the records of a registered device are to be read."""
+    """Return the parsing profile of a registered device."""
     return SourceProfile(
         zone=registration.time_zone,
         format=registration.format,

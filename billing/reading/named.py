@@ -1,4 +1,4 @@
-"""Reads fields by their names, whatever the sender calls them: CSV by header, native by hand."""
+"""Parses fields by name, with the synonyms of many senders: CSV with a header, JSON, forms."""
 
 import msgspec
 
@@ -30,16 +30,16 @@ KNOWN |= {"duration_ms", "bill_ms", "disposition", "direction", "uniqueid", "cli
 
 
 class Durations(msgspec.Struct, frozen=True):
-    """How long a call took, in milliseconds, as its sender counted."""
+    """Durations of a call in milliseconds, as its sender counted them."""
 
     duration_ms: int = 0
     billed_ms: int = 0
-    told: bool = True  # whether anything tells the talk time, be it 0
+    has_talk_time: bool = True  # whether a field gives the talk time, even 0
     problem: str = ""
 
 
 def durations(fields: Fields) -> Durations:
-    """The durations of a record by any of their names."""
+    """Read the durations of a record, whatever their fields are called."""
     try:
         duration_ms = whole_number(fields.get("duration_ms", "")) or milliseconds(
             first_of(fields, *DURATION)
@@ -53,15 +53,15 @@ def durations(fields: Fields) -> Durations:
 
 
 def read(fields: Fields, delivery: Delivery) -> Cdr:
-    """The record of named fields; the key is empty if none of them is an id."""
+    """Build the record from named fields; the key is empty if none of them is an id."""
     disposition = first_of(fields, "disposition", "status", "result", "hangup_cause")
     sip_code, q850 = first_of(fields, "sip_code"), first_of(fields, "q850", "hangup_cause_q850")
     answer = first_of(fields, *ANSWER)
     length = durations(fields)
-    # An answered call without a talk time would be free for ever: better that somebody looks.
+    # An answered call without a talk time would always be free, so a person has to check it.
     may_be_answered = result_of(disposition, 1, sip_code=sip_code, q850=q850) == "answered"
     says_so = bool(answer or disposition or sip_code or length.duration_ms)
-    untold = not length.told and may_be_answered and says_so
+    lacks_talk_time = not length.has_talk_time and may_be_answered and says_so
     times = moments(
         first_of(fields, *START),
         answer,
@@ -88,5 +88,5 @@ def read(fields: Fields, delivery: Delivery) -> Cdr:
         pin=first_of(fields, "pin", "account", "accountcode"),
         tenant=first_of(fields, "tenant", "context", "domain"),
         flags=times.flags,
-        problem=times.problem or length.problem or ("bad_duration" if untold else ""),
+        problem=times.problem or length.problem or ("bad_duration" if lacks_talk_time else ""),
     )

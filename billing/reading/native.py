@@ -1,4 +1,4 @@
-"""The fast way: NDJSON of our own shipper, decoded by type; what does not fit goes the slow way."""
+"""The fast path: NDJSON of our own shipper, decoded by type; other lines take the slow path."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_MS)]
 
 
 class Native(msgspec.Struct, gc=False):
-    """A record of our own shipper; anything else fails to decode as one."""
+    """A record of our own shipper; other records fail to decode as this type."""
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
     start: Stamp
@@ -42,8 +42,8 @@ class Native(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Native).decode
-# What result_of says of the usual words, for calls with talk time and without: a dictionary costs
-# a tenth of the call.
+# Results of the usual words, with and without talk time: a dictionary lookup takes a tenth of the
+# time of result_of.
 _USUAL = ("answered", "no_answer", "busy", "failed", "cancelled")
 _RESULTS: dict[tuple[str, bool], Result] = {
     (word, talked): result_of(word, int(talked))
@@ -52,12 +52,12 @@ _RESULTS: dict[tuple[str, bool], Result] = {
     for talked in (False, True)
 }
 
-# msgspec's own errors are ValueErrors; OverflowError comes of year 1 somewhere east of UTC.
+# msgspec's errors are ValueErrors; year 1 in an eastern zone raises OverflowError.
 NOT_NATIVE = (ValueError, OverflowError, RecursionError)
 
 
 def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
-    """A record for each line that is not blank."""
+    """Return a record for each line that is not blank."""
     try:
         text = block.decode()
     except UnicodeDecodeError:
@@ -75,7 +75,7 @@ def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
 
 
 def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
-    """Lines of which some are not UTF-8: each is decoded by itself."""
+    """Decode each line separately, because some are not UTF-8."""
     for content in block.split(b"\n"):
         if content.strip(BLANK.encode()):
             yield read_line(delivery.decode(content.removesuffix(b"\r")), delivery)
@@ -96,7 +96,7 @@ def _record(native: Native, line: str) -> CallRecord:
 
 
 def _utc(stamp: datetime | None) -> datetime | None:
-    """In UTC. ValueError outside the years that calls can have."""
+    """Convert to UTC. Raises ValueError outside FIRST_YEAR to LAST_YEAR."""
     if stamp is None:
         return None
     if stamp.tzinfo is not UTC:

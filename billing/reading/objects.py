@@ -1,4 +1,4 @@
-"""Tells by its names which switch a JSON object or a form comes from."""
+"""Detects by field names which switch a JSON object or a form comes from."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The way in: a body or a file is looked at, and handed to the reader of what it is."""
+"""Entry points of the parser: detect the format of a body or a file, and pass it to its reader."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -26,11 +26,11 @@ from billing.reading.sniff import HEAD_BYTES, Kind, kind_of
 from billing.reading.tabular import Table
 from billing.reading.unpack import BYTE_ORDER_MARK, GZIP_MAGIC, MOST_BYTES, inflate, unpack, whole
 
-BLOCK_BYTES = 1024 * 1024  # of a file, read at once
+BLOCK_BYTES = 1024 * 1024  # block of a file, read at a time
 LONGEST_RECORD = (
     1024 * 1024
 )  # characters; the longest that a phone system was seen to send is 22 KB
-KEPT_OF_LONGER = 64 * 1024  # divisible by 4: base64 stays readable
+KEPT_OF_LONGER = 64 * 1024  # bytes; divisible by 4, so that base64 stays valid
 
 
 def read_body(
@@ -40,10 +40,7 @@ def read_body(
     profile: SourceProfile,
     received_at: datetime,
 ) -> list[CallRecord]:
-    """The records of a request's body, in its order. Raises Unacceptable and nothing else.
-
-    The body tells its own format: the content type that senders give is often wrong.
-    """
+    """Parse the body of a request; return its records in order. Raises only Unacceptable."""
     body = unpack(body, content_encoding)
     records = list(_read_whole(body, Delivery(profile, received_at)))
     if len(records) == 1 and len(records[0].raw) > LONGEST_RECORD:
@@ -52,7 +49,7 @@ def read_body(
 
 
 def _bounded(record: CallRecord) -> CallRecord:
-    """The record, or of one that is absurdly long its beginning, so that those beside it go in."""
+    """Return the record; an overlong one is cut and marked, so that the others are accepted."""
     if len(record.raw) <= LONGEST_RECORD:
         return record
     cdr = Cdr(key=record.cdr.key, problem="unreadable", flags=(*record.cdr.flags, "cut"))
@@ -62,10 +59,9 @@ def _bounded(record: CallRecord) -> CallRecord:
 def read_file(
     stream: BinaryIO, *, profile: SourceProfile, received_at: datetime
 ) -> Iterator[CallRecord]:
-    """The records of a file, gzipped or not. Formats of lines are streamed, whatever the size.
+    """Yield the records of a file, gzipped or not. Formats of lines are streamed, at any size.
 
-    Raises Unacceptable for broken gzip, XML with entities, and what is no format of lines but
-    larger than 64 MiB.
+    Raises Unacceptable for broken gzip, XML with entities, and other formats larger than 64 MiB.
     """
     delivery = Delivery(profile, received_at)
     chunks: Iterator[bytes] = iter(partial(stream.read, BLOCK_BYTES), b"")
@@ -88,7 +84,7 @@ def read_file(
 def _line_reader(
     kind: Kind, head: bytes, delivery: Delivery
 ) -> Callable[[bytes], Iterable[CallRecord]] | None:
-    """What reads blocks of lines, if that is what the kind consists of."""
+    """Return the reader for blocks of lines, or None if the format does not consist of lines."""
     match kind:
         case "csv":
             return Table(delivery).read_block
@@ -101,7 +97,7 @@ def _line_reader(
 
 
 def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks, cut anew after line ends and without a byte order mark."""
+    """Regroup the chunks to end at line ends, without a byte order mark."""
     rest = b""
     for number, chunk in enumerate(chunks):
         piece = chunk.removeprefix(BYTE_ORDER_MARK) if number == 0 else chunk
@@ -127,13 +123,13 @@ def _read_xml(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
 
 
 def _read_parameter(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
-    """The record in `cdr=`; what is kept of it is the body as it came."""
+    """Parse the record in `cdr=`; its original form is the whole body."""
     outer = delivery.decode(body.strip())
     inner = delivery.decode(parameter.content_of(body.strip()))
     line = RecordText(inner.text, outer.raw, outer.raw_encoding, inner.flags or outer.flags)
     is_xml = inner.text.lstrip().startswith("<")
-    # No "repaired" flag: the %-encoding of the whole leaves the values' own quotes bare, so
-    # mending them only undoes the transport.
+    # No "repaired" flag: the %-encoding of the whole leaves quotes in values unescaped, so
+    # repairing them only undoes the transport.
     value = None if is_xml else json_repair.parse(inner.text)[0]
     if is_xml:
         yield freeswitch_xml.read(inner.text.strip(), line, delivery)
@@ -156,7 +152,7 @@ def _read_form(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
 
 
 def _read_kamailio_log(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
-    """A record for each line that acc wrote; a log's other lines are no records."""
+    """Yield a record for each line of acc; other lines of the log are skipped."""
     for content in block.split(b"\n"):
         if kamailio.LOG_LINE.search(content):
             yield kamailio.read_log_line(delivery.decode(content.rstrip(b"\r")), delivery)

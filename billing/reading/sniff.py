@@ -1,4 +1,4 @@
-"""Decides by looking at it what a body is; what its sender calls it is often wrong."""
+"""Detects the format of a body by its content; the sender's content type is often wrong."""
 
 import re
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Literal
 from billing.reading import ami, kamailio, parameter
 
 Kind = Literal["parameter", "xml", "json", "form", "ami", "kamailio_log", "csv"]
-HEAD_BYTES = 64 * 1024  # enough of a body to know it by
+HEAD_BYTES = 64 * 1024  # enough to detect the format
 
 _XML = re.compile(rb"<[?!A-Za-z_]")
 _FORM = re.compile(rb"[A-Za-z_][\w.-]*=[^&\s]*(?:&[^=&\s]+=[^&\s]*)+\s*")
 
 
 def kind_of(head: bytes) -> Kind:
-    """What a body is that begins so."""
+    """Return the format of a body that starts with `head`."""
     head = head.lstrip()
     return next((kind for kind, looks_so in _LOOKS if looks_so(head)), "csv")
 

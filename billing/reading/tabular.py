@@ -1,4 +1,4 @@
-"""Reads CSV line by line: Asterisk's layouts, a header's, FreeSWITCH's, or the profile's."""
+"""Parses CSV line by line: layouts of Asterisk and FreeSWITCH, a header's, or the profile's."""
 
 import csv
 import re
@@ -8,7 +8,7 @@ from billing.rating.cdr import CallRecord
 from billing.reading import asterisk, named
 from billing.reading.delivery import BLANK, Delivery, RecordText
 
-# fmt: off -- the template "example" of mod_cdr_csv, in rows as it is written
+# The template "example" of mod_cdr_csv.
 _FREESWITCH = (
     "caller_id_name",
     "caller_id_number",
@@ -26,14 +26,13 @@ _FREESWITCH = (
     "read_codec",
     "write_codec",
 )
-# fmt: on
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _DELIMITERS = ",;\t|"
-_FEWEST_NAMES = 3  # known column names that make a header
+_FEWEST_NAMES = 3  # known column names that make a line a header
 
 
 class Table:
-    """A CSV while it is read; it remembers the header."""
+    """A CSV file while it is being parsed; keeps the header."""
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -42,7 +41,7 @@ class Table:
         self._delimiter = ","
 
     def read_block(self, block: bytes) -> Iterator[CallRecord]:
-        """A record for each line that is neither blank nor a header."""
+        """Yield a record for each line that is neither blank nor a header."""
         for content in block.split(b"\n"):
             if not content.strip(BLANK.encode()):
                 continue
@@ -92,7 +91,7 @@ class Table:
 
 
 def _row(text: str, delimiter: str, *, escape: bool = False) -> Sequence[str]:
-    """The cells of a line, none if it can't be taken apart; `escape`: a backslash before quotes."""
+    """Split a line into cells; () if that fails. `escape`: quotes are escaped by a backslash."""
     try:
         if escape:
             rows = csv.reader([text], delimiter=delimiter, doublequote=False, escapechar="\\")

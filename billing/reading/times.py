@@ -1,7 +1,7 @@
-"""Turns what switches write as time into UTC, the hours a clock change repeats or skips included.
+"""Converts the times that switches write to UTC, including hours that a clock change repeats.
 
-Order of evidence for a repeated hour: an offset, the epoch in the record's id, end minus duration,
-and failing these the first occurrence, flagged.
+For a repeated hour the evidence is, in order: an offset, the epoch in the record's id, end minus
+duration; without any of these the first occurrence is taken and flagged.
 """
 
 import re
@@ -13,7 +13,7 @@ import msgspec
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 AMBIGUOUS = "ambiguous_time"
 
-_NEAR = timedelta(minutes=15)  # an id is given out when the call begins, give or take
+_NEAR = timedelta(minutes=15)  # an id is created about when the call starts
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_OFFSET_MINUTES = 15 * 60
 _ABSENT = frozenset(("", "0", "-", "null", "none", "0000-00-00 00:00:00", "0000-00-00t00:00:00"))
@@ -25,8 +25,8 @@ _STAMP = re.compile(
 )
 
 
-class BadTime(ValueError):  # noqa: N818 -- becomes a record's problem, not a fault
-    """A time that can't be read or lies outside 1990 to 2100."""
+class BadTime(ValueError):  # noqa: N818 -- becomes a record's problem, not an error
+    """A time is invalid or outside FIRST_YEAR to LAST_YEAR."""
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ def moments(
     duration_ms: int,
     epoch: int | None = None,
 ) -> Moments:
-    """The times of a call as its sender wrote them; `epoch` is seconds as the id tells them."""
+    """Convert a call's times; `epoch` is the time in the record's id, in seconds."""
     stamps: list[datetime | None] = []
     bad = False
     for text in (start, answer, end):
@@ -74,7 +74,7 @@ def moments(
 
 
 def read_stamp(text: str) -> datetime | None:
-    """A UTC time, a naive one where the text has no offset, or None for nothing. Raises BadTime."""
+    """Parse a time: UTC if the text has an offset, else naive; None if empty. Raises BadTime."""
     text = text.strip()
     if text.lower() in _ABSENT:
         return None
@@ -103,7 +103,7 @@ def _read_calendar(text: str) -> datetime:
     if not match:
         raise BadTime(text[:40])
     year, month, day, hour, minute, second, part, offset = match.groups()
-    stamp = datetime(  # noqa: DTZ001 -- a zone is found for it later
+    stamp = datetime(  # noqa: DTZ001 -- the zone is added later
         int(year),
         int(month),
         int(day),
@@ -128,14 +128,14 @@ def _zone_of(offset: str) -> timezone:
 
 
 def _choices(stamp: datetime, zone: ZoneInfo) -> tuple[tuple[datetime, ...], bool]:
-    """The instants a stamp may mean, earliest first, and whether the clock skipped it."""
+    """Return the instants a stamp can mean, earliest first, and whether the clock skipped it."""
     if stamp.tzinfo:
         return (stamp,), False
     local = stamp.replace(tzinfo=zone)
     first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
         return (first,), False
-    if first > second:  # a skipped hour: the offset before the change puts it after the gap
+    if first > second:  # skipped hour: the offset before the change puts it after the gap
         return (first,), True
     return (first, second), False
 
@@ -146,7 +146,7 @@ def _decide(
     duration: timedelta,
     epoch: int | None,
 ) -> tuple[datetime, bool]:
-    """The start among its choices, and whether that is certain."""
+    """Return the most likely start, and whether it is certain."""
     if len(starts) == 1:
         return starts[0], True
     if epoch is not None:

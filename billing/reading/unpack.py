@@ -1,4 +1,4 @@
-"""Takes the transport's compression off what came, within a limit."""
+"""Decompresses what was received, within a limit."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -6,21 +6,24 @@ from collections.abc import Iterable, Iterator
 from billing.reading.model import Unacceptable
 
 MOST_BYTES = 64 * 1024 * 1024  # of one body, decompressed
-MOST_LINES = 500_000  # of one body; so many records of a length that says something are over 64 MiB
+MOST_LINES = 500_000  # of one body; 500,000 records of a realistic length are over 64 MiB
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_GZIP, _DEFLATE = 31, 15  # zlib's window bits, which also tell it the container
-_STEP_BYTES = 16 * 1024  # decompressed at once: at most 16 MiB come out of it
+_GZIP, _DEFLATE = 31, 15  # zlib's window bits, which also select the container
+_STEP_BYTES = 16 * 1024  # compressed bytes per step: they inflate to at most 16 MiB
 _KNOWN = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 def unpack(body: bytes, content_encoding: str) -> bytes:
-    """The body without gzip or deflate. Unacceptable: 400 empty or broken, 413, 415."""
+    """Decompress a body.
+
+    Raises Unacceptable: 400 if empty or broken, 413 too large, 415 unknown.
+    """
     encoding = content_encoding.strip().lower()
     if encoding not in _KNOWN:
         raise Unacceptable(415, f"The content encoding {content_encoding[:40]!r} is not known.")
-    # The magic decides, not the header: some proxies decompress and leave the header standing.
+    # The magic bytes decide: some proxies decompress and keep the header.
     if body.startswith(GZIP_MAGIC):
         body = whole(inflate([body]))
     elif encoding == "deflate":
@@ -36,7 +39,7 @@ def unpack(body: bytes, content_encoding: str) -> bytes:
 
 
 def whole(parts: Iterable[bytes]) -> bytes:
-    """The parts together. Unacceptable: 413 as soon as they are over 64 MiB."""
+    """Join the parts. Raises Unacceptable (413) as soon as they exceed 64 MiB."""
     taken, size = [], 0
     for part in parts:
         size += len(part)
@@ -47,7 +50,7 @@ def whole(parts: Iterable[bytes]) -> bytes:
 
 
 def inflate(chunks: Iterable[bytes], window_bits: int = _GZIP) -> Iterator[bytes]:
-    """The decompressed bytes of gzip (several members too), a little at a time."""
+    """Yield the decompressed bytes of gzip, which may have several members, in small parts."""
     member = None
     try:
         for step in _steps(chunks):

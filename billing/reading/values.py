@@ -1,4 +1,4 @@
-"""Reads the small values that all formats share: texts, numbers dialled, durations, outcomes."""
+"""Parses the small values that all formats share: texts, dialled numbers, durations, results."""
 
 import re
 from collections.abc import Mapping
@@ -7,21 +7,21 @@ from typing import Any
 
 from billing.rating.cdr import Direction, Result
 
-MOST_MS = 366 * 86_400_000  # a longer call is a broken counter
+MOST_MS = 366 * 86_400_000  # longer durations come from a broken counter
 Fields = Mapping[str, str]
 
 _SECONDS = re.compile(r"(-?)(\d{1,12}(?:\.\d{1,12})?)", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,5}):([0-5]\d):([0-5]\d)(?:\.(\d{1,3}))?", re.ASCII)
 
 
-class BadDuration(ValueError):  # noqa: N818 -- becomes a record's problem, not a fault
-    """A duration that is negative, too large or no number."""
+class BadDuration(ValueError):  # noqa: N818 -- becomes a record's problem, not an error
+    """A duration is negative, too large or not a number."""
 
 
 def text_of(value: Any) -> str:
-    """A scalar of JSON as trimmed text that UTF-8 can carry; nothing for what is not a scalar."""
+    """Return a JSON scalar as trimmed text that is valid UTF-8; "" for other values."""
     if isinstance(value, str):
-        # JSON can escape half a surrogate pair, which nothing can store.
+        # JSON can escape half a surrogate pair, which can't be stored.
         text: str = value if value.isascii() else value.encode("utf-8", "replace").decode()
         return text.strip()
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -33,12 +33,12 @@ def text_of(value: Any) -> str:
 
 
 def fields_of(value: Mapping[Any, Any]) -> dict[str, str]:
-    """The scalars of an object by lower-case name."""
+    """Return the scalars of an object by lower-case name."""
     return {text_of(name).lower(): text_of(each) for name, each in value.items()}
 
 
 def first_of(fields: Fields, *names: str) -> str:
-    """The first value that is there and not empty."""
+    """Return the first value that is not empty; "" if there is none."""
     for name in names:
         if value := fields.get(name):
             return value
@@ -46,7 +46,7 @@ def first_of(fields: Fields, *names: str) -> str:
 
 
 def milliseconds(text: str) -> int:
-    """Milliseconds of "12", "2.504" or "00:01:02"; 0 of nothing. Raises BadDuration."""
+    """Parse "12", "2.504" or "00:01:02" into milliseconds; 0 if empty. Raises BadDuration."""
     if not text:
         return 0
     if clock := _CLOCK.fullmatch(text):
@@ -60,7 +60,7 @@ def milliseconds(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    """A count such as of milliseconds; 0 of nothing. Raises BadDuration."""
+    """Parse a count, such as milliseconds; 0 if empty. Raises BadDuration."""
     if not text:
         return 0
     number = _SECONDS.fullmatch(text)
@@ -76,9 +76,9 @@ def _within(value_ms: int) -> int:
 
 
 def number_dialled(text: str) -> str:
-    """A number as it was dialled: trimmed, without sip: and its host, without ;parameters."""
+    """Normalise a dialled number: trimmed, without sip: and its host, without ;parameters."""
     text = text.strip()
-    if text.isalnum():  # nearly every number stops here
+    if text.isalnum():  # true for nearly all numbers
         return text
     if text[:1] == "<" and text[-1:] == ">":
         text = text[1:-1].strip()
@@ -104,7 +104,7 @@ _DIRECTIONS: dict[str, Direction] = {
 
 
 def direction_of(word: str) -> Direction:
-    """The direction that a word says, "" if it says none."""
+    """Return the direction that a word means; "" if none."""
     return _DIRECTIONS.get(word.lower(), "")
 
 
@@ -130,26 +130,26 @@ _NORMAL_CLEARING = 16
 
 
 def result_of(word: str, billed_ms: int, *, sip_code: str = "", q850: str = "") -> Result:
-    """What became of a call: answered only if the sender says so and there was talk time.
+    """Return the result of a call: answered only if the sender says so and there was talk time.
 
-    The sender's word goes before its codes; talk time decides only where neither says anything.
+    The sender's word precedes its codes; talk time decides only if both are missing.
     """
-    said = _WORDS.get("".join(filter(str.isalnum, word)).lower())
-    said = said or _by_sip_code(sip_code) or _by_q850(q850)
-    if said is None:
+    result = _WORDS.get("".join(filter(str.isalnum, word)).lower())
+    result = result or _by_sip_code(sip_code) or _by_q850(q850)
+    if result is None:
         return "answered" if billed_ms else "no_answer"
-    return "no_answer" if said == "answered" and not billed_ms else said
+    return "no_answer" if result == "answered" and not billed_ms else result
 
 
 def _by_sip_code(text: str) -> Result | None:
-    if not (text.isascii() and text.isdigit() and len(text) == 3):  # noqa: PLR2004 -- as all are
+    if not (text.isascii() and text.isdigit() and len(text) == 3):  # noqa: PLR2004 -- SIP codes have three digits
         return None
     code = int(text)
     return "answered" if text[0] == "2" else _SIP.get(code, "failed")
 
 
 def _by_q850(text: str) -> Result | None:
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 4):  # noqa: PLR2004 -- 0 to 127
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 4):  # noqa: PLR2004 -- at most 127
         return None
     code = int(text)
     if code in (0, _NORMAL_CLEARING):
@@ -158,7 +158,7 @@ def _by_q850(text: str) -> Result | None:
 
 
 def cause_of(disposition: str, sip_code: str, q850: str) -> str:
-    """The sender's own words for the outcome: "486 Busy", "Q.850 17 BUSY", "ANSWERED"."""
+    """Return the sender's own words for the result: "486 Busy", "Q.850 17 BUSY", "ANSWERED"."""
     code = sip_code if sip_code not in ("", "0") else ""
     if not code and q850 not in ("", "0"):
         code = f"Q.850 {q850}"

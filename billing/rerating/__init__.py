@@ -1,1 +1,1 @@
-"""Rating many calls again in the background: what was asked, and who does it."""
+"""Rating many calls again in the background: the queue of requests, and the worker."""

@@ -1,4 +1,4 @@
-"""Corrections that people asked for: kept in a table, so that a restart goes on with them."""
+"""The queue of corrections: a table, so that a restarted worker resumes."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from billing.commands.rerating import ReratingTotal
 from billing.values import Refused, new_id
 
-CHANNEL = "corrections"  # NOTIFY: something was asked for
+CHANNEL = "corrections"  # NOTIFY: a correction was requested
 KINDS = ("recycle", "rerate", "what_if")
 ENDED = ("ready", "done", "failed", "cancelled")
 
@@ -22,14 +22,16 @@ class CallSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     begin: datetime | None = None
     end: datetime | None = None
     company_id: str = ""
-    companies: tuple[str, ...] = ()  # that whoever asks is limited to
-    group_id: str = ""  # the companies that are or were bound to it
+    companies: tuple[str, ...] = ()  # the companies that the requesting administrator is limited to
+    group_id: str = ""  # companies that are or were bound to it
     device_id: str = ""
-    reason: str = ""  # of a suspension
+    reason: str = ""  # of the suspension
     with_group: str = ""  # what-if: the group to rate with
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `corrections`: the request, its state, and its effect so far."""
+
     correction_id: str
     kind: str
     asked: dict[str, Any]
@@ -58,13 +60,13 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def running(self) -> bool:
-        """Whether there is anything to wait for."""
+        """Whether it is still waiting or at work."""
         return self.state not in ENDED
 
 
 COLUMNS = ", ".join(Correction.__struct_fields__)
-ASK = f"""
-with asked as (
+REQUEST = f"""
+with requested as (
   insert into corrections (correction_id, kind, asked, state, applying, actor, address)
   values (%s, %s, %s::jsonb, 'waiting', %s, %s, %s)
 )
@@ -81,7 +83,7 @@ with applied as (
   where correction_id = %s and kind = 'rerate' and state = 'ready' returning 1
 )
 select count(*), pg_notify('{CHANNEL}', '') from applied"""
-GO_ON = f"""
+RESUME = f"""
 with again as (
   update corrections set state = 'waiting', ended_at = null, problem = ''
   where correction_id = %s and state in ('failed', 'cancelled') returning 1
@@ -103,38 +105,40 @@ update corrections set state = %s, problem = %s, ended_at = now()
 where correction_id = %s and state = 'running'"""
 
 
-async def ask(
-    connection: AsyncConnection[Any], kind: str, asked: CallSelection, actor: str, address: str
+async def request(
+    connection: AsyncConnection[Any], kind: str, selection: CallSelection, actor: str, address: str
 ) -> str:
-    """Ask for a correction; the id it is known by. A recycling needs no preview."""
+    """Queue a correction; return its id. A recycling needs no preview."""
     correction_id = new_id()
-    told = msgspec.json.encode(asked).decode()
-    await connection.execute(ASK, (correction_id, kind, told, kind == "recycle", actor, address))
+    encoded = msgspec.json.encode(selection).decode()
+    await connection.execute(
+        REQUEST, (correction_id, kind, encoded, kind == "recycle", actor, address)
+    )
     return correction_id
 
 
 async def find(connection: AsyncConnection[Any], correction_id: str) -> Correction | None:
-    """A correction, as far as it is."""
+    """Return a correction with its current state; None if unknown."""
     async with connection.cursor(row_factory=class_row(Correction)) as cursor:
         await cursor.execute(FIND, (correction_id,))
         return await cursor.fetchone()
 
 
 async def newest(connection: AsyncConnection[Any], most: int = 50) -> list[Correction]:
-    """The corrections that were asked for last."""
+    """Return the newest corrections, latest request first."""
     async with connection.cursor(row_factory=class_row(Correction)) as cursor:
         await cursor.execute(NEWEST, (most,))
         return await cursor.fetchall()
 
 
 async def apply(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Write what the preview showed. Refused unless there is one to apply."""
+    """Apply a previewed correction. Refused unless its preview is ready."""
     await _change(connection, APPLY, correction_id)
 
 
-async def go_on(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Go on with one that stopped, where it stopped."""
-    await _change(connection, GO_ON, correction_id)
+async def resume(connection: AsyncConnection[Any], correction_id: str) -> None:
+    """Resume a failed or cancelled correction where it stopped. Refused in any other state."""
+    await _change(connection, RESUME, correction_id)
 
 
 async def _change(connection: AsyncConnection[Any], statement: str, correction_id: str) -> None:
@@ -145,18 +149,18 @@ async def _change(connection: AsyncConnection[Any], statement: str, correction_i
 
 
 async def cancel(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Stop one that has not ended. What it wrote stays written."""
+    """Cancel a correction that has not ended. What it has appended stays."""
     await connection.execute(CANCEL, (correction_id,))
 
 
 def take_next(connection: psycopg.Connection) -> Correction | None:
-    """The oldest that has not ended: one that a crash interrupted comes first."""
+    """Return the oldest correction that has not ended; one interrupted by a crash comes first."""
     with connection.cursor(row_factory=class_row(Correction)) as cursor:
         return cursor.execute(NEXT).fetchone()
 
 
 def begin(connection: psycopg.Connection, correction_id: str, expected: int) -> None:
-    """Note that it runs, and how many calls it will look at."""
+    """Record that it is running, and how many calls it will process."""
     connection.execute(BEGIN, (expected, correction_id))
 
 
@@ -167,7 +171,7 @@ def save(
     place: tuple[datetime, str],
     lines: list[ReratingTotal],
 ) -> bool:
-    """Note how far it is; False if somebody cancelled it."""
+    """Record the progress; return False if the correction was cancelled."""
     values = {
         "correction_id": correction_id,
         "looked_at": looked_at,
@@ -178,5 +182,5 @@ def save(
 
 
 def end(connection: psycopg.Connection, correction_id: str, state: str, problem: str = "") -> None:
-    """Note that it ended, and how."""
+    """Record that it ended, and how."""
     connection.execute(END, (state, problem, correction_id))

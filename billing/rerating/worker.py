@@ -1,4 +1,4 @@
-"""Carries out corrections one after the other, in batches; a restart goes on where it stopped."""
+"""Runs corrections one by one, in batches; a restart resumes where it stopped."""
 
 import logging
 import threading
@@ -26,11 +26,11 @@ from billing.rerating import queue
 from billing.rerating.queue import CallSelection, Correction
 from billing.values import Refused
 
-BATCH = 2_000  # calls rated and written at once
+BATCH = 2_000  # calls rated and appended at a time
 POLL_SECONDS = 2.0
-LOCK = 0x636F7272  # the advisory lock that keeps two services from the same correction
+LOCK = 0x636F7272  # advisory lock: only one worker at a time
 
-# The read model finds the calls; what is decided on is read from the log.
+# The read model finds the calls; decisions are made on the log.
 STATUS = {"recycle": "('suspended')", "rerate": "('rated', 'rerated')"}
 CONDITIONS = {
     "begin": "started_at >= %(begin)s",
@@ -44,7 +44,7 @@ logger = logging.getLogger("billing.rerating")
 
 
 class Worker:
-    """One at work in an installation; a second one waits for the first to end."""
+    """Runs corrections; of several workers in an installation only one is active."""
 
     def __init__(self, url: str, store: Store, stopping: threading.Event) -> None:
         self._store = store
@@ -53,11 +53,11 @@ class Worker:
         self._is_ours = False
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._connection.close()
 
     def run(self) -> None:
-        """Carry out what is asked for until told to stop."""
+        """Run corrections until `stopping` is set."""
         self._connection.execute(f"listen {queue.CHANNEL}")
         while not self._stopping.is_set():
             while self.work():
@@ -66,7 +66,7 @@ class Worker:
                 pass
 
     def work(self) -> bool:
-        """Carry out one correction, if one waits; whether one did."""
+        """Run the next correction, if there is one; return whether there was."""
         if self._stopping.is_set() or not self._has_lock():
             return False
         correction = queue.take_next(self._connection)
@@ -78,7 +78,7 @@ class Worker:
         except Refused as refusal:
             self._fail(correction, lines, str(refusal))
         except psycopg.Error:
-            raise  # the process is started again, and goes on
+            raise  # the process is restarted and resumes
         except Exception as error:
             logger.exception("The correction %s failed.", correction.correction_id)
             self._fail(correction, lines, repr(error))
@@ -103,7 +103,7 @@ class Worker:
         count = self._connection.execute(f"select count(*) from call_list where {where}", values)
         ((expected,),) = count.fetchall()
         place = correction.place
-        if place is not None:  # suspended calls that were rated are not found again
+        if place is not None:  # rated calls are not found as suspended again
             expected = max(correction.expected, correction.looked_at)
         queue.begin(self._connection, correction.correction_id, expected)
         if correction.filter.with_group:
@@ -119,12 +119,14 @@ class Worker:
         """Say of what was written, as a whole, who asked for what and what came of it."""
         if not correction.applying or not lines.by_key:
             return
-        asked = {
+        selection = {
             name: value
             for name, value in msgspec.structs.asdict(correction.filter).items()
             if name in CorrectionEnded.__struct_fields__
         } | {"limited_to": correction.filter.companies}
-        event = msgspec.structs.replace(ended(correction.kind, outcome, lines.sorted()), **asked)
+        event = msgspec.structs.replace(
+            ended(correction.kind, outcome, lines.sorted()), **selection
+        )
         end_correction(self._store, correction.correction_id, event, _envelope(correction))
 
     def _look_at_all(
@@ -134,7 +136,7 @@ class Worker:
         chosen: tuple[str, dict[str, Any]],
         lines: ReratingTotals,
     ) -> bool:
-        """Batch after batch from the place it was at; False if it was stopped."""
+        """Process batches from the saved place on; return False if stopped or cancelled."""
         looked_at, place = correction.looked_at, _place_of(correction)
         while found := self._page(*chosen, place):
             command = CorrectCalls(
@@ -165,7 +167,7 @@ class Worker:
         ).fetchall()
 
     def _wait_for_read_model(self) -> None:
-        """Calls that came in before this was asked for are to be among those looked at."""
+        """Wait until the call list has all calls received before the request."""
         position = positions.head(self._connection)
         positions.wait_until_shown(self._connection, position, "calls", stopping=self._stopping)
 
@@ -188,32 +190,34 @@ def select_calls(
     return " and ".join([f"status in {STATUS[kind]}", *conditions]), values
 
 
-def _companies(asked: CallSelection, catalogue: Catalogue) -> list[str] | None:
+def _companies(selection: CallSelection, catalogue: Catalogue) -> list[str] | None:
     """The companies meant; None where all are."""
     companies = catalogue.context.companies
-    chosen = list(asked.companies or companies)
-    if asked.company_id:
-        chosen = [company_id for company_id in chosen if company_id == asked.company_id]
-    if asked.group_id:
+    chosen = list(selection.companies or companies)
+    if selection.company_id:
+        chosen = [company_id for company_id in chosen if company_id == selection.company_id]
+    if selection.group_id:
         bound = {
             company_id
             for company_id, company in companies.items()
-            if any(group_id == asked.group_id for _, group_id in company.rate_groups)
+            if any(group_id == selection.group_id for _, group_id in company.rate_groups)
         }
         chosen = [company_id for company_id in chosen if company_id in bound]
-    if asked.with_group:
-        group = catalogue.context.groups.get(asked.with_group)
+    if selection.with_group:
+        group = catalogue.context.groups.get(selection.with_group)
         chosen = [
             company_id
             for company_id in chosen
             if group and companies[company_id].currency == group.currency
         ]
-    narrow = asked.company_id or asked.companies or asked.group_id or asked.with_group
+    narrow = (
+        selection.company_id or selection.companies or selection.group_id or selection.with_group
+    )
     return chosen if narrow else None
 
 
 def rate_with(catalogue: Catalogue, group_id: str) -> None:
-    """Let every company be bound to a group, and always have been. For a catalogue of one's own."""
+    """Bind every company to one group, for all time. Use only on a private catalogue."""
     companies = catalogue.context.companies
     for company_id, company in companies.items():
         companies[company_id] = msgspec.structs.replace(company, rate_groups=((None, group_id),))

@@ -1,4 +1,4 @@
-"""Reads uploaded spreadsheets, Excel or text, as rows of cell texts; trusts nothing in them."""
+"""Reads uploaded spreadsheets, Excel or text, as rows of cell texts. Input is not trusted."""
 
 import io
 from collections.abc import Iterator
@@ -23,10 +23,11 @@ EMPTY_ZIP = b"PK\x05\x06"
 def read_sheet(
     source: bytes | Path, file_name: str, *, most_rows: int = MOST_ROWS
 ) -> Iterator[Row]:
-    """The rows of an .xlsx (its first sheet) or of a text with separators that hold anything.
+    """Yield the non-empty rows of an .xlsx (its first sheet) or of a text with separators.
 
-    Cells are texts as a person would type them: 0.1, 34600123456, 2026-03-01. What is no
-    spreadsheet, empty or too large is refused at once; a formula, when its row is reached.
+    Cells are texts as a person would type them: 0.1, 34600123456, 2026-03-01. Refused immediately
+    if the file is not a spreadsheet, empty or too large; a formula is refused when its row is
+    reached.
     """
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size > MOST_BYTES:

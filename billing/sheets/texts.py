@@ -1,4 +1,4 @@
-"""Rows of a text with separators: its encoding and its separator are found out."""
+"""Reads rows of a text with separators; detects its encoding and separator."""
 
 import codecs
 import csv
@@ -22,7 +22,7 @@ MARKS = (
 
 
 def text_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
-    """The rows; refused at once for bytes that are no text."""
+    """Yield the rows. Refused immediately if the bytes are not text."""
     encoding = _encoding(file, file_name)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
@@ -36,7 +36,7 @@ def _read(text: io.TextIOWrapper, separator: str) -> Iterator[Row]:
     number = 0
     try:
         for number, cells in enumerate(csv.reader(text, delimiter=separator), 1):
-            if number == 1 and len(cells) <= 2 and cells and cells[0].startswith("sep="):  # noqa: PLR2004 -- sep=; is cut in two
+            if number == 1 and len(cells) <= 2 and cells and cells[0].startswith("sep="):  # noqa: PLR2004 -- "sep=;" gives two cells
                 continue
             yield Row(number, [_bare(cell) for cell in cells])
     except (csv.Error, UnicodeError) as error:
@@ -46,13 +46,13 @@ def _read(text: io.TextIOWrapper, separator: str) -> Iterator[Row]:
 
 
 def _bare(cell: str) -> str:
-    """A cell without the mark that keeps spreadsheet programs from running it."""
+    """Return a cell without the mark that prevents spreadsheet programs from running it."""
     text = cell.replace("\0", "").strip()
     return text[1:] if text.startswith(("'=", "'+", "'-", "'@")) else text
 
 
 def _encoding(file: BinaryIO, file_name: str) -> str:
-    """What the bytes are in; read once through, a piece at a time."""
+    """Detect the encoding; reads the whole file in chunks."""
     head = file.read(SAMPLE)
     for mark, encoding in MARKS:
         if head.startswith(mark):
@@ -67,7 +67,7 @@ def _encoding(file: BinaryIO, file_name: str) -> str:
 
 
 def _is_in(file: BinaryIO, encoding: str) -> bool:
-    """Whether all of it can be read so; a piece at a time."""
+    """Whether the whole file is valid in this encoding; reads it in chunks."""
     decoder = codecs.getincrementaldecoder(encoding)()
     file.seek(0)
     try:
@@ -80,7 +80,7 @@ def _is_in(file: BinaryIO, encoding: str) -> bool:
 
 
 def _separator(sample: str) -> str:
-    """The one that cuts most rows into the same number of cells; of two, the finer cut."""
+    """Return the separator that gives most rows the same number of cells; on a tie, more cells."""
     if sample.startswith("sep=") and len(sample) > len("sep="):
         return sample[len("sep=")]
 

@@ -1,6 +1,6 @@
-"""Rows of an Excel workbook, read by an event parser: no tree, no entities, no formula run.
+"""Reads rows of an Excel workbook with an event parser: no tree, no entities, no formulas.
 
-openpyxl reads 200,000 rows in twice the time an import may take, and keeps more of them.
+openpyxl needs twice the time an import may take for 200,000 rows, and more memory.
 """
 
 import re
@@ -19,24 +19,24 @@ from billing.sheets.row import MOST_COLUMNS, Row
 from billing.values import Refused
 
 MOST_UNZIPPED = 400_000_000
-MOST_TIMES = 200  # how much larger than in the archive; honest sheets stay under 50
-UNSUSPECTED = 20_000_000  # bytes below which that doesn't matter
+MOST_TIMES = 200  # largest ratio of size to compressed size; honest sheets stay under 50
+UNSUSPECTED = 20_000_000  # bytes; the ratio of smaller files is ignored
 MOST_OF_SMALL_PARTS = 20_000_000
-MOST_CHARACTERS = 60_000_000  # of the texts that cells share
-LONGEST_CELL = 32_767  # Excel's own bound
-MOST_TEXTS = 3_000_000  # that cells share
-MOST_PIECES = 100  # that a cell comes in
+MOST_CHARACTERS = 60_000_000  # of shared texts
+LONGEST_CELL = 32_767  # Excel's own limit
+MOST_TEXTS = 3_000_000  # shared texts
+MOST_PIECES = 100  # pieces of text per cell
 CHUNK = 1 << 16
-SIGNIFICANT = 15  # digits of a number that a spreadsheet program shows
+SIGNIFICANT = 15  # digits of a number that spreadsheet programs keep
 LETTERS, DIGITS = 26, "0123456789"
-FARTHEST = 40  # digits before or after the point
-EPOCHS = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001 -- wall time
+FARTHEST = 40  # digits before or after the decimal point
+EPOCHS = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001 -- local time
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
 
 
 def workbook_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
-    """The rows of the first sheet. Refused at once for what is no workbook, or is a bomb."""
+    """Yield the rows of the first sheet. Refused immediately for damaged files and zip bombs."""
     try:
         archive = zipfile.ZipFile(file)
         parts = {info.filename: info for info in archive.infolist()}
@@ -52,7 +52,7 @@ def workbook_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
 
 
 class Package:
-    """The parts of a workbook."""
+    """The parts of a workbook, files in a zip archive."""
 
     def __init__(
         self, archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo], name: str
@@ -66,14 +66,17 @@ class Package:
     def walk(
         self, part: str, start: Start, end: End, text: Callable[[str], None]
     ) -> Iterator[None]:
-        """Tell the elements of a part to the handlers; a pause after each piece."""
+        """Pass the elements of a part to the handlers; yields after each chunk.
+
+        Refused if damaged.
+        """
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.CharacterDataHandler = text
 
         def begin(name: str, given: dict[str, str]) -> None:
-            # The root tells whether names have prefixes; nearly none do, and a call less an
-            # element is a fifth of the time.
+            # The root shows whether names have prefixes; nearly none do, and one call less per
+            # element saves a fifth of the time.
             if ":" in name:
                 parser.StartElementHandler = lambda name, given: start(_local(name), given)
                 parser.EndElementHandler = lambda name: end(_local(name))
@@ -103,7 +106,7 @@ class Package:
             raise Refused("%(name)s is damaged.", name=self._name) from error
 
     def gather(self, part: str, start: Start) -> None:
-        """Look at the elements of a small part."""
+        """Pass the elements of a small part to `start`."""
         if not self.has(part):
             return
         if self._parts[part].file_size > MOST_OF_SMALL_PARTS:
@@ -128,7 +131,7 @@ def _rows(package: Package) -> Iterator[Row]:
 
 
 def _first_sheet(package: Package) -> tuple[str, datetime]:
-    """The part of the first sheet, and the day its dates count from."""
+    """Return the part of the first visible sheet, and the day that its dates count from."""
     sheets: list[str] = []
     since_1904: list[bool] = []
     targets: dict[str, str] = {}
@@ -161,7 +164,7 @@ def _shared_texts(package: Package) -> list[str]:
 
 
 class TextsReader:
-    """Gathers the texts that cells refer to; readings of Japanese words are no part of them."""
+    """Collects the texts that cells refer to, without phonetic readings of Japanese words."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -170,18 +173,18 @@ class TextsReader:
         self._size = 0
 
     def start(self, name: str, _: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle the start of an element."""
         if name in self._inside:
             self._inside[name] = True
 
     def text(self, piece: str) -> None:
-        """Text within an element."""
+        """Handle text inside an element."""
         if self._inside["t"] and not self._inside["rPh"]:
             self._size += len(piece)
             self._pieces.append(piece)
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
         if name in self._inside:
             self._inside[name] = False
         elif name == "si":
@@ -192,7 +195,7 @@ class TextsReader:
 
 
 def _date_styles(package: Package) -> set[str]:
-    """The numbers of the styles that show a number as a date or time."""
+    """Return the indexes of the styles that show a number as a date or time."""
     codes: dict[str, str] = {str(number): code for number, code in BUILTIN_FORMATS.items()}
     formats: list[str] = []
     inside = [False]
@@ -211,7 +214,7 @@ def _date_styles(package: Package) -> set[str]:
 
 
 class SheetReader:
-    """Follows the elements of a sheet; finished rows lie in `ready`."""
+    """Handles the elements of a sheet; finished rows are in `ready`."""
 
     def __init__(self, shared: list[str], dates: set[str], epoch: datetime) -> None:
         self._shared, self._dates, self._epoch = shared, dates, epoch
@@ -224,7 +227,7 @@ class SheetReader:
         self._inside = False
 
     def start(self, name: str, given: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle the start of an element."""
         if name == "c":
             reference = given.get("r")
             self._column = _column(reference.rstrip(DIGITS)) if reference else len(self._cells)
@@ -247,14 +250,14 @@ class SheetReader:
             )
 
     def text(self, piece: str) -> None:
-        """Text within an element."""
+        """Handle text inside an element."""
         if self._inside:
             self._pieces.append(piece)
             if len(self._pieces) > MOST_PIECES:
                 raise Refused("The workbook holds too much text.")
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
         if name in ("v", "t"):
             self._inside = False
         elif name == "c":
@@ -286,7 +289,7 @@ class SheetReader:
 
 @lru_cache(1_000)
 def _column(letters: str) -> int:
-    """The column of the letters of a reference, from 0."""
+    """Return the column index, from 0, of the letters in a cell reference."""
     found = 0
     for letter in letters:
         found = found * LETTERS + ord(letter) - ord("A") + 1
@@ -294,7 +297,7 @@ def _column(letters: str) -> int:
 
 
 def number_text(value: str) -> str:
-    """A number as a person types it: no exponent, no binary noise, no zeros at the end."""
+    """Return a number as a person types it: no exponent, no binary noise, no trailing zeros."""
     if len(value) <= SIGNIFICANT and value.isdigit():
         return value
     try:
@@ -310,7 +313,7 @@ def number_text(value: str) -> str:
 
 
 def date_text(value: str, epoch: datetime) -> str:
-    """The date, time or both that a number stands for; empty if for none."""
+    """Return the date, time or both that a number means; "" if it means none."""
     try:
         days = Decimal(value.strip())
         moment = epoch + timedelta(seconds=int((days * 86_400).to_integral_value()))

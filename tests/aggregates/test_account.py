@@ -1,4 +1,4 @@
-"""Wallets: recharged, reversed, adjusted, limited, frozen by people and by the policy, closed."""
+"""Wallets: recharge, reverse, adjust, set limits, freeze by people and by the policy, close."""
 
 import pytest
 
@@ -55,12 +55,12 @@ def test_a_recharge_is_reversed_once() -> None:
     given(company, OPENED, RECHARGED).when(reverse_recharge, 2, " ").then_refused("needs a reason")
 
 
-def test_a_reference_is_taken_once_also_after_a_reversal() -> None:
-    past = given(company, OPENED, RECHARGED, REVERSED)
-    past.when(recharge, TEN, "cash", "7").then_refused("reference 7 was already made")
+def test_a_reference_is_used_once_even_after_a_reversal() -> None:
+    history = given(company, OPENED, RECHARGED, REVERSED)
+    history.when(recharge, TEN, "cash", "7").then_refused("reference 7 was already made")
 
 
-def test_an_adjustment_goes_up_or_down_and_needs_a_reason() -> None:
+def test_an_adjustment_is_positive_or_negative_and_needs_a_reason() -> None:
     down = Money(-3_000_000, "EUR")
     given(company, OPENED).when(adjust, down, "billed twice").then(
         AccountAdjusted(amount_micros=-3_000_000, currency="EUR", reason="billed twice")
@@ -70,7 +70,7 @@ def test_an_adjustment_goes_up_or_down_and_needs_a_reason() -> None:
     given(company, OPENED).when(adjust, Money(1, "PEN"), "x").then_refused("in EUR")
 
 
-def test_limits_are_set_once_and_make_sense() -> None:
+def test_limits_are_set_once_and_validated() -> None:
     given(company, OPENED).when(set_limits, LIMITS).then(SET)
     given(company, OPENED, SET).when(set_limits, LIMITS).then()
     given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused("nothing")
@@ -79,7 +79,7 @@ def test_limits_are_set_once_and_make_sense() -> None:
 
 
 @pytest.mark.parametrize(
-    ("past", "balance", "expected"),
+    ("history", "balance", "expected"),
     [
         ([SET], 5_000_000, []),
         (
@@ -113,18 +113,18 @@ def test_limits_are_set_once_and_make_sense() -> None:
         ([], -1_000_000_000, []),
     ],
 )
-def test_the_policy_warns_once_freezes_once_and_lifts_its_own_hold(
-    past: list[object], balance: int, expected: list[object]
+def test_the_policy_warns_once_freezes_once_and_undoes_its_own_freeze(
+    history: list[object], balance: int, expected: list[object]
 ) -> None:
-    given(company, OPENED, *past).when(apply_limits, balance).then(*expected)  # type: ignore[arg-type]
+    given(company, OPENED, *history).when(apply_limits, balance).then(*expected)  # type: ignore[arg-type]
 
 
-def test_a_person_may_make_the_policy_s_hold_a_hold_of_theirs() -> None:
-    held = AccountFrozenByPolicy(balance_micros=-1, limit_micros=0)
-    given(company, OPENED, SET, held).when(freeze, "unpaid").then(AccountFrozen(reason="unpaid"))
+def test_a_person_can_take_over_the_freeze_of_the_policy() -> None:
+    frozen = AccountFrozenByPolicy(balance_micros=-1, limit_micros=0)
+    given(company, OPENED, SET, frozen).when(freeze, "unpaid").then(AccountFrozen(reason="unpaid"))
 
 
-def test_a_closed_account_takes_nothing() -> None:
+def test_a_closed_account_refuses_every_decision() -> None:
     closed = given(company, OPENED, AccountClosed(reason="left"))
     for decision, arguments in (
         (recharge, (TEN, "cash")),
@@ -143,7 +143,7 @@ def test_a_sub_account_without_a_wallet_is_not_recharged() -> None:
     given(sub_account, opened).when(rename, "Ana").then()
 
 
-def test_a_company_is_changed_but_for_its_currency() -> None:
+def test_everything_of_a_company_but_its_currency_can_be_changed() -> None:
     fields = {"name": "Acme, S.L.", "time_zone": "Atlantic/Canary", "payment": "prepaid"}
     given(company, OPENED).when(change_company, **fields).then(CompanyChanged(**fields))
     given(company, OPENED, CompanyChanged(**fields)).when(change_company, **fields).then()
@@ -154,8 +154,8 @@ def test_a_pin_belongs_to_one_account_at_a_time() -> None:
     given(company, OPENED).when(company.give_pin, account="user:a", **digest).then(
         PinGiven(digest="pin:1", account="user:a")
     )
-    past = given(company, OPENED, PinGiven(digest="pin:1", account="user:a"))
-    past.when(company.give_pin, account="user:b", **digest).then_refused("in use")
+    history = given(company, OPENED, PinGiven(digest="pin:1", account="user:a"))
+    history.when(company.give_pin, account="user:b", **digest).then_refused("in use")
     gone = PinGiven(digest="pin:1", account="")
     given(company, OPENED, PinGiven(digest="pin:1", account="user:a"), gone).when(
         company.give_pin, account="user:b", **digest

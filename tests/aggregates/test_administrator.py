@@ -1,4 +1,4 @@
-"""Who may sign in, and what each reaches."""
+"""Administrators: who may sign in, with which role, limited to which companies."""
 
 from typing import Any
 
@@ -20,20 +20,20 @@ LIMITED = AdministratorLimited(companies=("clinica", "hoteles"))
 ANA: dict[str, Any] = {"sign_in_name": "ana", "name": "Ana", "language": "es"}
 
 
-def test_somebody_is_added_with_a_limit_at_once() -> None:
+def test_an_administrator_can_be_added_with_a_limit() -> None:
     given(administrator).when(
         add_administrator, **ANA, role="operator", companies=("hoteles", "clinica", "hoteles")
     ).then(
         AdministratorAdded(**ANA, role="operator"),
-        LIMITED,  # in order, and each once
+        LIMITED,  # sorted, each once
     )
 
 
-def test_without_companies_nobody_is_limited() -> None:
+def test_without_companies_there_is_no_limit() -> None:
     given(administrator).when(add_administrator, **ANA, role="administrator").then(ADDED)
 
 
-def test_a_limit_is_set_changed_and_lifted() -> None:
+def test_a_limit_is_set_changed_and_removed() -> None:
     given(administrator, ADDED).when(
         limit_administrator, companies=["hoteles", "clinica"], last=False
     ).then(LIMITED)
@@ -45,26 +45,26 @@ def test_a_limit_is_set_changed_and_lifted() -> None:
     )
 
 
-def test_the_same_limit_again_is_nothing_new() -> None:
+def test_setting_the_same_limit_again_gives_no_event() -> None:
     given(administrator, ADDED, LIMITED).when(
         limit_administrator, companies=("hoteles", "clinica"), last=True
     ).then()
 
 
-def test_a_limit_has_an_end() -> None:
+def test_a_limit_names_at_most_200_companies() -> None:
     many = [str(number) for number in range(MOST_COMPANIES + 1)]
     given(administrator, ADDED).when(limit_administrator, companies=many, last=False).then_refused(
         "A limit names at most 200 companies"
     )
 
 
-def test_the_last_who_governs_is_not_limited() -> None:
+def test_the_last_administrator_can_not_be_limited() -> None:
     given(administrator, ADDED).when(
         limit_administrator, companies=("clinica",), last=True
     ).then_refused("The last administrator can't be limited")
 
 
-def test_who_is_limited_governs_nobody_so_is_not_the_last() -> None:
+def test_a_limited_administrator_never_counts_as_the_last() -> None:
     given(administrator, ADDED, LIMITED).when(disable_administrator, last=True).then(
         administrator.AdministratorDisabled()
     )
@@ -80,7 +80,7 @@ def test_an_administrator_is_added() -> None:
     given(administrator).when(add_administrator, **MARTA).then(AdministratorAdded(**MARTA))
 
 
-def test_an_administrator_with_a_strange_name_role_or_language_is_refused() -> None:
+def test_an_administrator_with_an_invalid_name_role_or_language_is_refused() -> None:
     for wrong, words in (
         ({"sign_in_name": "Marta "}, "lower case"),
         ({"role": "king"}, "king is not a role"),

@@ -29,10 +29,10 @@ MARTA = AdministratorAdded(sign_in_name="marta", name="Marta", role="administrat
 OLGA = AdministratorAdded(sign_in_name="olga", name="Olga", role="operator", language="es")
 PORTAL = ApiTokenMade(token_id="t1", name="Portal", scope="calls accounts")
 ON = TwoFactorEnabled()
-ASKED = {"token_id": "t1", "name": "Portal ", "expires_at": None, "now": NOW}
+REQUEST = {"token_id": "t1", "name": "Portal ", "expires_at": None, "now": NOW}
 
 
-def test_two_factor_is_switched_on_once_and_off_by_whose_it_is() -> None:
+def test_two_factor_is_switched_on_once_and_off_by_its_owner() -> None:
     given(second_factor, MARTA).when(second_factor.enable).then(ON)
     given(second_factor, MARTA, ON).when(second_factor.enable).then_refused("on already")
     given(second_factor, MARTA, ON).when(second_factor.disable).then(TwoFactorDisabled())
@@ -40,7 +40,7 @@ def test_two_factor_is_switched_on_once_and_off_by_whose_it_is() -> None:
     given(second_factor, MARTA, ON, TwoFactorDisabled()).when(second_factor.enable).then(ON)
 
 
-def test_what_is_required_stays_on_until_somebody_else_takes_it_away() -> None:
+def test_required_two_factor_can_only_be_removed_by_somebody_else() -> None:
     required = TwoFactorDemanded(demanded=True)
     given(second_factor, MARTA).when(second_factor.demand, demanded=True).then(required)
     given(second_factor, MARTA, required).when(second_factor.demand, demanded=True).then()
@@ -49,7 +49,7 @@ def test_what_is_required_stays_on_until_somebody_else_takes_it_away() -> None:
     given(second_factor, MARTA).when(second_factor.reset).then_refused("is off")
 
 
-def test_recovery_codes_are_for_who_has_two_factor() -> None:
+def test_recovery_codes_need_two_factor() -> None:
     used = RecoveryCodeUsed(left=9)
     given(second_factor, MARTA, ON).when(second_factor.use_code, left=9).then(used)
     given(second_factor, MARTA, ON).when(second_factor.renew_codes).then(RecoveryCodesMade())
@@ -57,10 +57,10 @@ def test_recovery_codes_are_for_who_has_two_factor() -> None:
     given(second_factor, MARTA).when(second_factor.renew_codes).then_refused("is off")
 
 
-def test_a_token_is_for_what_the_role_of_its_owner_admits() -> None:
+def test_a_token_has_only_scopes_of_its_owner_s_role() -> None:
     scopes = ("accounts", "calls")
-    given(api_token, OLGA).when(api_token.make, scopes=scopes, **ASKED).then(PORTAL)
-    recharge = {"scopes": ("recharge",), **ASKED}
+    given(api_token, OLGA).when(api_token.make, scopes=scopes, **REQUEST).then(PORTAL)
+    recharge = {"scopes": ("recharge",), **REQUEST}
     given(api_token, OLGA).when(api_token.make, **recharge).then_refused("can't be for recharge")
     made = ApiTokenMade(token_id="t1", name="Portal", scope="recharge")
     given(api_token, MARTA).when(api_token.make, **recharge).then(made)
@@ -68,32 +68,32 @@ def test_a_token_is_for_what_the_role_of_its_owner_admits() -> None:
     given(api_token, MARTA, demoted).when(api_token.make, **recharge).then_refused("can't be for")
 
 
-def test_a_token_needs_a_name_of_its_own_something_to_do_and_a_future() -> None:
+def test_a_token_needs_a_unique_name_a_scope_and_a_future_expiry() -> None:
     for wrong, words in (
         ({"name": " "}, "needs a name"),
         ({"scopes": ()}, "at least one thing"),
         ({"scopes": ("everything",)}, "can't be for everything"),
         ({"expires_at": NOW}, "expired already"),
     ):
-        asked = {"scopes": ("calls",), **ASKED, **wrong}
-        given(api_token, MARTA).when(api_token.make, **asked).then_refused(words)
-    asked = {"scopes": ("calls",), **ASKED}
-    given(api_token, MARTA, PORTAL).when(api_token.make, **asked).then_refused("called Portal")
+        request = {"scopes": ("calls",), **REQUEST, **wrong}
+        given(api_token, MARTA).when(api_token.make, **request).then_refused(words)
+    request = {"scopes": ("calls",), **REQUEST}
+    given(api_token, MARTA, PORTAL).when(api_token.make, **request).then_refused("called Portal")
     most = [
         ApiTokenMade(token_id=str(number), name=str(number), scope="calls")
         for number in range(api_token.MOST_TOKENS)
     ]
-    given(api_token, MARTA, *most).when(api_token.make, **asked).then_refused("50 tokens already")
+    given(api_token, MARTA, *most).when(api_token.make, **request).then_refused("50 tokens already")
 
 
-def test_a_token_is_revoked_once_and_with_its_owner() -> None:
+def test_a_token_is_revoked_once_or_when_its_owner_is_disabled() -> None:
     revoked = ApiTokenRevoked(token_id="t1", name="Portal")
     given(api_token, MARTA, PORTAL).when(api_token.revoke, "t1").then(revoked)
     given(api_token, MARTA, PORTAL, revoked).when(api_token.revoke, "t1").then_refused("revoked")
     gone = (MARTA, PORTAL, AdministratorDisabled())
     given(api_token, *gone).when(api_token.revoke, "t1").then_refused("revoked already")
-    asked = {"scopes": ("calls",), **ASKED}
-    given(api_token, *gone).when(api_token.make, **asked).then_refused("disabled")
+    request = {"scopes": ("calls",), **REQUEST}
+    given(api_token, *gone).when(api_token.make, **request).then_refused("disabled")
     back = (*gone, AdministratorEnabled())
     given(api_token, *back).when(api_token.revoke, "t1").then_refused("revoked already")
 
@@ -122,5 +122,5 @@ def test_a_password_that_can_be_guessed_is_refused(password: str, words: str) ->
     "password",
     ["correct horse battery", "K7#qLmz0pWv2", "Marta y correct horse battery", "lluviadeverano"],
 )
-def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
+def test_a_password_that_is_hard_to_guess_is_accepted(password: str) -> None:
     refuse_weak(password, "Marta Ruiz", "marta", "")

@@ -1,4 +1,4 @@
-"""Calls: received, received again, completed, voided."""
+"""Calls: received, repeated, completed, re-rated, voided."""
 
 from datetime import UTC, datetime
 
@@ -39,7 +39,7 @@ VOIDED = CallVoided(device_id="pbx", filed_at=START, reason="merged", cdr=CDR, r
 
 
 @pytest.mark.parametrize("rating", [RATED, NO_RATE], ids=["rated", "suspended"])
-def test_a_record_is_rated_or_suspended_when_it_comes(rating: Rating) -> None:
+def test_a_record_is_rated_or_suspended_on_arrival(rating: Rating) -> None:
     event = call.receive(
         device_id="pbx",
         filed_at=START,
@@ -64,7 +64,7 @@ def test_a_record_with_other_content_is_kept_once() -> None:
     given(call, received(RATED), kept("d2")).when(call.receive_again, third).then(kept("d3"))
 
 
-def test_what_came_first_stands_whatever_came_later() -> None:
+def test_the_first_record_stays_accepted_after_a_conflict() -> None:
     given(call, received(RATED), kept("d2")).when(call.receive_again, received(RATED)).then()
 
 
@@ -74,18 +74,18 @@ def test_a_suspended_record_is_completed_under_its_own_digest() -> None:
 
 
 def test_a_completed_record_remembers_its_conflicts() -> None:
-    life = (received(NO_RATE), kept("d2"), received(RATED, raw=""))
-    given(call, *life).when(call.receive_again, received(RATED, digest="d2")).then()
+    history = (received(NO_RATE), kept("d2"), received(RATED, raw=""))
+    given(call, *history).when(call.receive_again, received(RATED, digest="d2")).then()
 
 
-def test_a_record_is_voided_once_and_not_completed_after() -> None:
+def test_a_record_is_voided_once_and_not_completed_afterwards() -> None:
     given(call, received(RATED)).when(call.void, "merged").then(VOIDED)
     given(call, received(RATED), VOIDED).when(call.void, "merged").then_refused("already voided")
     suspended = (received(NO_RATE), VOIDED)
     given(call, *suspended).when(call.complete, CDR, RATED).then_refused("not suspended")
 
 
-def test_a_voided_record_that_comes_again_is_still_known() -> None:
+def test_a_repeat_of_a_voided_record_is_recognised() -> None:
     given(call, received(RATED), VOIDED).when(call.receive_again, received(RATED)).then()
 
 
@@ -95,14 +95,14 @@ def test_a_stream_is_named_by_month_device_and_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\nb", "a\0b"], ids=["long", "line end", "nul"])
-def test_a_key_no_index_takes_is_known_by_its_hash(key: str) -> None:
+def test_a_key_that_no_index_can_hold_is_hashed(key: str) -> None:
     stream = call.stream_of("pbx", START, key)
     assert stream.startswith("call:2026-10:pbx:blake2b-")
     assert len(stream) < 100
     assert stream != call.stream_of("pbx", START, key + "y")
 
 
-def test_how_a_record_was_read_is_no_content() -> None:
+def test_flags_do_not_change_the_content_digest() -> None:
     flagged = Cdr(key="k", flags=("encoding",))
     plain = Cdr(key="k")
     other = Cdr(key="k", billed_ms=1)
@@ -115,7 +115,7 @@ def with_amount(micros: int, *flags: str) -> Rating:
     return msgspec.structs.replace(RATED, amount_micros=micros, flags=flags)
 
 
-def test_rating_again_posts_old_and_new_and_nothing_where_they_are_the_same() -> None:
+def test_re_rating_posts_old_and_new_unless_they_are_equal() -> None:
     dearer = with_amount(21_000)
     rerated = CallRerated(device_id="pbx", filed_at=START, cdr=CDR, before=RATED, rating=dearer)
     given(call, received(RATED)).when(call.rerate, dearer).then(rerated)
@@ -126,19 +126,19 @@ def test_rating_again_posts_old_and_new_and_nothing_where_they_are_the_same() ->
     )
 
 
-def test_rating_again_leaves_alone_what_is_voided_suspended_or_would_be() -> None:
+def test_re_rating_skips_calls_that_are_voided_or_suspended_before_or_after() -> None:
     given(call, received(RATED), VOIDED).when(call.rerate, with_amount(1)).then()
     given(call, received(NO_RATE)).when(call.rerate, with_amount(1)).then()
     given(call, received(RATED)).when(call.rerate, NO_RATE).then()
 
 
-def test_a_freeze_of_today_says_nothing_of_an_old_call() -> None:
+def test_re_rating_keeps_the_frozen_flag_of_the_arrival() -> None:
     given(call, received(RATED)).when(call.rerate, with_amount(18_000, "frozen_account")).then()
     frozen = with_amount(18_000, "over_24h", "frozen_account")
     given(call, received(frozen)).when(call.rerate, with_amount(18_000, "over_24h")).then()
 
 
-def test_recycling_rates_what_was_suspended_and_tells_another_reason_only() -> None:
+def test_recycling_rates_suspended_calls_and_records_a_changed_reason() -> None:
     other = Rating(status="suspended", reason="no_account")
     given(call, received(NO_RATE)).when(call.recycle, RATED).then(received(RATED, raw=""))
     given(call, received(NO_RATE)).when(call.recycle, NO_RATE).then()

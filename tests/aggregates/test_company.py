@@ -1,4 +1,4 @@
-"""Companies: opening, binding, recharging, freezing."""
+"""Companies: open, bind rate groups, recharge, freeze."""
 
 from datetime import UTC, datetime
 
@@ -28,7 +28,7 @@ def test_a_company_is_opened_once() -> None:
     given(company, ACME).when(open_company, **OPENING, currencies=["EUR"]).then_refused("already")
 
 
-def test_a_company_needs_a_name_a_currency_and_a_zone_that_exist() -> None:
+def test_a_company_needs_a_name_and_a_known_currency_and_zone() -> None:
     for wrong, words in (
         ({"name": " "}, "needs a name"),
         ({"currency": "EUX"}, "EUX is not a currency"),
@@ -40,7 +40,7 @@ def test_a_company_needs_a_name_a_currency_and_a_zone_that_exist() -> None:
         given(company).when(open_company, **values, currencies=["EUR"]).then_refused(words)
 
 
-def test_a_rate_group_is_bound_from_a_moment_on() -> None:
+def test_a_rate_group_is_bound_from_a_time_on() -> None:
     given(company, ACME).when(
         bind_rate_group, group_id="g", group_currency="EUR", valid_from=MAY
     ).then(RateGroupBound(group_id="g", valid_from=MAY))
@@ -60,7 +60,7 @@ def test_a_recharge_is_posted() -> None:
     )
 
 
-def test_a_recharge_of_nothing_or_in_another_currency_is_refused() -> None:
+def test_a_recharge_that_is_not_positive_or_in_another_currency_is_refused() -> None:
     for amount in (Money(0, "EUR"), Money(-1, "EUR"), Money(1, "PEN")):
         given(company, ACME).when(recharge, amount, "x").then_refused("positive amount in EUR")
 

@@ -21,7 +21,7 @@ def test_a_device_is_registered_once() -> None:
     given(device, PBX).when(device.register_device, **REGISTERING).then_refused("already")
 
 
-def test_a_device_needs_a_name_a_zone_a_country_and_an_area_that_can_be() -> None:
+def test_a_device_needs_a_name_and_a_valid_zone_country_and_area() -> None:
     for wrong, words in (
         ({"name": ""}, "needs a name"),
         ({"time_zone": "Mars/Olympus"}, "not a time zone"),
@@ -32,7 +32,7 @@ def test_a_device_needs_a_name_a_zone_a_country_and_an_area_that_can_be() -> Non
         given(device).when(device.register_device, **{**REGISTERING, **wrong}).then_refused(words)
 
 
-def test_an_extension_is_assigned_from_a_moment_on() -> None:
+def test_an_extension_is_assigned_from_a_time_on() -> None:
     given(device, PBX).when(
         extension.assign_extension, extension="101", account="user:ana", valid_from=MAY
     ).then(ExtensionAssigned(extension="101", account="user:ana", valid_from=MAY))
@@ -46,7 +46,7 @@ def test_a_trunk_is_assigned_to_a_gateway_account() -> None:
     given(device, PBX).when(device.assign_trunk, trunk="", account="x").then_refused("needs")
 
 
-def test_a_tenant_is_named() -> None:
+def test_a_tenant_is_assigned_to_a_company() -> None:
     given(device, PBX).when(device.name_tenant, tenant="a.example", company_id="a").then(
         TenantNamed(tenant="a.example", company_id="a")
     )

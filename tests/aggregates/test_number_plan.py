@@ -9,7 +9,7 @@ MADRID = PlanEntry(prefix="3491", area="Madrid", type="landline", country="ES")
 BILBAO = PlanEntry(prefix="34944", area="Bilbao", type="landline", country="ES")
 
 
-def test_a_layer_is_replaced_whatever_was_there() -> None:
+def test_a_layer_is_replaced_as_a_whole() -> None:
     given(number_plan).when(replace_number_plan, (MADRID,)).then(
         NumberPlanReplaced(entries=(MADRID,))
     )
@@ -24,7 +24,7 @@ def test_a_layer_can_be_emptied() -> None:
     )
 
 
-def test_one_wrong_entry_refuses_the_layer_and_is_named() -> None:
+def test_one_invalid_entry_refuses_the_layer() -> None:
     for prefix in ("+34", "", "٣٤"):
         wrong = PlanEntry(prefix=prefix, area="x", type="landline")
         given(number_plan).when(replace_number_plan, (MADRID, wrong)).then_refused("digits only")

@@ -55,7 +55,7 @@ def test_prices_of_one_import_are_one_event() -> None:
     ],
     ids=["no price", "no prefix", "negative", "digits of another alphabet"],
 )
-def test_one_impossible_price_refuses_them_all(wrong: Rate, words: str) -> None:
+def test_one_invalid_price_refuses_them_all(wrong: Rate, words: str) -> None:
     given(rate_group, CREATED).when(change_rates, (SPAIN, wrong)).then_refused(words)
 
 
@@ -65,7 +65,7 @@ PERU = Rate(name="Perú", prefix="51", tiers=(Tier(price="0.04"),))
 IMPORTED = DeckImported(import_id="1", file_name="a.csv", rates=(DEARER, PERU))
 
 
-def test_an_undone_import_brings_back_what_it_replaced_and_takes_out_what_was_new() -> None:
+def test_undoing_an_import_restores_replaced_prices_and_removes_new_ones() -> None:
     before = given(rate_group, CREATED, EARLIER).state
     given(rate_group, CREATED, EARLIER, IMPORTED).when(undo_import, IMPORTED, before).then(
         DeckImportUndone(
@@ -74,16 +74,16 @@ def test_an_undone_import_brings_back_what_it_replaced_and_takes_out_what_was_ne
     )
 
 
-def test_an_undone_import_leaves_what_was_changed_since_and_is_undone_once() -> None:
+def test_undoing_an_import_keeps_later_changes_and_works_once() -> None:
     before = given(rate_group, CREATED, EARLIER).state
     again = Rate(name="Perú", prefix="51", tiers=(Tier(price="0.05"),))
     undone = DeckImportUndone(import_id="1", file_name="a.csv", rates=(SPAIN,))
-    past = (CREATED, EARLIER, IMPORTED, RatesChanged(rates=(again,)))
-    given(rate_group, *past).when(undo_import, IMPORTED, before).then(undone)
-    given(rate_group, *past, undone).when(undo_import, IMPORTED, before).then_refused("undone")
+    history = (CREATED, EARLIER, IMPORTED, RatesChanged(rates=(again,)))
+    given(rate_group, *history).when(undo_import, IMPORTED, before).then(undone)
+    given(rate_group, *history, undone).when(undo_import, IMPORTED, before).then_refused("undone")
 
 
-def test_a_price_that_ended_leaves_its_calls_to_a_shorter_prefix() -> None:
+def test_calls_of_an_ended_price_use_a_shorter_prefix() -> None:
     mobile = Rate(name="móvil", prefix="346", tiers=(Tier(price="0.1"),))
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     group = RateGroup("g", "g", "EUR", (SPAIN, mobile))
@@ -94,7 +94,7 @@ def test_a_price_that_ended_leaves_its_calls_to_a_shorter_prefix() -> None:
         assert found.rate.name == name
 
 
-def test_a_group_in_use_and_its_default_prices_stay() -> None:
+def test_a_group_in_use_and_its_default_prices_can_not_be_removed() -> None:
     given(rate_group, CREATED).when(delete_rate_group, in_use=True).then_refused("can't be deleted")
     given(rate_group, CREATED, RateGroupDeleted()).when(change_rates, (SPAIN,)).then_refused(
         "was deleted"

@@ -19,7 +19,7 @@ from billing.ingest.files import ingest_file
 from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.rerating.queue import CallSelection, apply, ask
+from billing.rerating.queue import CallSelection, apply, request
 from billing.rerating.worker import Worker
 from tests.bench.installation import SAID, deck
 
@@ -79,7 +79,7 @@ def rerate(url: str) -> tuple[float, float]:
     project(url)
     worker = Worker(url, store, threading.Event())
     correction_id = asyncio.run(
-        _asked(url, lambda own: ask(own, "rerate", CallSelection(), "bench", ""))
+        _asked(url, lambda own: request(own, "rerate", CallSelection(), "bench", ""))
     )
     preview = timed(worker.work)
     asyncio.run(_asked(url, lambda own: apply(own, str(correction_id))))

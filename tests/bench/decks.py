@@ -115,7 +115,7 @@ def _project(url: str) -> None:
 
 
 async def _asked(url: str, asked: Preview | Apply) -> Answer:
-    return await Offload(url).ask(asked)
+    return await Offload(url).run(asked)
 
 
 def look_up(url: str) -> float:

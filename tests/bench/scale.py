@@ -20,7 +20,7 @@ from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from billing.database import Database, EmbeddedServer
-from billing.interpreter import answer_people
+from billing.interpreter import tune_for_pages
 from tests.bench import filling
 from tests.bench.filling import COMPANIES, DEVICES, EXTENSIONS, GATEWAYS, USERS
 from tests.bench.installation import database
@@ -185,7 +185,7 @@ def main() -> int:
                 signed_in(tenth, Path(folder) / "few") as few,
                 signed_in(whole, Path(folder) / "many") as many,
             ):
-                answer_people()  # as the job of the pages does
+                tune_for_pages()  # as the job of the pages does
                 compare(few, many)
             explain(whole)
         if server:

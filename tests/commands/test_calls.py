@@ -1,4 +1,4 @@
-"""Submitting calls: accepted, known, in conflict or suspended; rated by what holds then."""
+"""Submitting calls: accepted, duplicate, conflict or suspended; rated by the current prices."""
 
 import random
 import string
@@ -86,7 +86,7 @@ def test_a_new_record_is_accepted_and_its_charge_is_in_the_log(installed: Store)
     assert event.raw == "raw of k1"
 
 
-def test_a_record_that_is_known_is_a_duplicate_and_stores_nothing(installed: Store) -> None:
+def test_a_known_record_is_a_duplicate_and_stores_nothing(installed: Store) -> None:
     send(installed, record())
     before = log(installed)
     assert statuses(send(installed, record())) == ["duplicate"]
@@ -129,7 +129,9 @@ def test_the_same_key_of_another_month_or_device_is_another_call(
     assert statuses(submit(installed, Catalogue(), [command])[0]) == ["accepted"]
 
 
-def test_what_cannot_be_priced_is_stored_suspended_with_the_reason(installed: Store) -> None:
+def test_a_record_that_can_not_be_priced_is_stored_suspended_with_the_reason(
+    installed: Store,
+) -> None:
     unpriced, timeless = record("k2", called="0033123456789"), record("k3", started_at=None)
     (first, second) = send(installed, unpriced, timeless)
     assert [(r.status, r.reason) for r in (first, second)] == [
@@ -153,7 +155,7 @@ def test_an_empty_submission_has_no_receipts(installed: Store) -> None:
     assert send(installed) == []
 
 
-def test_control_characters_are_left_out_of_fields_and_kept_in_the_raw_record(
+def test_control_characters_are_removed_from_fields_and_kept_in_the_raw_record(
     installed: Store, database_url: str
 ) -> None:
     cdr = msgspec.structs.replace(PLAIN, caller="10\x001", caller_name="a\x1bb", tenant="\x00")
@@ -170,7 +172,7 @@ def test_control_characters_are_left_out_of_fields_and_kept_in_the_raw_record(
 
 
 @pytest.mark.parametrize("letters", [string.ascii_letters, string.digits])
-def test_texts_longer_than_an_index_takes_are_stored_and_listed(
+def test_texts_longer_than_an_index_can_hold_are_stored_and_listed(
     installed: Store, database_url: str, letters: str
 ) -> None:
     chance = random.Random(1)  # noqa: S311 -- incompressible, not secret
@@ -187,7 +189,7 @@ def test_texts_longer_than_an_index_takes_are_stored_and_listed(
     assert len(rows(database_url)["call_list"]) == 1
 
 
-def test_a_catalogue_learns_of_new_prices_before_the_next_batch(installed: Store) -> None:
+def test_a_catalogue_has_new_prices_before_the_next_batch(installed: Store) -> None:
     catalogue = Catalogue()
     abroad = record("k2", called="0033123456789")
     assert statuses(send(installed, abroad, catalogue=catalogue)) == ["suspended"]
@@ -200,46 +202,50 @@ def test_a_catalogue_learns_of_new_prices_before_the_next_batch(installed: Store
     assert first_event(installed, receipt).rating.amount_micros == 62_000
 
 
-def test_a_catalogue_learns_of_accounts_extensions_holds_plans_and_devices(
+def test_a_catalogue_has_new_accounts_extensions_holds_plans_and_devices(
     installed: Store, database_url: str
 ) -> None:
-    catalogue, said = Catalogue(), said_here()
+    catalogue, envelope = Catalogue(), said_here()
     send(installed, record("k0"), catalogue=catalogue)
     ana = sub_accounts.OpenSubAccount(
         account="user:ana", company_id="acme", name="Ana", own_wallet=True
     )
-    sub_accounts.open_sub_account(installed, ana, said)
+    sub_accounts.open_sub_account(installed, ana, envelope)
     assigned = (extensions.Assignment(extension="101", account="user:ana"),)
     extensions.assign_extensions(
-        installed, extensions.AssignExtensions(device_id="pbx", assignments=assigned), said
+        installed, extensions.AssignExtensions(device_id="pbx", assignments=assigned), envelope
     )
-    accounts.freeze(installed, accounts.FreezeAccount(account="user:ana", reason="x"), said)
+    accounts.freeze(installed, accounts.FreezeAccount(account="user:ana", reason="x"), envelope)
     entry = PlanEntry(prefix="3493", area="Barcelona", type="landline", country="ES")
     number_plan.replace_number_plan(
-        installed, number_plan.ReplaceNumberPlan(layer=SEED, entries=(entry,)), said
+        installed, number_plan.ReplaceNumberPlan(layer=SEED, entries=(entry,)), envelope
     )
     (receipt,) = send(installed, record("k1"), catalogue=catalogue)
     rating = first_event(installed, receipt).rating
     assert (rating.payer, rating.user_account, rating.area) == ("user:ana", "user:ana", "Barcelona")
     assert any("frozen" in flag for flag in rating.flags)
     install(database_url, "second", "second")
-    command = SubmitCalls(device_id="second", records=(record(),), envelope=said)
+    command = SubmitCalls(device_id="second", records=(record(),), envelope=envelope)
     assert statuses(submit(installed, catalogue, [command])[0]) == ["accepted"]
 
 
 def test_a_rate_group_bound_later_prices_the_calls_from_then_on(installed: Store) -> None:
-    said = said_here()
+    envelope = said_here()
     rate_groups.create_rate_group(
-        installed, rate_groups.CreateRateGroup(group_id="h", name="Winter", currency="EUR"), said
+        installed,
+        rate_groups.CreateRateGroup(group_id="h", name="Winter", currency="EUR"),
+        envelope,
     )
     dear = Rate(name="España", prefix="34", tiers=(Tier(price="0.1"),))
-    rate_groups.change_rates(installed, rate_groups.ChangeRates(group_id="h", rates=(dear,)), said)
+    rate_groups.change_rates(
+        installed, rate_groups.ChangeRates(group_id="h", rates=(dear,)), envelope
+    )
     companies.bind_rate_group(
         installed,
         companies.BindRateGroup(
             company_id="acme", group_id="h", valid_from=START + timedelta(hours=1)
         ),
-        said,
+        envelope,
     )
     late = record("k2", started_at=START + timedelta(hours=1), answered_at=None)
     receipts = send(installed, record(), late)
@@ -247,7 +253,7 @@ def test_a_rate_group_bound_later_prices_the_calls_from_then_on(installed: Store
     assert amounts == [18_000, 100_000]
 
 
-def test_writers_at_once_store_each_record_and_each_conflict_once(
+def test_concurrent_writers_store_each_record_and_each_conflict_once(
     installed: Store, database_url: str
 ) -> None:
     gate, found = threading.Barrier(4), list[str]()
@@ -269,7 +275,7 @@ def test_writers_at_once_store_each_record_and_each_conflict_once(
     kinds = [type(event) for event in stored]
     assert (kinds.count(CallRated), kinds.count(ConflictKept)) == (50, 50)
     assert found.count("accepted") == 50
-    assert found.count("conflict") == 200  # two writers say something else, twice
+    assert found.count("conflict") == 200  # two writers send other contents, twice
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -277,10 +283,10 @@ def test_writers_at_once_store_each_record_and_each_conflict_once(
     keys=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 2)), max_size=14),
     cut=st.integers(0, 14),
 )
-def test_however_records_are_cut_into_batches_the_log_says_the_same(
+def test_the_log_does_not_depend_on_how_records_are_batched(
     installed: Store, keys: list[tuple[int, int]], cut: int
 ) -> None:
-    # Each example is a device's month of its own.
+    # Each example uses its own month.
     month = START.replace(year=1990 + len({r.stream[:12] for r in log(installed)}))
     records = [record(f"k{key}", billed_ms=ms, started_at=month) for key, ms in keys]
     parts = [part for part in (records[:cut], records[cut:]) if part]
@@ -295,21 +301,23 @@ def test_however_records_are_cut_into_batches_the_log_says_the_same(
         assert once == (twice if known else "accepted")
 
 
-def test_a_pin_finds_its_account_and_stands_in_no_event(installed: Store) -> None:
-    said = said_here()
+def test_a_pin_finds_its_account_and_is_in_no_event(installed: Store) -> None:
+    envelope = said_here()
     ana = sub_accounts.OpenSubAccount(account="user:ana", company_id="acme", name="Ana")
-    sub_accounts.open_sub_account(installed, ana, said)
+    sub_accounts.open_sub_account(installed, ana, envelope)
     given = sub_accounts.GivePin(account="user:ana", pin="471199")
-    sub_accounts.give_pin(installed, given, said)
+    sub_accounts.give_pin(installed, given, envelope)
     with pytest.raises(Refused, match="This PIN is in use"):
-        sub_accounts.give_pin(installed, given, said)
+        sub_accounts.give_pin(installed, given, envelope)
     with pytest.raises(Refused, match="A PIN is 3 to 16 digits"):
-        sub_accounts.give_pin(installed, sub_accounts.GivePin(account="user:ana", pin="4x"), said)
-    cdr = Cdr(key="p", started_at=said.recorded_at, caller="101", called="600", pin="471199")
+        sub_accounts.give_pin(
+            installed, sub_accounts.GivePin(account="user:ana", pin="4x"), envelope
+        )
+    cdr = Cdr(key="p", started_at=envelope.recorded_at, caller="101", called="600", pin="471199")
     record = CallRecord(cdr=cdr, raw="", source="native")
-    command = SubmitCalls(device_id="pbx", records=[record], envelope=said)
+    command = SubmitCalls(device_id="pbx", records=[record], envelope=envelope)
     submit(installed, Catalogue(), [command])
     *_, event = (each for each in installed.after(0, 1000) if each.stream.startswith("call:"))
     assert event.event.rating.user_account == "user:ana"  # type: ignore[attr-defined]
-    sub_accounts.withdraw_pins(installed, sub_accounts.WithdrawPins(account="user:ana"), said)
+    sub_accounts.withdraw_pins(installed, sub_accounts.WithdrawPins(account="user:ana"), envelope)
     assert "471199" not in str(installed.after(0, 1000))

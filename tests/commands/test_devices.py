@@ -1,4 +1,4 @@
-"""Devices and the credentials they submit with: carried out, or refused."""
+"""Devices and their credentials for submission: commands that succeed or are refused."""
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ from billing.log.store import Store
 from billing.rating.numbers import RoutePrefix
 from billing.values import Refused
 
-SAID = said_here()
+ENVELOPE = said_here()
 PBX = devices.RegisterDevice(
     device_id="pbx",
     company_id="acme",
@@ -34,7 +34,7 @@ def opened(store: Store) -> Store:
         companies.OpenCompany(
             company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
         ),
-        SAID,
+        ENVELOPE,
     )
     return store
 
@@ -43,26 +43,26 @@ def events(store: Store) -> list[Event]:
     return [recorded.event for recorded in store.load("device:pbx")]
 
 
-def test_a_device_is_registered_for_a_company_that_is_there(store: Store) -> None:
+def test_a_device_is_registered_for_an_existing_company_only(store: Store) -> None:
     with pytest.raises(Refused, match="There is no company:acme"):
-        devices.register_device(store, PBX, SAID)
+        devices.register_device(store, PBX, ENVELOPE)
 
 
-def test_everything_a_device_can_be_told_is_an_event(opened: Store) -> None:
-    devices.register_device(opened, PBX, SAID)
+def test_every_setting_of_a_device_is_an_event(opened: Store) -> None:
+    devices.register_device(opened, PBX, ENVELOPE)
     extension = Assignment(extension="101", account="user:ana", name="Ana")
     extensions.assign_extensions(
-        opened, extensions.AssignExtensions(device_id="pbx", assignments=(extension,)), SAID
+        opened, extensions.AssignExtensions(device_id="pbx", assignments=(extension,)), ENVELOPE
     )
     devices.assign_trunk(
-        opened, devices.AssignTrunk(device_id="pbx", trunk="gw1", account="gateway:x"), SAID
+        opened, devices.AssignTrunk(device_id="pbx", trunk="gw1", account="gateway:x"), ENVELOPE
     )
     rule = RoutePrefix(order=1, prefix="9", min_rest=9, max_rest=15)
     route_prefixes.set_route_prefixes(
-        opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=(rule,)), SAID
+        opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=(rule,)), ENVELOPE
     )
     tenant = devices.NameTenant(device_id="pbx", tenant="a.example", company_id="acme")
-    devices.name_tenant(opened, tenant, SAID)
+    devices.name_tenant(opened, tenant, ENVELOPE)
     assert events(opened) == [
         DeviceRegistered(
             company_id="acme", name="PBX", time_zone="Europe/Madrid", country="ES", area_code="91"
@@ -73,29 +73,29 @@ def test_everything_a_device_can_be_told_is_an_event(opened: Store) -> None:
         TenantNamed(tenant="a.example", company_id="acme"),
     ]
     with pytest.raises(Refused, match="already registered"):
-        devices.register_device(opened, PBX, SAID)
+        devices.register_device(opened, PBX, ENVELOPE)
 
 
 def test_extensions_are_assigned_all_or_none(opened: Store) -> None:
-    devices.register_device(opened, PBX, SAID)
+    devices.register_device(opened, PBX, ENVELOPE)
     some = (Assignment(extension="101"), Assignment(extension=""))
     with pytest.raises(Refused, match="needs a number"):
         extensions.assign_extensions(
-            opened, extensions.AssignExtensions(device_id="pbx", assignments=some), SAID
+            opened, extensions.AssignExtensions(device_id="pbx", assignments=some), ENVELOPE
         )
     assert len(events(opened)) == 1
 
 
-def test_a_device_that_is_not_there_is_named(opened: Store) -> None:
+def test_a_missing_device_is_named_in_the_refusal(opened: Store) -> None:
     with pytest.raises(Refused, match="There is no device:pbx"):
         route_prefixes.set_route_prefixes(
-            opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=()), SAID
+            opened, route_prefixes.SetRoutePrefixes(device_id="pbx", rules=()), ENVELOPE
         )
     with pytest.raises(Refused, match="There is no company:nobody"):
         devices.name_tenant(
             opened,
             devices.NameTenant(device_id="pbx", tenant="a", company_id="nobody"),
-            SAID,
+            ENVELOPE,
         )
 
 

@@ -1,4 +1,4 @@
-"""Halves of a SIP dialog become one call, whichever comes first."""
+"""Halves of a SIP dialog become one call, in whatever order they arrive."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from billing.log.store import Store
 from billing.rating.cdr import CallRecord, Cdr
 
 START = datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)
-SAID = Envelope(recorded_at=START + timedelta(minutes=5), actor="device:sip")
+ENVELOPE = Envelope(recorded_at=START + timedelta(minutes=5), actor="device:sip")
 
 
 def half(method: str, from_tag: str, to_tag: str, at: datetime) -> CallRecord:
@@ -31,7 +31,7 @@ def half(method: str, from_tag: str, to_tag: str, at: datetime) -> CallRecord:
 
 
 INVITE = half("INVITE", "a", "b", START)
-BYE = half("BYE", "b", "a", START + timedelta(seconds=20))  # the called end hangs up, in November
+BYE = half("BYE", "b", "a", START + timedelta(seconds=20))  # the called party hangs up, in November
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def catalogue(store: Store) -> Catalogue:
     opened = companies.OpenCompany(
         company_id="acme", name="Acme", currency="EUR", time_zone="Europe/Madrid"
     )
-    companies.open_company(store, opened, SAID)
+    companies.open_company(store, opened, ENVELOPE)
     registered = devices.RegisterDevice(
         device_id="sip",
         company_id="acme",
@@ -48,12 +48,12 @@ def catalogue(store: Store) -> Catalogue:
         country="ES",
         area_code="91",
     )
-    devices.register_device(store, registered, SAID)
+    devices.register_device(store, registered, ENVELOPE)
     return Catalogue()
 
 
 def send(store: Store, catalogue: Catalogue, *records: CallRecord) -> list[tuple[str, str]]:
-    command = SubmitCalls(device_id="sip", records=records, envelope=SAID)
+    command = SubmitCalls(device_id="sip", records=records, envelope=ENVELOPE)
     return [(receipt.status, receipt.reason) for receipt in submit(store, catalogue, [command])[0]]
 
 
@@ -70,7 +70,7 @@ def test_the_second_half_completes_the_call(
     assert len(invite) == 2
     assert isinstance(whole, CallRated | CallSuspended)
     assert (whole.cdr.billed_ms, whole.cdr.result, whole.cdr.problem) == (20_000, "answered", "")
-    assert whole.rating.reason == "no_rate_group"  # the company has none: priced as any call
+    assert whole.rating.reason == "no_rate_group"  # the company has none: rated as any call
 
 
 def test_halves_in_one_batch_are_one_call(store: Store, catalogue: Catalogue) -> None:
@@ -88,6 +88,6 @@ def test_halves_sent_again_change_nothing(store: Store, catalogue: Catalogue) ->
     assert len(store.after(0, 1000)) == before
 
 
-def test_a_half_alone_stays_suspended(store: Store, catalogue: Catalogue) -> None:
+def test_a_single_half_stays_suspended(store: Store, catalogue: Catalogue) -> None:
     stranger = half("BYE", "x", "y", START)
     assert send(store, catalogue, INVITE, stranger) == [("suspended", "unfinished")] * 2

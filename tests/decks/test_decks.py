@@ -1,4 +1,4 @@
-"""Decks in every spelling become rates; what can't be read is named; what changes is told."""
+"""Decks in every notation become rates; invalid rows are listed; changes are classified."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -37,7 +37,7 @@ def deck(text: str) -> Deck:
         ("", "+56", ["56"]),
     ],
 )
-def test_prefixes_are_read_in_every_spelling(cell: str, code: str, expected: list[str]) -> None:
+def test_prefixes_are_parsed_in_every_notation(cell: str, code: str, expected: list[str]) -> None:
     assert cells.prefixes(cell, code) == expected
 
 
@@ -57,7 +57,7 @@ def test_a_spanish_deck_with_a_title_decimal_commas_and_several_prefixes_in_a_ce
     assert found.rates[5].effective_from == NOON
 
 
-def test_each_wrong_row_is_named_with_its_column() -> None:
+def test_each_invalid_row_is_listed_with_its_column() -> None:
     found = deck(
         "prefix,destination,price\n34,Spain,-1\nx,?,1\n35,A,0.1\n35,A,0.10\n35,B,0.2\n36,C,\n"
         "37,D,1/2\n5-99999,E,1\n"
@@ -84,7 +84,7 @@ def rate(prefix: str, price: str, since: datetime | None = None) -> Rate:
     return Rate(name=prefix, prefix=prefix, effective_from=since, tiers=tiers)
 
 
-def test_the_changes_of_a_deck_are_sorted_and_what_is_gone_ends() -> None:
+def test_the_changes_of_a_deck_are_sorted_and_removed_prices_end() -> None:
     old = [rate("34", "0.1"), rate("35", "0.1"), rate("36", "0.1"), rate("37", "0.1")]
     at = NOON + timedelta(days=8)
     new = [rate("34", "0.2", at), rate("35", "0.05", at), rate("36", "0.1", at), rate("1", "1", at)]
@@ -108,7 +108,7 @@ def test_a_price_is_compared_with_the_one_in_force_when_it_begins() -> None:
     assert changes.counts == {"new": 1, "dearer": 1, "cheaper": 1, "other": 0, "gone": 0}
 
 
-def test_of_all_prices_those_are_kept_that_a_call_may_need() -> None:
+def test_only_prices_that_a_call_may_need_are_kept() -> None:
     calls = [PastCall("1", "34600", "Madrid", 0), PastCall("2", "351", "", 0)]
     later = NOON + timedelta(days=1)
     old = [
@@ -144,6 +144,6 @@ def test_of_all_prices_those_are_kept_that_a_call_may_need() -> None:
         ("3" * 19 + ",A,1,2026-12-01", "prefix"),
     ],
 )
-def test_what_no_table_holds_is_no_price(row: str, column: str) -> None:
+def test_an_impossible_price_is_refused(row: str, column: str) -> None:
     found = deck(f"prefix,name,price,effective date\n{row}\n")
     assert [each.column for each in found.wrong] == [column]

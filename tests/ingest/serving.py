@@ -1,4 +1,4 @@
-"""The real submission interface on a real port, with a device that may submit."""
+"""Runs the real submission interface on a real port, with a device that may submit."""
 
 import os
 import re
@@ -20,17 +20,17 @@ from billing.commands import companies, devices, rate_groups
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 
-ACCOUNT, PASSWORD = "acme", "s3cret"  # those of the captures
+ACCOUNT, PASSWORD = "acme", "s3cret"  # as in the captures
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def install(url: str, device_id: str = "pbx", account: str = ACCOUNT) -> None:
-    """A company with prices, and its device."""
+    """Set up a company with prices, and a device."""
     store, said = Store(url), said_here()
     if not store.load("company:acme"):
         _company(store, said)
@@ -67,7 +67,7 @@ def _company(store: Store, said: Envelope) -> None:
 
 
 def record(number: int, **changes: object) -> bytes:
-    """A record in the native format."""
+    """Return a record in the native format."""
     values: dict[str, object] = {
         "id": f"r{number}",
         "start": "2026-11-23T10:00:00Z",
@@ -85,7 +85,7 @@ def record(number: int, **changes: object) -> bytes:
 
 @contextmanager
 def served(url: str) -> Iterator[str]:
-    """The interface in a process of its own; its address."""
+    """Run the interface in its own process; yield its URL."""
     port = free_port()
     environment = {**os.environ, "DATABASE_URL": url, "BILLING_CDR_PORT": str(port)}
     command = [sys.executable, "-m", "billing.jobs", "submission"]
@@ -99,7 +99,7 @@ def served(url: str) -> Iterator[str]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until the port takes connections."""
+    """Wait until the port accepts connections."""
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError(process.returncode)
@@ -112,11 +112,11 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(port)
 
 
-def post_capture(address: str, path: Path) -> tuple[int, bytes]:
-    """Send a captured request byte for byte (its note and its line ends aside); status and body."""
+def post_capture(url: str, path: Path) -> tuple[int, bytes]:
+    """Send a captured request, apart from its note and line ends; return status and body."""
     head, body = path.read_bytes().split(b"\n", 1)[1].split(b"\n\n", 1)
     head = head.replace(b"\r", b"").replace(b"\n", b"\r\n")
-    port = int(address.rpartition(":")[2])
+    port = int(url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
         connection.sendall(head + b"\r\n\r\n" + body)
         answer = b""

@@ -1,4 +1,4 @@
-"""Who may submit: failures leak away with time, passwords are looked at once."""
+"""Who may submit: failures are forgotten with time, passwords are hashed one at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ class Clock:
         return self.now
 
 
-def test_a_burst_of_failures_must_wait_and_time_forgives() -> None:
+def test_a_burst_of_failures_must_wait_but_is_forgiven_with_time() -> None:
     clock = Clock()
     failures = Failures(clock)
     for _ in range(BURST - 1):
@@ -44,7 +44,7 @@ async def doorkeeper(url: str) -> AsyncIterator[Doorkeeper]:
     await pool.close()
 
 
-def test_the_right_password_is_let_in_and_a_wrong_one_is_not(database_url: str) -> None:
+def test_the_right_password_is_accepted_and_a_wrong_one_is_not(database_url: str) -> None:
     install(database_url)
 
     async def knock() -> list[str | None]:
@@ -55,7 +55,7 @@ def test_the_right_password_is_let_in_and_a_wrong_one_is_not(database_url: str) 
     assert asyncio.run(knock()) == ["pbx", None, None, None]
 
 
-def test_an_address_that_guesses_waits_but_a_verified_device_does_not(database_url: str) -> None:
+def test_an_ip_address_that_guesses_waits_but_a_verified_device_does_not(database_url: str) -> None:
     install(database_url)
 
     async def knock() -> str | None:
@@ -70,7 +70,7 @@ def test_an_address_that_guesses_waits_but_a_verified_device_does_not(database_u
     assert asyncio.run(knock()) == "pbx"
 
 
-def test_a_withdrawn_password_is_no_longer_believed(
+def test_a_revoked_password_is_no_longer_accepted(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(database_url)

@@ -1,4 +1,4 @@
-"""The submission interface over real HTTP: who may, what is stored, and what is answered."""
+"""The submission interface over real HTTP: access, storage, responses."""
 
 import asyncio
 import gzip
@@ -26,15 +26,15 @@ PATH = "/v1/cdr"
 
 
 @pytest.fixture
-def address(database_url: str) -> Iterator[str]:
+def url(database_url: str) -> Iterator[str]:
     install(database_url)
-    with served(database_url) as address:
-        yield address
+    with served(database_url) as url:
+        yield url
 
 
 @pytest.fixture
-def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, auth=(ACCOUNT, PASSWORD), timeout=30) as client:
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, auth=(ACCOUNT, PASSWORD), timeout=30) as client:
         yield client
 
 
@@ -52,7 +52,7 @@ def statuses(response: httpx.Response) -> list[str]:
     return [result["status"] for result in response.json()["results"]]
 
 
-def test_a_record_is_stored_before_it_is_answered_and_known_when_it_comes_again(
+def test_a_record_is_stored_before_the_response_and_recognised_when_repeated(
     client: httpx.Client, database_url: str
 ) -> None:
     first = client.post(PATH, content=record(1))
@@ -79,21 +79,21 @@ def test_a_batch_reports_each_record_in_order(client: httpx.Client, database_url
     stored = calls(database_url)
     again = client.post(PATH, content=body)
     assert statuses(again) == ["duplicate", "duplicate", "conflict", "duplicate", "duplicate"]
-    assert calls(database_url) == stored  # the conflict was kept once
+    assert calls(database_url) == stored  # the conflict was stored once
 
 
 def test_the_same_key_twice_in_one_body_is_one_call(client: httpx.Client) -> None:
     assert statuses(client.post(PATH, content=record(1) * 2)) == ["accepted", "duplicate"]
 
 
-def test_what_no_text_column_takes_is_taken_in(client: httpx.Client) -> None:
+def test_characters_that_no_text_column_can_hold_are_accepted(client: httpx.Client) -> None:
     nul = record(1, caller_name="a\x00b", src="10\x001", id="k\x00ey")
     long = record(2, id="x" * 5_000)
     assert statuses(client.post(PATH, content=nul + long)) == ["accepted", "accepted"]
 
 
-def test_wrong_credentials_are_challenged_after_the_body_was_read(address: str) -> None:
-    with httpx.Client(base_url=address) as client:
+def test_wrong_credentials_are_challenged_after_the_body_was_read(url: str) -> None:
+    with httpx.Client(base_url=url) as client:
         for headers in (
             {},
             {"authorization": "Basic !!!"},
@@ -105,11 +105,11 @@ def test_wrong_credentials_are_challenged_after_the_body_was_read(address: str) 
             assert response.headers["www-authenticate"] == 'Basic realm="cdr"'
 
 
-def test_guessing_is_slowed_down_and_a_known_device_still_let_in(
-    client: httpx.Client, address: str
+def test_guessing_is_slowed_down_but_a_known_device_is_admitted(
+    client: httpx.Client, url: str
 ) -> None:
     assert statuses(client.post(PATH, content=record(1))) == ["accepted"]
-    with httpx.Client(base_url=address, auth=(ACCOUNT, "guess"), timeout=60) as guesser:
+    with httpx.Client(base_url=url, auth=(ACCOUNT, "guess"), timeout=60) as guesser:
         answers = [guesser.post(PATH, content=record(9)) for _ in range(14)]
     assert answers[0].status_code == 401
     assert answers[-1].status_code == 429
@@ -118,15 +118,15 @@ def test_guessing_is_slowed_down_and_a_known_device_still_let_in(
 
 
 def test_a_device_registered_a_moment_ago_may_submit(
-    client: httpx.Client, address: str, database_url: str
+    client: httpx.Client, url: str, database_url: str
 ) -> None:
     client.post(PATH, content=record(1))
     install(database_url, "second", "second")
-    response = httpx.post(address + PATH, content=record(1), auth=("second", PASSWORD))
-    assert statuses(response) == ["accepted"]  # the same key of another device is another call
+    response = httpx.post(url + PATH, content=record(1), auth=("second", PASSWORD))
+    assert statuses(response) == ["accepted"]  # the same key from another device is another call
 
 
-def test_a_disabled_device_and_a_foreign_address_are_refused_with_the_reason(
+def test_a_disabled_device_and_a_foreign_ip_address_are_refused_with_the_reason(
     client: httpx.Client, store: Store, database_url: str
 ) -> None:
     client.post(PATH, content=record(1))
@@ -166,7 +166,7 @@ def test_a_disabled_device_and_a_foreign_address_are_refused_with_the_reason(
     assert found[3][3] == "This device is disabled: sold"
 
 
-def test_a_body_that_cannot_be_taken_in_is_refused_with_words(client: httpx.Client) -> None:
+def test_an_unacceptable_body_is_refused_with_a_message(client: httpx.Client) -> None:
     xml = b'<!DOCTYPE x [<!ENTITY a "b">]><cdr>&a;</cdr>'
     bomb = gzip.compress(b"\0" * (80 << 20))
     for body, headers, status in (
@@ -182,7 +182,7 @@ def test_a_body_that_cannot_be_taken_in_is_refused_with_words(client: httpx.Clie
         assert response.json()["title"]
 
 
-def test_gzip_and_a_lying_content_type_are_read(client: httpx.Client) -> None:
+def test_gzip_and_a_wrong_content_type_are_accepted(client: httpx.Client) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     body = gzip.compress(record(1) + record(2))
     assert statuses(client.post(PATH, content=body, headers=headers)) == ["accepted"] * 2
@@ -194,7 +194,7 @@ def test_other_paths_and_methods_are_refused(client: httpx.Client) -> None:
     assert client.get("/healthz").text == "ok\n"
 
 
-def test_while_the_database_is_away_nothing_is_claimed_to_be_stored(
+def test_without_the_database_nothing_is_acknowledged(
     client: httpx.Client, database_url: str
 ) -> None:
     assert statuses(client.post(PATH, content=record(1))) == ["accepted"]
@@ -207,12 +207,10 @@ def test_while_the_database_is_away_nothing_is_claimed_to_be_stored(
     assert statuses(client.post(PATH, content=record(2))) == ["accepted"]
 
 
-def test_many_clients_at_once_are_each_acknowledged_once(address: str, database_url: str) -> None:
+def test_many_concurrent_clients_are_each_acknowledged_once(url: str, database_url: str) -> None:
     async def post_all() -> Counter[str]:
-        async with httpx.AsyncClient(
-            base_url=address, auth=(ACCOUNT, PASSWORD), timeout=60
-        ) as client:
-            # Every record twice, by different clients at the same time.
+        async with httpx.AsyncClient(base_url=url, auth=(ACCOUNT, PASSWORD), timeout=60) as client:
+            # Each record is sent twice, by different clients at the same time.
             posts = [client.post(PATH, content=record(n % 100)) for n in range(200)]
             answers = await asyncio.gather(*posts)
         return Counter(statuses(answer)[0] for answer in answers)
@@ -221,12 +219,14 @@ def test_many_clients_at_once_are_each_acknowledged_once(address: str, database_
     assert calls(database_url) == 100
 
 
-def test_every_capture_goes_in_and_again_changes_nothing(address: str, database_url: str) -> None:
+def test_every_capture_is_accepted_and_its_repeat_changes_nothing(
+    url: str, database_url: str
+) -> None:
     captures = sorted(CAPTURES.glob("*/*.req"))
-    unauthenticated = {"000.req", "008.req"}  # of Kamailio: it waits for the challenge
+    unauthenticated = {"000.req", "008.req"}  # from Kamailio, which waits for the challenge
 
     def send(path: Path) -> tuple[int, list[str]]:
-        status, body = post_capture(address, path)
+        status, body = post_capture(url, path)
         assert (status == 401) == (path.name in unauthenticated)
         return status, [result["status"] for result in json.loads(body).get("results", [])]
 
@@ -234,9 +234,9 @@ def test_every_capture_goes_in_and_again_changes_nothing(address: str, database_
         _, found = send(path)
         assert len(found) == (0 if path.name in unauthenticated else 1)
         if path.parent.name == "kamailio" and found:
-            assert found == ["suspended"]  # each is half of a dialog
+            assert found == ["suspended"]  # half of a dialog
         elif path.name == "xml-formencoded.req":
-            assert found == ["duplicate"]  # of the call that came as JSON
+            assert found == ["duplicate"]  # of the call sent as JSON
         elif found:
             assert found == ["accepted"]
     stored = calls(database_url)
@@ -245,13 +245,13 @@ def test_every_capture_goes_in_and_again_changes_nothing(address: str, database_
     assert calls(database_url) == stored
 
 
-def test_every_captured_file_goes_in(client: httpx.Client) -> None:
+def test_every_captured_file_is_accepted(client: httpx.Client) -> None:
     expected = {"Master.csv": 11, "lab-Master.csv": 105, "master.jsonl": 11}
     for name, count in expected.items():
         body = (CAPTURES / "asterisk" / name).read_bytes()
         response = client.post(PATH, content=body)
         assert response.json()["received"] == count
-    # The JSON lines are the calls of Master.csv; one of them was broken JSON.
+    # The JSON lines are the calls of Master.csv; one of them is invalid JSON.
     found = Counter(statuses(response))
     assert found["duplicate"] >= 10
 

@@ -28,7 +28,7 @@ def freeze(stream: str, version: int, reason: str = "unpaid") -> Pending:
     return Pending(stream, version, AccountFrozen(reason=reason), SAID)
 
 
-def test_what_was_appended_is_loaded_with_its_envelope(store: Store) -> None:
+def test_appended_events_are_loaded_with_their_envelope(store: Store) -> None:
     thaw = Pending("company:a", 2, AccountUnfrozen(reason="paid"), SAID)
     last = store.append([freeze("company:a", 1), thaw])
     first, second = store.load("company:a")
@@ -37,14 +37,14 @@ def test_what_was_appended_is_loaded_with_its_envelope(store: Store) -> None:
     assert second.position == last > first.position
 
 
-def test_a_taken_version_is_a_conflict_and_nothing_is_stored(store: Store) -> None:
+def test_a_used_version_is_a_conflict_and_nothing_is_stored(store: Store) -> None:
     store.append([freeze("company:a", 1)])
     with pytest.raises(Conflict):
         store.append([freeze("company:b", 1), freeze("company:a", 1)])
     assert store.load("company:b") == []
 
 
-def test_append_new_leaves_out_what_is_there_and_says_so(store: Store) -> None:
+def test_append_new_skips_existing_streams_and_returns_that(store: Store) -> None:
     store.append([freeze("call:2026-11:d:1", 1)])
     streams = ("call:2026-11:d:1", "call:2026-11:d:2", "call:2026-11:d:2")
     encoded = store.encode([freeze(stream, 1) for stream in streams])
@@ -53,7 +53,7 @@ def test_append_new_leaves_out_what_is_there_and_says_so(store: Store) -> None:
     assert fresh == store.load("call:2026-11:d:2")[0].position
 
 
-def test_a_stream_is_followed_a_few_events_at_a_time_without_some_kinds(
+def test_a_stream_is_read_in_chunks_without_excluded_kinds(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reasons = ["a" * 40, "b" * 5_000, "c"]
@@ -73,7 +73,7 @@ def test_a_stream_is_followed_a_few_events_at_a_time_without_some_kinds(
     while batch := store.after(position, 10):
         position = batch[-1].position
         found.append([each.version for each in batch])
-    assert found == [[1, 2], [3, 4]]  # as many as fit, and the one that goes beyond
+    assert found == [[1, 2], [3, 4]]  # as many as fit, and one that exceeds the limit
 
 
 def test_each_month_of_calls_has_its_partition(store: Store, database_url: str) -> None:
@@ -96,7 +96,9 @@ def test_the_log_can_be_read_after_a_position_and_without_its_calls(store: Store
     assert [r.stream for r in store.after(store.after(0, 2)[-1].position, 10)] == ["user:u"]
 
 
-def test_positions_are_in_commit_order_whoever_appends(store: Store, database_url: str) -> None:
+def test_positions_are_in_commit_order_with_several_writers(
+    store: Store, database_url: str
+) -> None:
     seen: list[int] = []
     done = threading.Event()
 
@@ -131,7 +133,7 @@ def test_positions_are_in_commit_order_whoever_appends(store: Store, database_ur
 
 def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
     store.append([freeze("company:a", 1), freeze("call:2026-11:d:1", 1)])
-    store.append_new(store.encode([freeze("call:2026-11:d:1", 1)]))  # seals nothing: nothing is new
+    store.append_new(store.encode([freeze("call:2026-11:d:1", 1)]))  # nothing new to seal
     store.append([freeze("company:a", 2)])
     verdict = verify(database_url)
     assert (verdict.events, verdict.seals, verdict.fault) == (3, 2, "")
@@ -148,7 +150,7 @@ def test_an_untouched_log_verifies(store: Store, database_url: str) -> None:
     ],
     ids=["edited", "deleted", "seal altered", "seal deleted", "smuggled in"],
 )
-def test_tampering_is_named(store: Store, database_url: str, tampering: str, fault: str) -> None:
+def test_tampering_is_located(store: Store, database_url: str, tampering: str, fault: str) -> None:
     store.append([freeze("company:a", 1)])
     store.append([freeze("company:b", 1), freeze("call:2026-11:d:1", 1)])
     with psycopg.connect(database_url, autocommit=True) as connection:

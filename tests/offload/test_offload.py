@@ -1,4 +1,4 @@
-"""Decks in a process of their own: what is foretold in money is what a re-rating finds."""
+"""Decks in their own process: the previewed impact equals the result of a re-rating."""
 
 import asyncio
 import random
@@ -60,8 +60,8 @@ NUMBERS = (
 )
 
 
-def ask_for(url: str, asked: Preview | Apply | Undo | Copy) -> Answer:
-    return asyncio.run(Offload(url).ask(asked))
+def ask_for(url: str, request: Preview | Apply | Undo | Copy) -> Answer:
+    return asyncio.run(Offload(url).run(request))
 
 
 def keep(url: str, text: str, upload_id: str = "u1", group_id: str = "g") -> None:
@@ -80,15 +80,15 @@ def look(url: str, *, complete: bool = False, upload_id: str = "u1", group: str 
         increment="1",
         complete=complete,
     )
-    asked = Preview(group_id=group, upload_id=upload_id, wish=wish, now=NOW)
-    found = ask_for(url, asked).previewed
+    request = Preview(group_id=group, upload_id=upload_id, wish=wish, now=NOW)
+    found = ask_for(url, request).previewed
     assert found
     return found
 
 
 @pytest.fixture
 def october(store: Store, database_url: str) -> Store:
-    """300 calls of October, of a company in Lima; its evening, its special numbers, its areas."""
+    """300 calls in October of a company in Lima: evenings, special numbers, several areas."""
     install(database_url)
     plan = number_plan.ReplaceNumberPlan(
         layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es"))
@@ -105,11 +105,11 @@ def october(store: Store, database_url: str) -> Store:
         Rate(name="Adicional", prefix="34806", tiers=(Tier(price="0.9"),)),
     )
     rate_groups.change_rates(store, rate_groups.ChangeRates(group_id="g", rates=prices), SAID)
-    dice, number = random.Random(8), count()  # noqa: S311 -- the same calls each time
+    dice, number = random.Random(8), count()  # noqa: S311 -- reproducible
     records = []
     for _ in range(300):
         began = OCTOBER[0] + timedelta(seconds=dice.randrange(31 * 86_400))
-        if dice.random() < 0.3:  # on the verge of the evening in Lima: it rings before it
+        if dice.random() < 0.3:  # at the start of the evening in Lima: rings before it
             began = began.replace(hour=22, minute=59, second=50)
         talked = dice.choice((0, 1, 59, 60, 61, dice.randrange(7_000)))
         answered = began + timedelta(seconds=12)
@@ -131,7 +131,7 @@ def october(store: Store, database_url: str) -> Store:
 
 
 @pytest.mark.parametrize("complete", [False, True], ids=["some prices", "all of them"])
-def test_the_impact_on_last_month_is_to_the_cent_what_a_what_if_finds(
+def test_the_impact_on_last_month_equals_a_what_if_to_the_cent(
     october: Store, database_url: str, complete: bool
 ) -> None:
     deck = "".join(
@@ -145,7 +145,7 @@ def test_the_impact_on_last_month_is_to_the_cent_what_a_what_if_finds(
     assert impact.calls > 150
     line = what_if(october, database_url, deck, complete=complete)
     assert impact.before_micros == line.old_micros
-    # A what-if leaves the calls as they are that would have no price; the impact counts nothing.
+    # A what-if leaves calls unchanged that would have no price; the impact counts them as zero.
     assert impact.after_micros + unpriced_micros(database_url, complete) == line.new_micros
     assert impact.before_micros != impact.after_micros
     assert (impact.unpriced, bool(impact.unpriced)) == (line.stuck, complete)
@@ -177,14 +177,14 @@ def what_if(store: Store, url: str, deck: str, *, complete: bool) -> ReratingTot
 
 
 def unpriced_micros(url: str, complete: bool) -> int:
-    """What the calls cost that lose their price."""
+    """The cost of the calls that lose their price."""
     with psycopg.connect(url) as connection:
         query = "select sum(amount_micros)::bigint from call_list where number like '+34806%'"
         ((cost,),) = connection.execute(query).fetchall()
     return int(cost) if complete else 0
 
 
-def test_a_deck_is_imported_once_and_taken_back_and_a_group_copied(
+def test_a_deck_is_imported_once_and_undone_and_a_group_is_copied(
     store: Store, database_url: str
 ) -> None:
     install(database_url)
@@ -211,7 +211,7 @@ def test_a_deck_is_imported_once_and_taken_back_and_a_group_copied(
     assert load_rate_group(store, "c").prices == load_rate_group(store, "g").prices
 
 
-def test_what_is_wrong_is_told_and_nothing_is_kept_to_be_imported(
+def test_invalid_rows_are_reported_and_nothing_is_prepared_for_import(
     store: Store, database_url: str
 ) -> None:
     install(database_url)

@@ -1,4 +1,4 @@
-"""A call that a device and the one above it both tell is kept twice and charged once."""
+"""A call recorded by a device and by its upper device is stored twice and charged once."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ SAID = said_here()
 
 @pytest.fixture
 def cascaded(store: Store, database_url: str) -> Store:
-    """`pbx` dials 0 to get out through `gw`, which is told no 0."""
+    """`pbx` dials 0 to get out through `gw`, which records no 0."""
     install(database_url)
     install(database_url, "gw", "gw")
     rule = CascadeSet(upper="gw", charged="lower", start_seconds=10, duration_seconds=3)
@@ -43,7 +43,7 @@ def send(store: Store, device_id: str, key: str, seconds: int = 0, **changes: An
 
 
 def look(store: Store, url: str, cascades: Cascades) -> dict[str, str]:
-    """The status of each call once all that can be linked is linked."""
+    """Link all that can be linked; return the status of each call."""
     own = runner(url, store)
     own.catch_up()
     while cascades.watch(own._connection, store, SAID.recorded_at):  # noqa: SLF001 -- any connection
@@ -53,7 +53,7 @@ def look(store: Store, url: str, cascades: Cascades) -> dict[str, str]:
         return dict(connection.execute("select call_id, status from call_list").fetchall())
 
 
-def test_a_pair_is_recognised_whichever_comes_first_and_charged_once(
+def test_a_pair_is_recognised_in_either_order_and_charged_once(
     cascaded: Store, database_url: str
 ) -> None:
     cascades = Cascades()

@@ -1,4 +1,4 @@
-"""Warnings go out by a real SMTP conversation, once set up, to those who asked for them."""
+"""Warnings are sent by a real SMTP conversation, once configured, to their recipients."""
 
 import socketserver
 import threading
@@ -24,7 +24,7 @@ ACME = "company:acme"
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """The receiving side of SMTP, as far as one message needs it."""
+    """The server side of SMTP, as far as one message needs it."""
 
     received: ClassVar[list[str]] = []
 
@@ -61,7 +61,7 @@ def tell(store: Store, *events: Event) -> None:
     )
 
 
-def test_a_warning_and_a_hold_are_mailed_once_and_nothing_from_before(
+def test_a_warning_and_a_freeze_are_mailed_once_and_earlier_ones_are_not(
     database_url: str, store: Store, mailer: Mailer
 ) -> None:
     append(store, INSTALLATION)
@@ -89,7 +89,7 @@ def test_a_warning_and_a_hold_are_mailed_once_and_nothing_from_before(
     assert "Acme: cuenta congelada / account frozen" in frozen
 
 
-def test_a_mail_server_that_is_away_holds_up_nothing(database_url: str, store: Store) -> None:
+def test_an_unreachable_mail_server_blocks_nothing(database_url: str, store: Store) -> None:
     append(store, INSTALLATION)
     nobody = Mailer("smtp://127.0.0.1:1", "billing@example.com")
     own = runner(database_url, store)

@@ -1,4 +1,4 @@
-"""A small installation as events, and what the read models say of it, for tests of projections."""
+"""A small installation as events, and its read models, for tests of projections."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
 
 ZONE = "Europe/Madrid"
-START = datetime(2026, 10, 24, 21, 30, tzinfo=UTC)  # days and a clock change lie ahead
+START = datetime(2026, 10, 24, 21, 30, tzinfo=UTC)  # followed by days and a clock change
 SAID = Envelope(recorded_at=datetime(2026, 11, 23, tzinfo=UTC), actor="system")
 INSTALLATION: list[tuple[str, Event]] = [
     (
@@ -60,7 +60,7 @@ TABLES = (
 
 
 def received(number: int, micros: int, *, user: bool = False, suspended: bool = False) -> Event:
-    """A record: rated at `micros`, or suspended."""
+    """A received record: rated at `micros`, or suspended."""
     at = START + timedelta(hours=number)
     cdr = Cdr(
         key=str(number),
@@ -98,7 +98,7 @@ def received(number: int, micros: int, *, user: bool = False, suspended: bool = 
 
 
 def voided(event: Event) -> Event:
-    """The end of a record."""
+    """The event that voids a record."""
     assert isinstance(event, CallRated | CallSuspended | CallRerated)
     return CallVoided(
         device_id=event.device_id,
@@ -110,7 +110,7 @@ def voided(event: Event) -> Event:
 
 
 def rerated(event: Event, micros: int, *, user: bool = False) -> Event:
-    """Another rating of a record that was rated, perhaps with another payer."""
+    """The event that re-rates a record, perhaps with another payer."""
     assert isinstance(event, CallRated)
     other = received(0, micros, user=user)
     assert isinstance(other, CallRated)
@@ -124,7 +124,7 @@ def rerated(event: Event, micros: int, *, user: bool = False) -> Event:
 
 
 def conflicting(event: Event) -> Event:
-    """Another record under the same key."""
+    """A conflicting record under the same key."""
     assert isinstance(event, CallRated | CallSuspended)
     return ConflictKept(
         filed_at=event.filed_at, source="native", cdr=event.cdr, digest="other", raw="{}"
@@ -132,13 +132,13 @@ def conflicting(event: Event) -> Event:
 
 
 def stream(event: Event) -> str:
-    """The stream of a record's event."""
+    """The stream id of a record's event."""
     assert isinstance(event, CallRated | CallSuspended | CallRerated | CallVoided | ConflictKept)
     return stream_of("pbx", event.filed_at, event.cdr.key)
 
 
 def append(store: Store, events: Sequence[tuple[str, Event]]) -> None:
-    """Append events to the ends of their streams, in one go."""
+    """Append events to the ends of their streams at once."""
     versions = {name: len(store.load(name)) for name, _ in events}
     pending = []
     for name, event in events:
@@ -148,12 +148,12 @@ def append(store: Store, events: Sequence[tuple[str, Event]]) -> None:
 
 
 def runner(url: str, store: Store) -> Runner:
-    """All projections of a database."""
+    """A runner with all projections of a database."""
     return Runner(url, store, projections(ZONE))
 
 
 def rows(url: str) -> dict[str, list[Any]]:
-    """Every read model, in an order of its own."""
+    """The rows of every read model, each sorted."""
     with psycopg.connect(url) as connection:
         return {
             table: sorted(connection.execute(f"select * from {table}".encode()).fetchall(), key=str)
@@ -162,7 +162,7 @@ def rows(url: str) -> dict[str, list[Any]]:
 
 
 def charges(url: str) -> dict[str, int]:
-    """The sum of all charges as each read model has it."""
+    """The sum of all charges in each read model."""
     queries = {
         "balances": "select coalesce(sum(charged_micros), 0) from balances",
         "daily_usage": "select coalesce(sum(amount_micros), 0) from daily_usage",

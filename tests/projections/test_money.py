@@ -1,4 +1,4 @@
-"""Any life of an account: balance, movements, days, books, statements, history and replay agree."""
+"""Random histories of accounts: balance, movements, days, books, statements and replay agree."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +62,7 @@ def said(at: datetime) -> Envelope:
 
 
 class Life:
-    """An installation whose clock is turned by hand."""
+    """An installation with a manual clock."""
 
     def __init__(self, url: str, store: Store) -> None:
         self.store, self.now = store, BEGIN
@@ -108,7 +108,7 @@ class Life:
                 self.settle()
 
     def settle(self) -> None:
-        """What the policies do until there is nothing left to do."""
+        """Run the policies until they have nothing left to do."""
         self.runner.catch_up()
         while watch_limits(self.connection, self.store, self.now) or close_books(
             self.connection, self.store, self.now
@@ -126,7 +126,7 @@ class Life:
 
 @contextmanager
 def fresh_life(server_url: str, template: str) -> Iterator[Life]:
-    """A life of its own for each example."""
+    """Yield a fresh installation for each example."""
     with fresh_database(server_url, template) as url:
         store = Store(url)
         own = Life(url, store)
@@ -157,7 +157,7 @@ actions = st.tuples(
     done=st.lists(st.tuples(actions, st.integers(1, 30_000_000)), min_size=5, max_size=40),
     batch=st.sampled_from([1, 3, 5_000]),
 )
-def test_whatever_happens_every_figure_agrees(
+def test_all_figures_agree_after_any_history(
     server_url: str, template: str, done: list[tuple[tuple[str, int], int]], batch: int
 ) -> None:
     with fresh_life(server_url, template) as life, patch.object(running, "BATCH", batch):
@@ -183,7 +183,7 @@ def test_whatever_happens_every_figure_agrees(
             for _, closing, moved, balance in life.ask(OPEN_MONTHS)
         )
         before = life.tables()
-        # Fed in one go after the fact, the read models say the same.
+        # Read models fed afterwards, all at once, are the same.
         for name in ("balances", "books"):
             life.runner.rebuild(name)
         with patch.object(running, "BATCH", 5_000):
@@ -194,7 +194,7 @@ def test_whatever_happens_every_figure_agrees(
 
 
 def walked(life: Life, account: str) -> int:
-    """The balance after the newest event, having gone back to the very first by small pages."""
+    """Page back from the newest event to the first; return the balance after the newest."""
     start, first, amounts = None, None, 0
     while True:
         page = read_history(life.connection, life.store, account, start=start, size=7)
@@ -208,12 +208,12 @@ def walked(life: Life, account: str) -> int:
     return amounts
 
 
-def test_a_late_call_goes_to_the_open_month_and_says_so(life: Life) -> None:
+def test_a_late_call_goes_to_the_open_month_and_is_marked_as_late(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
     life.do(("call", 1), 1_000_000)
     life.now = month_end("2026-10", ZONE) + timedelta(hours=2)
     life.settle()
-    life.do(("call", 3), 250_000)  # begun in October, in after the month was closed
+    life.do(("call", 3), 250_000)  # started in October, received after the month was closed
     life.now = month_end("2026-11", ZONE) + timedelta(hours=2)
     life.settle()
     found = life.ask(
@@ -227,7 +227,7 @@ def test_a_late_call_goes_to_the_open_month_and_says_so(life: Life) -> None:
     ) == [("2026-10", 0, 49_000_000), ("2026-11", 49_000_000, 48_750_000)]
 
 
-def test_months_are_closed_once_each_also_after_a_long_stop(life: Life) -> None:
+def test_months_are_closed_once_each_even_after_a_long_downtime(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
     life.now = datetime(2027, 2, 10, tzinfo=UTC)
     life.settle()
@@ -238,7 +238,7 @@ def test_months_are_closed_once_each_also_after_a_long_stop(life: Life) -> None:
     assert len(life.store.load("books")) == 4
 
 
-def test_a_closed_month_stays_cut_where_it_was_cut_in_whatever_zone(life: Life) -> None:
+def test_a_closed_month_keeps_its_end_in_whatever_zone(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
     life.now = month_end("2026-10", ZONE) - timedelta(minutes=20)  # in Lima it is late afternoon
     life.do(("adjust", 1), 1_000_000)
@@ -251,7 +251,7 @@ def test_a_closed_month_stays_cut_where_it_was_cut_in_whatever_zone(life: Life) 
     elsewhere.close()
 
 
-def test_the_policy_freezes_and_lifts_only_its_own_holds(life: Life) -> None:
+def test_the_policy_freezes_and_undoes_only_its_own_freezes(life: Life) -> None:
     life.do(("recharge", 1), 6_000_000)
     life.do(("call", 1), 2_000_000)
     life.settle()
@@ -270,7 +270,7 @@ def test_the_policy_freezes_and_lifts_only_its_own_holds(life: Life) -> None:
     assert life.ask(state) == [("frozen", False, False)]
 
 
-def test_a_moment_in_between_is_told_as_it_was(life: Life) -> None:
+def test_a_past_moment_is_replayed_as_it_was(life: Life) -> None:
     life.do(("recharge", 1), 50_000_000)
     life.do(("call", 1), 2_000_000)
     between = life.now

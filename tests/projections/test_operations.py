@@ -1,4 +1,4 @@
-"""The log of operations is made from the log itself, so nothing that is done can be left out."""
+"""The log of operations is built from the event log, so no operation can be missing."""
 
 import ast
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from tests.projections.sample import ZONE, append, received, stream
 
 ROOT = Path(__file__).parent.parent.parent
 FOSSILS = ROOT / "tests" / "fossils"
-# What happens to a call; what people do to calls is told as a whole (aggregates/rerating.py).
+# Events of single calls; what people do to calls is summarised (aggregates/rerating.py).
 OF_CALLS = (CallLinked, CallRated, CallRerated, CallSuspended, CallVoided, ConflictKept)
 SOMEBODY = Envelope(
     recorded_at=datetime(2026, 11, 25, 8, tzinfo=UTC),
@@ -34,7 +34,7 @@ SOMEBODY = Envelope(
 )
 
 
-def test_every_event_there_is_but_those_of_calls_has_its_line_with_who_when_and_from_where(
+def test_every_event_except_those_of_calls_has_a_line_with_actor_time_and_ip_address(
     store: Store, database_url: str
 ) -> None:
     told = sorted(topic for topic, kind in TOPICS.items() if kind not in OF_CALLS)
@@ -60,7 +60,7 @@ def test_every_event_there_is_but_those_of_calls_has_its_line_with_who_when_and_
     }
 
 
-def test_nothing_is_appended_but_by_the_store_which_asks_who() -> None:
+def test_only_the_store_appends_and_it_requires_an_actor() -> None:
     required = {field.name for field in msgspec.structs.fields(Envelope) if field.required}
     assert required == {"recorded_at", "actor"}
     writers = set()
@@ -73,6 +73,6 @@ def test_nothing_is_appended_but_by_the_store_which_asks_who() -> None:
                         writers.add((path.name, table))
     assert writers == {
         ("store.py", "billing_events"),
-        ("restore.py", "billing_events"),  # a backup of the log, as it was sealed
+        ("restore.py", "billing_events"),  # a backup of the log, as sealed
         ("operations.py", "operations"),
     }

@@ -18,7 +18,7 @@ def rate(prefix: str, price: str) -> Rate:
 
 
 def test_a_price_too_large_for_its_column_stops_nothing(store: Store, database_url: str) -> None:
-    """Such a price was once taken; the log has it for ever."""
+    """Such a price was once accepted, so the log has it permanently."""
     created = RateGroupCreated(name="g", currency="EUR")
     set_once = RatesChanged(rates=(rate("34", "99999999999999"), rate("35", "0.1")))
     store.append(
@@ -29,7 +29,7 @@ def test_a_price_too_large_for_its_column_stops_nothing(store: Store, database_u
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 10_000])
-def test_the_last_word_on_a_price_stands_however_many_are_written_at_a_time(
+def test_the_last_version_of_a_price_counts_however_many_are_written_at_a_time(
     store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(prices, "CHUNK", chunk)

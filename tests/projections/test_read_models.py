@@ -1,4 +1,4 @@
-"""Events become rows: what each read model says, and that it says so however it was fed."""
+"""Events become rows: the contents of each read model, independent of how it was fed."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -61,7 +61,7 @@ def test_a_rated_call_is_listed_counted_and_charged(
     assert ask(database_url, "select number, status, amount_micros from call_list") == [
         ("+34912345678", "rated", 18_000)
     ]
-    # 22:30 UTC on the 24th is half past midnight on the 25th in Madrid.
+    # 22:30 UTC on the 24th is 00:30 on the 25th in Madrid.
     assert ask(database_url, "select day, class, calls, amount_micros from daily_usage") == [
         (date(2026, 10, 25), "local", 1, 18_000)
     ]
@@ -95,7 +95,7 @@ def test_a_suspended_call_is_listed_and_charged_once_it_is_rated(
     assert set(charges(database_url).values()) == {7_000}
 
 
-def test_a_voided_call_gives_its_charge_back_and_stays_listed(
+def test_a_voided_call_is_refunded_and_stays_listed(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     event = received(1, 18_000)
@@ -107,7 +107,7 @@ def test_a_voided_call_gives_its_charge_back_and_stays_listed(
     assert set(charges(database_url).values()) == {0}
 
 
-def test_a_call_rated_again_gives_back_the_old_charge_and_posts_the_new_one(
+def test_a_re_rated_call_refunds_the_old_charge_and_posts_the_new_one(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     event = received(1, 18_000)
@@ -123,7 +123,7 @@ def test_a_call_rated_again_gives_back_the_old_charge_and_posts_the_new_one(
     assert set(charges(database_url).values()) == {5_000}
 
 
-def test_what_is_suspended_at_a_device_is_counted_down_once_it_is_settled(
+def test_the_suspended_calls_of_a_device_are_counted_down_as_they_are_settled(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     events = [received(number, 0, suspended=True) for number in range(1, 4)]
@@ -134,7 +134,7 @@ def test_what_is_suspended_at_a_device_is_counted_down_once_it_is_settled(
     assert ask(database_url, "select calls, suspended from devices") == [(3, 1)]
 
 
-def test_a_device_shows_what_it_was_told_last_and_how_late_it_sends(
+def test_a_device_shows_its_last_record_and_how_late_it_sends(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     event = received(1, 18_000)
@@ -174,7 +174,7 @@ def test_conflicts_are_counted_beside_the_call(
     assert ask(database_url, "select status, conflicts from call_list") == [("voided", 2)]
 
 
-def test_a_crash_leaves_neither_rows_nor_position(
+def test_a_crash_commits_neither_rows_nor_position(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     before = rows(database_url)
@@ -190,7 +190,7 @@ def test_a_crash_leaves_neither_rows_nor_position(
     assert set(charges(database_url).values()) == {18_000}
 
 
-def test_a_rebuild_gives_the_same_rows_while_the_others_stay(
+def test_a_rebuild_gives_the_same_rows_and_leaves_the_others_alone(
     database_url: str, store: Store, projected: Runner
 ) -> None:
     events = [received(n, 1_000 * n, suspended=n % 4 == 0) for n in range(1, 30)]
@@ -232,7 +232,7 @@ def test_two_runners_at_once_count_nothing_twice(
     ),
     batch=st.integers(1, 9),
 )
-def test_whatever_happens_every_read_model_has_the_charges_of_the_log(
+def test_every_read_model_has_the_charges_of_the_log_after_any_history(
     database_url: str, store: Store, calls: list[tuple[int, bool, str]], batch: int
 ) -> None:
     own = runner(database_url, store)

@@ -1,4 +1,4 @@
-"""Every statistic computed a second way: from the raw events, in plain Python."""
+"""Every statistic computed in a second way: from the raw events, in plain Python."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ from tests.projections.sample import START, ZONE, append, received, runner, stre
 
 PLACE = ZoneInfo(ZONE)
 PERIODS = (
-    Period(date(2026, 9, 15), date(2026, 11, 20)),  # with a month that is added up as a whole
+    Period(date(2026, 9, 15), date(2026, 11, 20)),  # with a whole month in it
     Period(date(2026, 10, 24), date(2026, 11, 30)),
     Period(date(2026, 10, 25), date(2026, 10, 25)),  # the day with 25 hours
     Period(date(2026, 11, 3), date(2026, 11, 9)),
@@ -56,8 +56,8 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
 
 
 def install(store: Store) -> None:
-    """Two companies, three users each, a gateway each, 460 calls, and what became of them."""
-    chance = random.Random(5)  # noqa: S311 -- repeatable, not secret
+    """Two companies with three users and a gateway each, 460 calls, and their later events."""
+    chance = random.Random(5)  # noqa: S311 -- reproducible
     events: list[tuple[str, Event]] = []
     for company, currency in CURRENCIES.items():
         named: Any = {"company_id": company, "currency": currency}
@@ -69,21 +69,21 @@ def install(store: Store) -> None:
         ]
         events.append((f"gateway:{company}", GatewayAccountOpened(name="g", **named)))
     hours = [number * 2 for number in range(400)] + [SPRING + number for number in range(60)]
-    for number in chance.sample(range(460), 460):  # many come after their month was added up
+    for number in chance.sample(range(460), 460):  # many arrive after their month was summed up
         event = call(chance, hours[number])
         events += [(stream(event), each) for each in (event, *fate(chance, number, event))]
     append(store, events)
 
 
 def fate(chance: random.Random, number: int, event: Event) -> list[Event]:
-    """What happens to a record after it came."""
+    """The later events of a record."""
     assert isinstance(event, CallRated | CallSuspended)
     told: dict[str, Any] = {
         "device_id": event.device_id,
         "filed_at": event.filed_at,
         "cdr": event.cdr,
     }
-    if isinstance(event, CallSuspended):  # priced once what was missing is there
+    if isinstance(event, CallSuspended):  # priced when the missing price exists
         rating = rated(chance, received(0, chance.randrange(10**6)))
         keys: dict[str, Any] = {
             "source": "native",
@@ -108,7 +108,7 @@ def fate(chance: random.Random, number: int, event: Event) -> list[Event]:
 
 
 def call(chance: random.Random, hours: int) -> Event:
-    """One call of anybody."""
+    """A call of a random account."""
     event = received(hours, chance.randrange(10**6), suspended=chance.random() < 0.05)
     assert isinstance(event, msgspec.Struct)
     cdr = msgspec.structs.replace(
@@ -122,7 +122,7 @@ def call(chance: random.Random, hours: int) -> Event:
 
 
 def rated(chance: random.Random, event: Event) -> Rating:
-    """A rating of anybody, with the amount of an event."""
+    """A rating of a random account, with the amount of an event."""
     company = chance.choice(tuple(CURRENCIES))
     assert isinstance(event, CallRated)
     return msgspec.structs.replace(
@@ -138,7 +138,7 @@ def rated(chance: random.Random, event: Event) -> Rating:
 
 
 class Raw:
-    """The charged calls of the log, as the events say."""
+    """The charged calls of the log, from the events."""
 
     def __init__(self, store: Store) -> None:
         charged: dict[str, Charged] = {}
@@ -208,7 +208,7 @@ def asked_for() -> list[StatisticsFilter]:
 
 
 async def compare(url: str, raw: Raw) -> int:
-    """Ask for everything both ways; how many figures there were."""
+    """Compute everything in both ways; return the number of figures."""
     compared = 0
     connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
     async with connection:

@@ -1,4 +1,4 @@
-"""The roll-ups: under which accounts a call is added up, in which hour, and in whose days."""
+"""The roll-ups: the accounts, the hour and the local day that a call is added to."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def ask(url: str, query: str) -> list[Any]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_a_call_is_added_up_under_each_account_it_has(database_url: str, store: Store) -> None:
+def test_a_call_is_added_to_each_of_its_accounts(database_url: str, store: Store) -> None:
     event = received(1, 18_000, user=True)
     append(store, [*INSTALLATION, (stream(event), event)])
     own = runner(database_url, store)
@@ -31,8 +31,8 @@ def test_a_call_is_added_up_under_each_account_it_has(database_url: str, store: 
         assert ask(database_url, f"select distinct calls, amount_micros from {table}") == [(0, 0)]
 
 
-def test_days_are_local_also_over_the_change_of_the_clock(database_url: str, store: Store) -> None:
-    # 00:30 to 02:30 UTC on the night the clocks go back: 02:30 twice, then 03:30.
+def test_days_are_local_even_across_a_clock_change(database_url: str, store: Store) -> None:
+    # 00:30 to 02:30 UTC on the night of the clock change: 02:30 twice, then 03:30.
     events = [received(number, 1_000) for number in (3, 4, 5)]
     append(store, [*INSTALLATION, *((stream(event), event) for event in events)])
     own = runner(database_url, store)
@@ -42,8 +42,8 @@ def test_days_are_local_also_over_the_change_of_the_clock(database_url: str, sto
     assert found == [(2, 2), (3, 1)]
 
 
-def test_another_zone_makes_the_roll_ups_anew(database_url: str, store: Store) -> None:
-    event = received(1, 18_000)  # half past midnight in Madrid, late afternoon in Lima
+def test_another_zone_rebuilds_the_roll_ups(database_url: str, store: Store) -> None:
+    event = received(1, 18_000)  # 00:30 in Madrid, late afternoon in Lima
     append(store, [*INSTALLATION, (stream(event), event)])
     days = "select day::text, calls from usage_days where account = '*'"
     for zone, day in (("Europe/Madrid", "2026-10-25"), ("America/Lima", "2026-10-24")) * 2:

@@ -1,4 +1,4 @@
-"""From a record to a charge: whose call, which number, which rate, and every way it can end."""
+"""From a record to a charge: the owner, the number, the rate, and every possible outcome."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ ANA, BOB, GATEWAY = "user:ana", "user:bob", "gateway:north"
 
 
 def entry(prefix: str, area: str, kind: str = "landline", country: str = "ES") -> PlanEntry:
-    """An entry of the plan; one without a + before 3 digits or fewer is a short code."""
+    """An entry of the plan; without a + and with at most 3 digits it is a short code."""
     short = len(prefix) if len(prefix) == 3 and kind not in ("landline", "mobile") else 0
     return PlanEntry(prefix=prefix, area=area, type=kind, country=country, max_len=short)
 
@@ -75,7 +75,7 @@ STANDARD = (
 
 
 def owned(*accounts: str | tuple[str, datetime | None]) -> tuple[Assignment, ...]:
-    """To whom something was assigned, with the moment where it matters."""
+    """Assignments to these accounts, some from a given time on."""
     return tuple(
         Assignment(each) if isinstance(each, str) else Assignment(*each) for each in accounts
     )
@@ -88,7 +88,7 @@ def device(**fields: Any) -> DeviceProfile:
 
 
 def context(*rates: Rate, **fields: Any) -> RatingContext:
-    """Acme and Zeta; Acme has the standard group, or one of these rates."""
+    """A context with Acme and Zeta; Acme has the standard group, or one with these rates."""
     place: dict[str, Any] = {"currency": "EUR", "zone": ZoneInfo("Europe/Madrid")}
     bound = fields.pop("bound", ((None, "g1"),))
     given = {
@@ -105,7 +105,7 @@ def context(*rates: Rate, **fields: Any) -> RatingContext:
 
 
 def cdr(called: str = "912345678", **fields: Any) -> Cdr:
-    """An answered call of a minute."""
+    """An answered call of one minute."""
     return Cdr(
         **{
             "key": "1",
@@ -125,7 +125,7 @@ def cdr(called: str = "912345678", **fields: Any) -> Cdr:
 def rate_cdr(
     record: Cdr, profile: DeviceProfile | None = None, given: RatingContext | None = None
 ) -> Rating:
-    """The chain's answer, with a look at whether it can be told."""
+    """Rate the call and check that every step can be explained."""
     rating = chain.rate_cdr(record, profile or device(), given or context())
     for code, *values in rating.steps:
         assert len(values) == len(STEPS[code]), code
@@ -139,7 +139,7 @@ def rate_cdr(
 
 
 def codes(rating: Rating) -> list[str]:
-    """The codes of the steps."""
+    """The codes of a rating's steps."""
     return [step[0] for step in rating.steps]
 
 
@@ -182,7 +182,7 @@ def test_a_call_is_rated_step_by_step() -> None:
     )
 
 
-def test_fee_bands_bounds_and_rounding_are_told() -> None:
+def test_fee_bands_bounds_and_rounding_are_explained() -> None:
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=(Tier(price="0.03"),))
     split = rate(
         "34",
@@ -208,7 +208,7 @@ def test_fee_bands_bounds_and_rounding_are_told() -> None:
     assert rating.amount_micros == 120_000
 
 
-def test_the_least_a_rate_charges_is_told() -> None:
+def test_the_minimum_cost_is_explained() -> None:
     rating = rate_cdr(cdr(billed_ms=1000), given=context(rate("34", min_cost="0.05")))
     assert ("min", "0.05") in rating.steps
     assert rating.amount_micros == 50_000
@@ -220,7 +220,7 @@ def test_a_call_under_free_below_costs_nothing() -> None:
     assert (rating.status, rating.amount_micros, rating.rate_name) == ("rated", 0, "34")
 
 
-# --- records that are not to be believed -----------------------------------------------------
+# --- implausible records ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("problem", ["unreadable", "unfinished", "bad_time", "bad_duration"])
@@ -240,7 +240,7 @@ def test_a_record_s_own_problem_suspends_it(problem: str) -> None:
         ({"duration_ms": 30 * DAY_MS + 1}, "bad_duration"),
     ],
 )
-def test_an_absurd_record_is_suspended(fields: dict[str, Any], reason: str) -> None:
+def test_an_implausible_record_is_suspended(fields: dict[str, Any], reason: str) -> None:
     assert rate_cdr(cdr(**fields)).reason == reason
 
 
@@ -267,11 +267,11 @@ def test_an_unanswered_call_is_recorded_and_never_charged(fields: dict[str, Any]
     assert rating.steps[-1] == ("unanswered", fields.get("result", "answered"))
 
 
-def test_talk_time_of_which_no_result_is_told_is_charged() -> None:
+def test_talk_time_without_a_result_is_charged() -> None:
     assert rate_cdr(cdr(result="")).amount_micros == 10_000
 
 
-# --- whose call ------------------------------------------------------------------------------
+# --- the owner -------------------------------------------------------------------------------
 
 OWNERS = device(
     extensions={("", "101"): owned(ANA)},
@@ -306,13 +306,13 @@ def test_pin_then_extension_then_trunk_then_company(
     assert rating.payer == ("user:bob" if account == BOB else "company:acme")
 
 
-def test_a_sub_account_with_a_wallet_of_its_own_pays_itself() -> None:
+def test_a_sub_account_with_its_own_wallet_pays() -> None:
     wallets = context(accounts={GATEWAY: AccountProfile(own_wallet=True)})
     rating = rate_cdr(cdr(source_trunk="north", caller="9"), OWNERS, wallets)
     assert (rating.payer, rating.gateway_account, rating.company_id) == (GATEWAY, GATEWAY, "acme")
 
 
-def test_an_account_that_is_not_known_leaves_it_to_the_company_s_wallet() -> None:
+def test_an_unknown_account_leaves_the_charge_to_the_company_s_wallet() -> None:
     assert rate_cdr(cdr(), OWNERS, context(accounts={})).payer == "company:acme"
 
 
@@ -323,18 +323,18 @@ def test_an_account_that_is_not_known_leaves_it_to_the_company_s_wallet() -> Non
         ([(ANA, None), (BOB, MAY)], BOB),
         ([(ANA, None), (BOB, JUNE)], ANA),
         ([(BOB, MAY), (ANA, None)], BOB),
-        ([(ANA, MAY), (BOB, MAY)], BOB),  # the later word
+        ([(ANA, MAY), (BOB, MAY)], BOB),  # the later assignment
         ([(ANA, None), (BOB, None)], BOB),
         ([(ANA, NOON)], ANA),
         ([(ANA, NOON + timedelta(microseconds=1))], ""),
-        ([(ANA, None), ("", MAY)], ""),  # given back to the company
+        ([(ANA, None), ("", MAY)], ""),  # assigned back to the company
         ([(ANA, MAY), (BOB, MAY - timedelta(days=1))], ANA),
     ],
 )
-def test_whose_it_was_when_the_call_began_counts(
+def test_the_assignment_at_the_start_of_the_call_counts(
     history: list[tuple[str, datetime | None]], account: str
 ) -> None:
-    later = NOON + timedelta(days=60)  # answered in another time does not matter
+    later = NOON + timedelta(days=60)  # the time of the answer does not matter
     record = cdr(answered_at=later)
     by_extension = rate_cdr(record, device(extensions={("", "101"): owned(*history)}))
     assert by_extension.user_account == account
@@ -342,7 +342,7 @@ def test_whose_it_was_when_the_call_began_counts(
     assert by_pin.user_account == account
 
 
-def test_a_hosted_device_asks_the_tenant_for_its_company_and_extensions() -> None:
+def test_a_hosted_device_finds_company_and_extensions_by_tenant() -> None:
     hosted = device(
         tenants={"a.example": "acme", "z.example": "zeta"},
         extensions={("a.example", "101"): owned(ANA), ("z.example", "101"): owned(BOB)},
@@ -352,7 +352,7 @@ def test_a_hosted_device_asks_the_tenant_for_its_company_and_extensions() -> Non
     assert (second.company_id, second.user_account) == ("zeta", BOB)
 
 
-def test_a_tenant_may_be_named_by_the_account_code() -> None:
+def test_the_account_code_can_name_the_tenant() -> None:
     hosted = device(tenants={"zeta": "zeta"}, extensions={("zeta", "101"): owned(ANA)})
     rating = rate_cdr(cdr(pin="zeta", tenant="from-internal"), hosted)
     assert (rating.company_id, rating.user_account) == ("zeta", ANA)
@@ -365,16 +365,16 @@ def test_an_unknown_tenant_has_no_account() -> None:
         assert (rating.reason, rating.company_id, rating.steps) == ("no_account", "", ())
 
 
-def test_a_hosted_device_never_looks_into_another_tenant() -> None:
+def test_a_hosted_device_never_searches_another_tenant() -> None:
     hosted = device(tenants={"a.example": "acme"}, extensions={("", "101"): owned(BOB)})
     assert rate_cdr(cdr(tenant="a.example"), hosted).user_account == ""
 
 
-def test_a_context_of_a_device_without_tenants_does_not_matter() -> None:
+def test_the_context_of_a_device_without_tenants_is_ignored() -> None:
     assert rate_cdr(cdr(tenant="from-internal"), OWNERS).user_account == ANA
 
 
-def test_a_company_that_is_not_known_has_no_account() -> None:
+def test_an_unknown_company_has_no_account() -> None:
     assert rate_cdr(cdr(), device(company_id="gone")).reason == "no_account"
 
 
@@ -385,7 +385,7 @@ def test_a_call_of_a_frozen_account_is_charged_and_flagged(frozen: str) -> None:
     assert rating.amount_micros == 10_000
 
 
-def test_another_account_s_freezing_does_not_matter() -> None:
+def test_a_freeze_of_another_account_does_not_matter() -> None:
     own_wallet = device(extensions={("", "101"): owned(BOB)})
     assert (
         rate_cdr(
@@ -407,23 +407,23 @@ def test_another_account_s_freezing_does_not_matter() -> None:
         ("912345678", "600123456", "outbound"),
     ],
 )
-def test_a_direction_that_is_not_told_is_known_by_the_extensions(
+def test_a_missing_direction_follows_from_the_extensions(
     caller: str, called: str, direction: str
 ) -> None:
     record = cdr(called, caller=caller, direction="")
     assert rate_cdr(record, OWNERS).direction == direction
 
 
-def test_the_record_s_own_word_on_direction_counts() -> None:
+def test_the_direction_in_the_record_counts() -> None:
     assert rate_cdr(cdr("101", direction="outbound", caller="1"), OWNERS).direction == "outbound"
 
 
-def test_a_number_that_was_dialled_never_pays_even_if_it_looks_like_an_extension() -> None:
+def test_a_dialled_number_never_pays_even_if_it_looks_like_an_extension() -> None:
     rating = rate_cdr(cdr("101", caller="999"), OWNERS)
     assert (rating.user_account, rating.extension) == ("", "")
 
 
-def test_an_inbound_call_is_of_the_extension_called_and_costs_nothing_without_a_rate() -> None:
+def test_an_inbound_call_belongs_to_the_extension_called_and_is_free_without_a_rate() -> None:
     record = cdr("101", caller="600123456", direction="inbound")
     rating = rate_cdr(record, OWNERS)
     assert (rating.user_account, rating.extension, rating.payer) == (ANA, "101", "company:acme")
@@ -434,7 +434,7 @@ def test_an_inbound_call_is_of_the_extension_called_and_costs_nothing_without_a_
     assert charged.amount_micros == 40_000
 
 
-def test_an_inbound_call_of_a_caller_who_hides_is_recorded() -> None:
+def test_an_inbound_call_with_a_hidden_caller_is_recorded() -> None:
     rating = rate_cdr(cdr("101", caller="anonymous", direction="inbound"), OWNERS)
     assert (rating.status, rating.number, rating.call_class) == ("rated", "", "")
 
@@ -462,7 +462,7 @@ def test_the_second_leg_of_a_conversation_is_never_charged() -> None:
         assert rating.number == "+34912345678"
 
 
-# --- which number ----------------------------------------------------------------------------
+# --- the number ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_the_second_leg_of_a_conversation_is_never_charged() -> None:
         ("112", "112", "special", "Emergencies"),
         ("010", "010", "special", "Town hall"),
         ("1234", "1234", "", ""),  # not the United States
-        ("12125551212", "12125551212", "international", "United States"),  # as a trunk gives it
+        ("12125551212", "12125551212", "international", "United States"),  # as a trunk sends it
         ("*98", "*98", "", ""),
         ("*31#600123456", "*31#600123456", "", ""),
     ],
@@ -498,19 +498,19 @@ def test_a_number_of_a_country_that_shares_the_code_is_international() -> None:
     assert rate_cdr(cdr("2125551212"), american).call_class == "national"
 
 
-def test_a_number_the_plan_does_not_know_has_a_class_still() -> None:
+def test_a_number_unknown_to_the_plan_still_has_a_class() -> None:
     rating = rate_cdr(cdr("912345678"), given=context(plan=NumberPlan()))
     assert (rating.call_class, rating.country, rating.amount_micros) == ("local", "", 10_000)
     assert ("no_attribution", "34912345678") in rating.steps
 
 
-def test_a_route_prefix_is_taken_off_before_short_codes_and_numbers() -> None:
+def test_a_route_prefix_is_removed_before_short_codes_and_numbers() -> None:
     behind = device(route_prefixes=(RoutePrefix(order=1, prefix="0"),))
     rating = rate_cdr(cdr("0600123456"), behind)
     assert ("route_prefix", "0", "", "600123456") in rating.steps
     assert rating.number == "+34600123456"
     assert rate_cdr(cdr("0112"), behind).area == "Emergencies"
-    assert rate_cdr(cdr("010"), behind).area == "Town hall"  # as it stands
+    assert rate_cdr(cdr("010"), behind).area == "Town hall"  # without a prefix
     assert rate_cdr(cdr("00051912345678"), behind).number == "+51912345678"
 
 
@@ -519,13 +519,13 @@ def test_without_digits_there_is_no_number() -> None:
         assert rate_cdr(cdr(called)).reason == "no_number"
 
 
-def test_what_has_no_international_form_is_rated_by_the_digits_as_dialled() -> None:
+def test_numbers_without_an_international_form_are_rated_by_the_dialled_digits() -> None:
     rating = rate_cdr(cdr("7777"), given=context(rate("7777", "0.25")))
     assert (rating.number, rating.amount_micros) == ("7777", 250_000)
     assert ("as_dialled", "7777") in rating.steps
 
 
-# --- which rate ------------------------------------------------------------------------------
+# --- the rate --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -563,7 +563,7 @@ def test_without_a_group_a_call_is_suspended() -> None:
         (((NOON, "g2"), (MAY, "g1")), "g2"),
     ],
 )
-def test_the_group_bound_when_the_call_began_counts(
+def test_the_group_bound_at_the_start_of_the_call_counts(
     bound: tuple[tuple[datetime | None, str], ...], group: str
 ) -> None:
     groups = {name: RateGroup(name, name, "EUR", STANDARD) for name in ("g1", "g2")}
@@ -571,7 +571,7 @@ def test_the_group_bound_when_the_call_began_counts(
     assert rate_cdr(record, given=context(bound=bound, groups=groups)).group_id == group
 
 
-def test_the_version_in_force_when_it_was_answered_counts_and_is_never_split() -> None:
+def test_the_version_in_force_at_the_answer_counts_for_the_whole_call() -> None:
     versions = (rate("34", "0.06"), rate("34", "0.60", effective_from=NOON))
     just_before = NOON - timedelta(seconds=1)
     before = cdr(started_at=just_before, answered_at=just_before)
@@ -604,13 +604,13 @@ def test_special_numbers_never_fall_back_to_a_class_or_a_country_s_rate(called: 
         ("900123456", "34900"),
     ],
 )
-def test_special_numbers_have_rates_of_their_own(called: str, key: str) -> None:
+def test_special_numbers_have_their_own_rates(called: str, key: str) -> None:
     rating = rate_cdr(cdr(called), given=context(*CLASSES, rate("34"), rate(key, "1.5")))
     assert (rating.rate_name, rating.amount_micros) == (key, 1_500_000)
 
 
 @pytest.mark.parametrize(("called", "kind"), [("112", "emergency"), ("900123456", "toll_free")])
-def test_emergency_and_toll_free_cost_nothing(called: str, kind: str) -> None:
+def test_emergency_and_toll_free_calls_are_free(called: str, kind: str) -> None:
     for given in (context(*CLASSES, rate("34"), rate("1")), context(bound=())):
         rating = rate_cdr(cdr(called), given=given)
         assert (rating.status, rating.amount_micros, rating.rate_name) == ("rated", 0, "")
@@ -629,14 +629,14 @@ def test_a_forbidden_call_costs_nothing_and_is_flagged() -> None:
     assert (rating.rate_name, rating.steps[-1]) == ("51", ("forbidden", "51"))
 
 
-def test_a_rate_without_a_price_at_that_hour_is_no_rate() -> None:
+def test_a_rate_without_a_price_at_that_hour_suspends_the_call() -> None:
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=(Tier(price="1"),))
     only_night = rate("34", tiers=(), bands=(night,))
     rating = rate_cdr(cdr(), given=context(only_night))
     assert (rating.reason, rating.rate_name) == ("no_rate", "34")
 
 
-def test_bands_are_of_the_company_s_time_zone() -> None:
+def test_bands_are_in_the_company_s_time_zone() -> None:
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=(Tier(price="0.03"),))
     rates = context(rate("34", bands=(night,)))
     for zone, micros in (("Europe/Madrid", 60_000), ("Asia/Tokyo", 60_000), ("Etc/GMT+8", 30_000)):
@@ -651,7 +651,7 @@ def test_bands_are_of_the_company_s_time_zone() -> None:
 
 
 def odd_records() -> Iterator[Cdr]:
-    """Records with one thing odd each."""
+    """Records with one oddity each."""
     for text in ("", "+", "0", "00", "+0", "*", "#", "**", "9" * 400, "\u0660\u0661", "a@b;c"):
         for direction in ("outbound", "inbound", "internal", ""):
             for field in ("caller", "called", "pin", "tenant", "source_trunk"):
@@ -671,7 +671,7 @@ def test_odd_records_are_rated_or_suspended_and_never_raise() -> None:
 
 
 def one_of_each() -> Iterator[Rating]:
-    """Calls that together end in every way and take every step."""
+    """Calls that together have every outcome and every step."""
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=(Tier(price="1"),))
     fees = context(rate("34", connect_fee="0.10", max_cost="0.11"), rate("51", forbidden=True))
     for problem in ("unreadable", "unfinished", "bad_time", "bad_duration"):
@@ -693,7 +693,7 @@ def one_of_each() -> Iterator[Rating]:
     yield rate_cdr(cdr(), given=context(rate("34", tiers=(), bands=(night,))))
 
 
-def test_every_step_and_every_reason_can_come_about() -> None:
+def test_every_step_and_every_reason_occurs() -> None:
     ratings = list(one_of_each())
     assert {code for rating in ratings for code in codes(rating)} == set(STEPS)
     assert {rating.reason for rating in ratings} - {""} == set(REASONS)

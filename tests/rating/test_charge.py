@@ -1,4 +1,4 @@
-"""What a call costs: increments, tiers, bands by wall time, fees, bounds, one rounding."""
+"""The cost of a call: increments, tiers, bands by local time, fees, bounds, one rounding."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -60,12 +60,12 @@ def test_a_call_is_charged_in_whole_increments() -> None:
     assert charge(by_minute, MONDAY, MADRID, 60_001).billed_seconds == 120
 
 
-def test_milliseconds_count_as_they_stand() -> None:
+def test_milliseconds_are_not_rounded() -> None:
     assert cost(rate(tiers=FLAT), 0.001) == Fraction("0.001")
     assert cost(rate(tiers=FLAT), 59.0) == Fraction("0.059")
 
 
-def test_no_duration_costs_nothing_not_even_the_connect_fee() -> None:
+def test_no_duration_costs_nothing_without_connect_fee() -> None:
     fee = rate(tiers=FLAT, connect_fee="0.10")
     assert charge(fee, MONDAY, MADRID, 0) is NOTHING
     assert cost(fee, 1) == Fraction("0.101")
@@ -77,7 +77,7 @@ def test_shorter_than_free_below_costs_nothing() -> None:
     assert cost(patient, 5) == Fraction("0.105")
 
 
-def test_the_connect_fee_is_charged_once_also_where_the_minutes_are_free() -> None:
+def test_the_connect_fee_is_charged_once_even_if_the_minutes_are_free() -> None:
     assert cost(rate(tiers=(Tier(price="0"),), connect_fee="0.25"), 3600) == Fraction("0.25")
 
 
@@ -94,11 +94,11 @@ def test_an_increment_is_priced_by_the_tier_at_its_start() -> None:
     crossing = rate(
         tiers=(Tier(price="0.60", increment_s=40), Tier(from_s=60, price="0.06", increment_s=1))
     )
-    # 0-40 and 40-80 begin before second 60; from 80 on the second tier.
+    # Increments 0-40 and 40-80 begin before second 60; from 80 on the second tier applies.
     assert cost(crossing, 90) == Fraction("0.80") + Fraction("0.010")
 
 
-def test_an_increment_may_swallow_a_whole_tier() -> None:
+def test_an_increment_can_span_a_whole_tier() -> None:
     swallowing = rate(
         tiers=(
             Tier(price="0.60", increment_s=100),
@@ -109,18 +109,18 @@ def test_an_increment_may_swallow_a_whole_tier() -> None:
     assert cost(swallowing, 110) == Fraction("1.00") + Fraction("0.010")
 
 
-def test_a_price_may_be_of_any_unit_and_stays_exact() -> None:
+def test_a_price_of_any_unit_stays_exact() -> None:
     assert cost(rate(tiers=(Tier(price="0.01", unit_s=7),)), 1) == Fraction(1, 700)
     assert amount(rate(tiers=(Tier(price="0.01", unit_s=7),), decimals=6), 1) == 1_429
 
 
-def test_a_30_day_call_is_laid_in_closed_form() -> None:
+def test_a_30_day_call_has_one_line_per_band() -> None:
     charged = charge(rate(tiers=FLAT), MONDAY, MADRID, 30 * DAY * 1000)
     assert (len(charged.lines), charged.billed_seconds) == (1, 30 * DAY)
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=CHEAP)
     split = rate(tiers=FLAT, bands=(night,), band_policy="split")
     charged = charge(split, MONDAY, MADRID, 30 * DAY * 1000)
-    assert len(charged.lines) == 61  # a day, a night, and so on: a line each
+    assert len(charged.lines) == 61  # one line for each day and each night
     assert cost(split, 30 * DAY) == 30 * (16 * 60 * Fraction("0.06") + 8 * 60 * Fraction("0.03"))
 
 
@@ -132,11 +132,11 @@ CHRISTMAS = Band(name="holiday", dates=("2026-12-25",), weight=10, tiers=(Tier(p
 
 
 def name_at(compiled: CompiledRate, *wall: int) -> str:
-    """The band of a wall time in Madrid."""
+    """The name of the band at a local time in Madrid."""
     return band_at(compiled, datetime(*wall, tzinfo=MADRID).astimezone(UTC), MADRID).name  # type: ignore[misc,arg-type]
 
 
-def test_a_band_is_of_wall_time_and_its_end_is_not_included() -> None:
+def test_a_band_is_in_local_time_and_its_end_is_excluded() -> None:
     day = rate(bands=(Band(name="day", from_time="08:00", to_time="20:00", tiers=FLAT), NIGHT))
     assert name_at(day, 2026, 7, 1, 8, 0) == "day"
     assert name_at(day, 2026, 1, 7, 19, 59, 59) == "day"
@@ -148,7 +148,7 @@ def test_a_band_over_midnight_ends_on_the_day_after_its_days() -> None:
     party = rate(tiers=FLAT, bands=(FRIDAY_NIGHT,))
     assert name_at(party, 2026, 1, 9, 22, 0) == "night"  # a Friday
     assert name_at(party, 2026, 1, 10, 5, 59) == "night"  # Saturday morning
-    assert name_at(party, 2026, 1, 9, 5, 59) == ""  # Friday morning is Thursday's night
+    assert name_at(party, 2026, 1, 9, 5, 59) == ""  # Friday morning belongs to Thursday's night
     assert name_at(party, 2026, 1, 10, 22, 0) == ""
 
 
@@ -179,12 +179,12 @@ def test_the_heaviest_band_wins() -> None:
     assert name_at(holiday, 2026, 12, 26, 12, 0) == ""
 
 
-def test_with_start_the_band_at_answer_holds_to_the_end() -> None:
+def test_with_policy_start_the_band_at_the_answer_applies_to_the_end() -> None:
     at_five_to_ten = datetime(2026, 1, 5, 20, 55, tzinfo=UTC)
     assert cost(rate(tiers=FLAT, bands=(NIGHT,)), 600, at_five_to_ten) == Fraction("0.60")
 
 
-def test_with_split_each_increment_takes_the_band_at_its_start() -> None:
+def test_with_policy_split_each_increment_has_the_band_at_its_start() -> None:
     split = rate(tiers=FLAT, bands=(NIGHT,), band_policy="split")
     at_five_to_ten = datetime(2026, 1, 5, 20, 55, tzinfo=UTC)
     assert cost(split, 600, at_five_to_ten) == 5 * Fraction("0.06") + 5 * Fraction("0.03")
@@ -192,7 +192,7 @@ def test_with_split_each_increment_takes_the_band_at_its_start() -> None:
     assert [(line.band, line.count) for line in lines] == [("", 300), ("night", 300)]
 
 
-def test_with_split_an_increment_that_began_before_a_bound_keeps_its_band() -> None:
+def test_with_policy_split_an_increment_that_began_before_a_bound_keeps_its_band() -> None:
     by_minute = (Tier(price="0.06", increment_s=60),)
     cheap = (Tier(price="0.03", increment_s=60),)
     night = Band(name="night", from_time="22:00", to_time="06:00", tiers=cheap)
@@ -201,13 +201,13 @@ def test_with_split_an_increment_that_began_before_a_bound_keeps_its_band() -> N
     assert cost(split, 61, half_a_minute_before) == Fraction("0.09")
 
 
-def test_a_band_that_goes_on_past_midnight_is_one_line() -> None:
+def test_a_band_that_continues_past_midnight_is_one_line() -> None:
     split = rate(tiers=FLAT, bands=(NIGHT,), band_policy="split")
     lines = charge(split, datetime(2026, 1, 5, 22, 30, tzinfo=UTC), MADRID, 3_600_000).lines
     assert [(line.band, line.count) for line in lines] == [("night", 3600)]
 
 
-def test_tiers_count_from_answer_also_in_a_later_band() -> None:
+def test_tiers_count_from_the_answer_even_in_a_later_band() -> None:
     night = Band(
         name="night",
         from_time="22:00",
@@ -229,7 +229,7 @@ def test_the_connect_fee_is_that_of_the_band_at_answer() -> None:
         assert charge(fees, at_ten, MADRID, 600_000).connect_fee == PRICE_UNITS // 100
 
 
-def test_an_hour_of_no_band_has_no_price() -> None:
+def test_an_hour_outside_all_bands_has_no_price() -> None:
     with pytest.raises(NoBand):
         charge(rate(bands=(NIGHT,)), MONDAY, MADRID, 1000)
     only_night = rate(bands=(NIGHT,), band_policy="split")
@@ -237,7 +237,7 @@ def test_an_hour_of_no_band_has_no_price() -> None:
         charge(only_night, datetime(2026, 1, 5, 4, 59, tzinfo=UTC), MADRID, 120_000)
 
 
-# --- when the clocks change ------------------------------------------------------------------
+# --- clock changes ---------------------------------------------------------------------------
 # In Madrid 2026-03-29 has no 02:00-03:00 (01:00 UTC) and 2026-10-25 has it twice (01:00 UTC).
 
 EARLY = Band(name="early", from_time="02:30", to_time="04:00", tiers=CHEAP)
@@ -245,32 +245,32 @@ SPRING, AUTUMN = datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinf
 
 
 def minutes(charged: Charge) -> list[tuple[str, int]]:
-    """The bands a call went through and how many minutes of each."""
+    """The bands of a call, with the minutes in each."""
     return [(line.band, line.count * line.tier.increment_s // 60) for line in charged.lines]
 
 
 def test_in_spring_a_band_that_would_begin_in_the_gap_begins_after_it() -> None:
     split = rate(tiers=FLAT, bands=(EARLY,), band_policy="split")
-    # 01:50 to 04:10 on the clock, of which an hour is missing.
+    # 01:50 to 04:10 local time, of which one hour is skipped.
     charged = charge(split, SPRING + timedelta(minutes=50), MADRID, 80 * 60_000)
     assert minutes(charged) == [("", 10), ("early", 60), ("", 10)]
 
 
-def test_in_autumn_a_band_in_the_hour_that_comes_twice_comes_twice() -> None:
+def test_in_autumn_a_band_in_the_repeated_hour_occurs_twice() -> None:
     split = rate(tiers=FLAT, bands=(EARLY,), band_policy="split")
-    # From the first 02:00 to 04:10 on the clock: three hours and ten minutes.
+    # From the first 02:00 to 04:10 local time: three hours and ten minutes.
     charged = charge(split, AUTUMN, MADRID, 190 * 60_000)
     assert minutes(charged) == [("", 30), ("early", 30), ("", 30), ("early", 90), ("", 10)]
 
 
-def test_with_start_a_clock_change_does_not_matter() -> None:
+def test_with_policy_start_a_clock_change_does_not_matter() -> None:
     start = rate(tiers=FLAT, bands=(EARLY,))
     for day in (SPRING, AUTUMN):
         charged = charge(start, day + timedelta(minutes=20), MADRID, 190 * 60_000)
         assert minutes(charged) == [("", 190)]
 
 
-def test_with_start_the_second_of_the_two_hours_has_the_same_bands() -> None:
+def test_with_policy_start_the_repeated_hour_has_the_same_bands() -> None:
     start = rate(tiers=FLAT, bands=(EARLY,))
     for minute, band in ((15, ""), (45, "early"), (75, ""), (105, "early")):
         charged = charge(start, AUTUMN + timedelta(minutes=minute), MADRID, 60_000)
@@ -285,7 +285,7 @@ def test_in_autumn_the_night_is_an_hour_longer_and_in_spring_an_hour_shorter() -
         assert minutes(charged)[1] == ("night", hours * 60)
 
 
-def test_where_midnight_does_not_exist_the_day_begins_at_one() -> None:
+def test_a_day_without_midnight_begins_at_one() -> None:
     santiago = ZoneInfo("America/Santiago")  # 2026-09-06 begins at 01:00
     sunday = rate(
         tiers=FLAT, bands=(Band(name="sunday", days=(7,), tiers=CHEAP),), band_policy="split"
@@ -304,21 +304,21 @@ def test_min_then_max_then_one_rounding() -> None:
     assert amount(bounded, 600) == 144_400
 
 
-def test_which_bound_applied_is_told() -> None:
+def test_the_applied_bound_is_returned() -> None:
     bounded = rate(tiers=FLAT, min_cost="0.05", max_cost="0.10")
     told = [clamp(charge(bounded, MONDAY, MADRID, s * 1000), bounded)[2] for s in (1, 60, 600)]
     assert told == ["min", "", "max"]
 
 
-def test_a_max_below_the_min_has_the_last_word() -> None:
+def test_a_max_below_the_min_wins() -> None:
     assert amount(rate(tiers=FLAT, min_cost="0.10", max_cost="0.05"), 1) == 50_000
 
 
-def test_a_call_that_costs_nothing_is_not_raised_to_the_least_if_it_is_not_charged() -> None:
+def test_a_free_call_is_not_raised_to_the_minimum_cost() -> None:
     assert charge(rate(tiers=FLAT, min_cost="1"), MONDAY, MADRID, 0) is NOTHING
 
 
-def test_the_classic_bug_of_rounding_each_increment_is_not_ours() -> None:
+def test_increments_are_not_rounded_one_by_one() -> None:
     assert amount(rate(tiers=(Tier(price="0.02"),)), 60) == 20_000
 
 
@@ -349,7 +349,7 @@ def test_amounts_are_rounded_to_the_decimals_of_the_rate(decimals: int, micros: 
     assert amount(by_call, 1) == micros
 
 
-# --- closed form against one increment after the other ---------------------------------------
+# --- closed form compared to a loop over increments ------------------------------------------
 
 TIER = st.builds(
     Tier,
@@ -395,7 +395,7 @@ MOMENTS = st.one_of(
 
 
 def naive(compiled: CompiledRate, answered_at: datetime, milliseconds: int) -> Fraction:
-    """The subtotal, one increment after the other."""
+    """The subtotal, computed increment by increment."""
     if not milliseconds:
         return Fraction(0)
     first = band_at(compiled, answered_at, MADRID)
@@ -410,13 +410,13 @@ def naive(compiled: CompiledRate, answered_at: datetime, milliseconds: int) -> F
     return Fraction(total, PRICE_UNITS)
 
 
-# A loop over a call of hours may take long on a busy machine: that is no failure.
+# No deadline: a loop over a call of hours is slow on a busy machine.
 PATIENT = settings(deadline=None)
 
 
 @PATIENT
 @given(tiers=TIERS, fee=PRICES, milliseconds=CALLS)
-def test_closed_form_is_one_increment_after_the_other(
+def test_the_closed_form_equals_a_loop_over_increments(
     tiers: tuple[Tier, ...], fee: str, milliseconds: int
 ) -> None:
     compiled = rate(tiers=tiers, connect_fee=fee)
@@ -431,7 +431,7 @@ def test_closed_form_is_one_increment_after_the_other(
     answered_at=MOMENTS,
     milliseconds=CALLS,
 )
-def test_closed_form_is_one_increment_after_the_other_in_bands_too(
+def test_the_closed_form_equals_a_loop_over_increments_in_bands_too(
     tiers: tuple[Tier, ...],
     bands: tuple[Band, ...],
     policy: str,

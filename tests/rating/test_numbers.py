@@ -1,4 +1,4 @@
-"""What is dialled becomes E.164: country by country, behind a switch, as phonenumbers does it."""
+"""From dialled digits to E.164: per country, behind a switch, compared to phonenumbers."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from billing.rating.numbers import (
     to_e164,
 )
 
-# The types of number that people dial and that have a national form.
+# Types of numbers that people dial and that have a national form.
 TYPES = (
     PhoneNumberType.FIXED_LINE,
     PhoneNumberType.MOBILE,
@@ -28,7 +28,7 @@ TYPES = (
 
 
 def e164(dialled: str, country: str, area_code: str = "") -> str:
-    """E.164 digits of what was dialled in a country."""
+    """The E.164 digits of a number dialled in a country."""
     return to_e164(clean(dialled), dial_plan(country), area_code)
 
 
@@ -50,11 +50,11 @@ def e164(dialled: str, country: str, area_code: str = "") -> str:
         ("\u0669\u0661\u0661", ""),  # digits, but none that a switch dials
     ],
 )
-def test_only_digits_a_leading_plus_and_feature_codes_are_left(dialled: str, cleaned: str) -> None:
+def test_cleaning_keeps_digits_a_leading_plus_and_feature_codes(dialled: str, cleaned: str) -> None:
     assert clean(dialled) == cleaned
 
 
-# --- country by country ----------------------------------------------------------------------
+# --- per country -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_only_digits_a_leading_plus_and_feature_codes_are_left(dialled: str, cle
     [
         ("ES", "", "911234567", "34911234567"),
         ("ES", "", "600123456", "34600123456"),
-        ("ES", "", "34911234567", "34911234567"),  # as most trunks give it
+        ("ES", "", "34911234567", "34911234567"),  # as most trunks send it
         ("ES", "", "+34911234567", "34911234567"),
         ("ES", "", "0034911234567", "34911234567"),
         ("ES", "", "00442079460000", "442079460000"),
@@ -98,14 +98,14 @@ def test_only_digits_a_leading_plus_and_feature_codes_are_left(dialled: str, cle
         ("US", "", "011442079460000", "442079460000"),
         ("DE", "", "03012345678", "493012345678"),
         ("DE", "30", "2345678", "49302345678"),
-        ("DE", "30", "4923456", "49304923456"),  # begins as the country does and is local
+        ("DE", "30", "4923456", "49304923456"),  # local, though it begins with the country code
         ("DE", "", "493012345678", "493012345678"),
         ("GB", "", "02079460000", "442079460000"),
         ("GB", "20", "79460000", "442079460000"),
         ("GB", "020", "79460000", "442079460000"),
         ("FR", "", "0123456789", "33123456789"),
         ("FR", "", "123456789", ""),  # never without its 0
-        ("IT", "", "0612345678", "390612345678"),  # the 0 belongs to the number
+        ("IT", "", "0612345678", "390612345678"),  # the 0 is part of the number
         ("IT", "", "3331234567", "393331234567"),
         ("IT", "", "393331234567", "393331234567"),
         ("PT", "", "211234567", "351211234567"),
@@ -114,11 +114,11 @@ def test_only_digits_a_leading_plus_and_feature_codes_are_left(dialled: str, cle
         ("BR", "11", "923456789", "5511923456789"),
         ("SE", "", "+46812345678", "46812345678"),
         ("SE", "", "0046812345678", "46812345678"),
-        ("SE", "", "0812345678", ""),  # not among the countries of which the plan is known
+        ("SE", "", "0812345678", ""),  # not a country with a known dial plan
         ("", "", "0046812345678", "46812345678"),
     ],
 )
-def test_a_number_as_it_is_dialled_in_its_country(
+def test_a_number_dialled_in_its_country(
     country: str, area_code: str, dialled: str, expected: str
 ) -> None:
     assert e164(dialled, country, area_code) == expected
@@ -131,7 +131,7 @@ NO_NUMBERS = (
 
 
 @pytest.mark.parametrize("country", [*DIAL_PLANS, "SE", ""])
-def test_what_is_no_number_has_no_international_form(country: str) -> None:
+def test_invalid_numbers_have_no_international_form(country: str) -> None:
     for area_code in ("", "1", "30", "33203"):
         for dialled in NO_NUMBERS:
             assert e164(dialled, country, area_code) == "", (area_code, dialled)
@@ -144,18 +144,18 @@ ZERO = RoutePrefix(order=1, prefix="0")
 
 
 def stripped(dialled: str, country: str, *rules: RoutePrefix) -> str:
-    """The number after the route prefixes of a device."""
+    """The number after removing the route prefixes of a device."""
     plan = dial_plan(country)
     return strip_route_prefix(dialled, rules, lambda rest: bool(to_e164(rest, plan, "")))[0]
 
 
-def test_a_route_prefix_is_taken_off_if_the_rest_is_a_number() -> None:
+def test_a_route_prefix_is_removed_if_the_rest_is_a_number() -> None:
     assert stripped("9911234567", "ES", NINE) == "911234567"
     assert stripped("900442079460000", "ES", NINE) == "00442079460000"
-    assert stripped("911234567", "ES", NINE) == "911234567"  # the rest would be one short
+    assert stripped("911234567", "ES", NINE) == "911234567"  # the rest would be one digit short
 
 
-def test_it_is_taken_off_once() -> None:
+def test_a_route_prefix_is_removed_once() -> None:
     assert stripped("99911234567", "ES", NINE, NINE) == "99911234567"
     assert stripped("9900123456", "ES", NINE) == "900123456"
 
@@ -171,14 +171,14 @@ def test_a_route_prefix_may_be_replaced() -> None:
     assert stripped("88912345678", "ES", to_peru) == "+51912345678"
 
 
-def test_the_rest_is_no_shorter_and_no_longer_than_the_rule_says() -> None:
+def test_the_rest_has_the_lengths_of_the_rule() -> None:
     nine_to_ten = RoutePrefix(order=1, prefix="9", min_rest=10, max_rest=14)
     assert stripped("9911234567", "ES", nine_to_ten) == "9911234567"
     assert stripped("900442079460000", "ES", nine_to_ten) == "00442079460000"
     assert stripped("90044207946000012", "ES", nine_to_ten) == "90044207946000012"
 
 
-def test_0_and_a_national_0_look_international_and_are_not() -> None:
+def test_0_and_a_national_0_look_international_but_are_not() -> None:
     assert stripped("002079460000", "GB", ZERO) == "02079460000"
     assert stripped("003012345678", "DE", ZERO) == "03012345678"
     assert stripped("00123456789", "FR", ZERO) == "0123456789"
@@ -190,23 +190,25 @@ def test_0_and_international_is_international() -> None:
     assert stripped("00034911234567", "GB", ZERO) == "0034911234567"
 
 
-def test_international_without_the_0_stays_international_where_no_number_begins_with_0() -> None:
+def test_international_without_the_0_stays_international_if_no_national_number_begins_with_0() -> (
+    None
+):
     assert stripped("00442079460000", "ES", ZERO) == "00442079460000"
     assert stripped("0912345678", "ES", ZERO) == "912345678"
 
 
-def test_the_rule_that_applied_is_told() -> None:
+def test_the_applied_rule_is_returned() -> None:
     number, rule = strip_route_prefix("9911234567", [NINE], lambda rest: len(rest) == 9)
     assert (number, rule) == ("911234567", NINE)
     assert strip_route_prefix("9911234567", [NINE], lambda _: False) == ("9911234567", None)
 
 
-# --- as another library does -----------------------------------------------------------------
+# --- compared to another library -------------------------------------------------------------
 
 
 def valid_numbers(country: str) -> Iterator[PhoneNumber]:
-    """Valid numbers of a country near the examples of each type: their last digits drawn."""
-    draw = random.Random(country)  # noqa: S311 -- the same numbers every time
+    """Valid numbers near a country's examples of each type; their last digits are random."""
+    draw = random.Random(country)  # noqa: S311 -- reproducible
     for kind in TYPES:
         example = phonenumbers.example_number_for_type(country, kind)
         if example is None:
@@ -223,7 +225,7 @@ def valid_numbers(country: str) -> Iterator[PhoneNumber]:
 
 
 @pytest.mark.parametrize("country", DIAL_PLANS)
-def test_valid_numbers_are_read_as_phonenumbers_reads_them(country: str) -> None:
+def test_valid_numbers_are_parsed_as_phonenumbers_parses_them(country: str) -> None:
     numbers = list(valid_numbers(country))
     assert len(numbers) > 200
     wrong = set()

@@ -1,11 +1,11 @@
-"""The longest prefix of a number is found, and what it is not confused by."""
+"""The longest prefix of a number is found, and nothing else."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.rating.prefixes import PrefixTable
 
-DIGITS = st.text("0123", max_size=7)  # few digits, so that prefixes meet
+DIGITS = st.text("0123", max_size=7)  # few digits, so that prefixes overlap
 
 
 def test_the_longest_prefix_wins() -> None:
@@ -24,7 +24,7 @@ def test_a_number_without_a_prefix_is_not_found() -> None:
     assert list(table.find_all("4420")) == []
 
 
-def test_the_empty_prefix_stands_for_everything_else() -> None:
+def test_the_empty_prefix_matches_everything_else() -> None:
     table = PrefixTable({"": "anything", "3491": "Madrid"})
     assert table.find("") == "anything"
     assert table.find("4420") == "anything"
@@ -47,9 +47,9 @@ def test_the_length_of_a_table_is_its_number_of_prefixes() -> None:
     assert len(PrefixTable({"34": "Spain", "3491": "Madrid"})) == 2
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # no deadline on a busy machine
 @given(prefixes=st.sets(DIGITS, max_size=20), number=DIGITS)
-def test_it_finds_what_trying_every_prefix_finds(prefixes: set[str], number: str) -> None:
+def test_a_table_finds_what_trying_every_prefix_finds(prefixes: set[str], number: str) -> None:
     table = PrefixTable({prefix: prefix for prefix in prefixes})
     naive = sorted((p for p in prefixes if number.startswith(p)), key=len, reverse=True)
     assert list(table.find_all(number)) == naive

@@ -1,4 +1,4 @@
-"""What a rate may be, which version is in force, and how a group chooses."""
+"""Valid rates, the version in force, and how a group selects."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ def rate(prefix: str = "34", price: str = "0.06", **fields: Any) -> Rate:
 
 
 def band(**fields: Any) -> Band:
-    """A band that may be wrong in one thing."""
+    """A band that may be invalid in one field."""
     return Band(**{"name": "B", "tiers": TIERS, **fields})
 
 
@@ -60,7 +60,7 @@ def price_of(found: Any) -> str | None:
         *({"call_class": each} for each in CLASSES),
     ],
 )
-def test_a_rate_that_can_be_is_accepted(fields: dict[str, Any]) -> None:
+def test_a_valid_rate_is_accepted(fields: dict[str, Any]) -> None:
     validate_rate(rate(**fields))
 
 
@@ -95,7 +95,7 @@ def test_a_rate_that_can_be_is_accepted(fields: dict[str, Any]) -> None:
         ({"bands": (band(days=(8,)),)}, "8 is not a date"),
     ],
 )
-def test_a_rate_that_can_not_be_is_refused(fields: dict[str, Any], words: str) -> None:
+def test_an_invalid_rate_is_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         validate_rate(rate(**fields))
 
@@ -116,11 +116,11 @@ def test_a_rate_has_one_key_only() -> None:
         ({"days": (5,), "from_time": "22:00", "to_time": "06:00"}, {"days": (6,)}),
         ({"days": (7,), "from_time": "22:00", "to_time": "06:00"}, {"days": (1,)}),
         ({"dates": ("2026-12-25",)}, {"dates": ("2026-12-25",)}),
-        ({"dates": ("2026-12-25",)}, {"days": (5,)}),  # it is a Friday
+        ({"dates": ("2026-12-25",)}, {"days": (5,)}),  # a Friday
         ({"dates": ("2026-12-31",), "from_time": "20:00", "to_time": "02:00"}, {"days": (5,)}),
     ],
 )
-def test_bands_of_one_weight_must_not_overlap(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_bands_of_equal_weight_must_not_overlap(one: dict[str, Any], other: dict[str, Any]) -> None:
     wrong = rate(bands=(band(**{**one, "name": "one"}), band(**{**other, "name": "other"})))
     with pytest.raises(Refused, match="the bands one and other overlap"):
         validate_rate(wrong)
@@ -133,7 +133,7 @@ def test_bands_of_one_weight_must_not_overlap(one: dict[str, Any], other: dict[s
         ({"to_time": "12:00"}, {"from_time": "12:00"}),
         ({"days": (1, 2)}, {"days": (3, 4)}),
         ({"from_time": "22:00", "to_time": "06:00"}, {"from_time": "06:00", "to_time": "22:00"}),
-        # Friday morning is not of Friday's night.
+        # Friday morning does not belong to Friday's night.
         (
             {"days": (5,), "from_time": "22:00", "to_time": "06:00"},
             {"days": (5,), "from_time": "00:00", "to_time": "06:00"},
@@ -142,7 +142,7 @@ def test_bands_of_one_weight_must_not_overlap(one: dict[str, Any], other: dict[s
         ({"dates": ("2026-12-25",)}, {"days": (6, 7)}),
     ],
 )
-def test_bands_that_never_meet_may_have_one_weight(
+def test_bands_that_never_overlap_may_have_equal_weights(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     validate_rate(rate(bands=(band(**one), band(**other))))
@@ -154,10 +154,10 @@ def test_a_time_of_day_is_seconds_since_midnight() -> None:
     assert seconds_of_day("24:00") == seconds_of_day("24:00:00") == 86_400
 
 
-# --- which rate ------------------------------------------------------------------------------
+# --- selection -------------------------------------------------------------------------------
 
 
-def test_the_longest_prefix_is_the_rate() -> None:
+def test_the_rate_of_the_longest_prefix_is_selected() -> None:
     prices = group(rate("34", "0.06"), rate("346", "0.12"))
     assert price_of(prices.by_prefix("34600000000", MAY)) == "0.12"
     assert price_of(prices.by_prefix("34911234567", MAY)) == "0.06"
@@ -181,7 +181,7 @@ def test_the_version_in_force_is_the_newest_that_has_begun() -> None:
         assert price_of(prices.by_prefix("34911234567", at)) == price
 
 
-def test_until_a_longer_prefix_begins_the_shorter_one_holds() -> None:
+def test_a_shorter_prefix_applies_until_a_longer_one_begins() -> None:
     prices = group(rate("34", "0.06"), rate("346", "0.12", effective_from=JUNE))
     assert price_of(prices.by_prefix("34600000000", MAY)) == "0.06"
     assert price_of(prices.by_prefix("34600000000", JUNE)) == "0.12"
@@ -201,7 +201,7 @@ def test_classes_and_areas_have_versions_too() -> None:
     assert price_of(prices.by_area("Madrid", JUNE)) == "0.03"
 
 
-def test_changes_make_another_group_and_leave_this_one() -> None:
+def test_changes_return_a_new_group_and_leave_the_old_one_unchanged() -> None:
     before = group(rate("34", "0.06"), rate("51", "0.20"))
     after = before.with_changes([rate("34", "0.05"), rate("44", "0.04")])
     assert price_of(before.by_prefix("34911234567", MAY)) == "0.06"
@@ -211,7 +211,7 @@ def test_changes_make_another_group_and_leave_this_one() -> None:
     assert (after.group_id, after.name, after.currency) == ("g1", "Standard", "EUR")
 
 
-def test_a_change_from_a_moment_on_is_a_version_and_a_change_of_a_version_replaces_it() -> None:
+def test_a_change_from_a_time_on_is_a_version_and_a_change_of_a_version_replaces_it() -> None:
     prices = group(rate(price="0.06"))
     prices = prices.with_changes([rate(price="0.07", effective_from=JUNE)])
     prices = prices.with_changes([rate(price="0.08", effective_from=JUNE, name="corrected")])
@@ -219,10 +219,10 @@ def test_a_change_from_a_moment_on_is_a_version_and_a_change_of_a_version_replac
     assert price_of(prices.by_prefix("34911234567", JUNE)) == "0.08"
 
 
-# --- as an event keeps it --------------------------------------------------------------------
+# --- stored form -----------------------------------------------------------------------------
 
 
-def test_a_rate_survives_its_event() -> None:
+def test_a_rate_survives_encoding_in_its_event() -> None:
     full = rate(
         effective_from=JUNE,
         bands=(band(days=(1, 2), dates=("2026-12-25",), connect_fee="0.1", weight=3),),
@@ -241,7 +241,7 @@ def test_most_rates_of_a_deck_are_flat() -> None:
     assert compile_rate(rate(tiers=two)).flat is None
 
 
-def test_the_heaviest_band_comes_first_and_the_own_tiers_last() -> None:
+def test_bands_are_sorted_by_weight_and_the_own_tiers_come_last() -> None:
     night = band(name="night", from_time="22:00", to_time="06:00")
     compiled = compile_rate(rate(bands=(night, band(name="holiday", weight=9))))
     assert [each.name for each in compiled.bands] == ["holiday", "night", "night", ""]

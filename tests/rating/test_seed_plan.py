@@ -1,4 +1,4 @@
-"""The number plan that an installation begins with: Spain and Peru, and the world by its codes."""
+"""The initial number plan: Spain and Peru in detail, all other countries by their codes."""
 
 from datetime import UTC, datetime
 
@@ -13,13 +13,13 @@ AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def entries() -> list[PlanEntry]:
-    """The seed of Spain and Peru, named in Spanish."""
+    """The seed of Spain and Peru, with Spanish names."""
     return seed_plan(["ES", "PE"], "es")
 
 
 @pytest.fixture(scope="module")
 def plan(entries: list[PlanEntry]) -> NumberPlan:
-    """The seed as the only layer of a plan."""
+    """A plan whose only layer is the seed."""
     return NumberPlan([entries])
 
 
@@ -71,21 +71,21 @@ def test_short_codes_are_known_in_their_country(
     assert (found.type, found.country) == (kind, country)
 
 
-def test_a_short_code_is_of_its_country_and_what_is_none_is_none(plan: NumberPlan) -> None:
+def test_a_short_code_applies_in_its_country_only(plan: NumberPlan) -> None:
     for dialled, country in (("201", "ES"), ("105", "ES"), ("112", "MX"), ("25000", "ES")):
         assert plan.short_code(dialled, country, AT) is None  # 25000 is for text messages
 
 
-def test_the_same_call_gives_the_same_plan(entries: list[PlanEntry]) -> None:
+def test_the_seed_is_deterministic(entries: list[PlanEntry]) -> None:
     assert seed_plan(["ES", "PE"], "es") == entries
 
 
-def test_no_prefix_stands_twice_in_a_country(entries: list[PlanEntry]) -> None:
+def test_no_prefix_occurs_twice_in_a_country(entries: list[PlanEntry]) -> None:
     keys = [(each.prefix, each.short_code, each.country) for each in entries]
     assert len(set(keys)) == len(keys)
 
 
-def test_names_are_in_the_language_asked_for() -> None:
+def test_names_are_in_the_requested_language() -> None:
     english = NumberPlan([seed_plan(["PE"], "en")])
     for number, area in (("34912345678", "Spain"), ("51912345678", "Peru, mobile")):
         found = english.attribute(number, AT)
@@ -93,14 +93,14 @@ def test_names_are_in_the_language_asked_for() -> None:
         assert found.area == area
 
 
-def test_what_is_no_country_is_refused() -> None:
+def test_an_unknown_country_is_refused() -> None:
     with pytest.raises(Refused, match="XX is not a country code"):
         seed_plan(["ES", "XX"], "es")
 
 
 @pytest.fixture(scope="module")
 def world() -> NumberPlan:
-    """The seed of the countries that most installations begin with."""
+    """The seed of the countries that most installations have."""
     return NumberPlan([seed_plan(["ES", "MX", "CO", "AR", "CL", "PE", "CN", "US"], "es")])
 
 
@@ -127,7 +127,7 @@ def world() -> NumberPlan:
         ("18005551212", "Estados Unidos, número gratuito", "toll_free", "US"),
     ],
 )
-def test_the_usual_countries_have_sensible_areas(
+def test_the_usual_countries_have_plausible_areas(
     world: NumberPlan, number: str, area: str, kind: str, country: str
 ) -> None:
     found = world.attribute(number, AT)
@@ -148,5 +148,5 @@ def test_the_usual_countries_have_their_emergency_numbers(
     assert found.type == "emergency"
 
 
-def test_the_plan_of_china_is_no_list_of_where_cards_were_sold() -> None:
+def test_the_plan_of_china_does_not_list_where_sim_cards_were_sold() -> None:
     assert len(seed_plan(["CN"], "es")) < 5_000

@@ -1,4 +1,4 @@
-"""Numbers lose their last digits wherever they stand; what names nobody stays."""
+"""Numbers lose their last digits wherever they occur; numbers that identify nobody stay."""
 
 import base64
 
@@ -16,7 +16,7 @@ from billing.rating.shortening import Cut, shorten_ends, shorten_number
         ("+34934567890", "+3493456****"),
         ("934567890", "93456****"),
         ("0034 600-123-456", "0034 600-12*-***"),
-        ("*31#600123456", "*31#60012****"),  # a feature of the switch stays
+        ("*31#600123456", "*31#60012****"),  # a feature code of the switch stays
         ("600123456#1234", "60012****#1234"),
         ("1234567", "123****"),
         ("112", "112"),
@@ -37,7 +37,7 @@ def test_a_number_loses_its_last_digits_once(number: str, short: str) -> None:
     [
         ("outbound", ("101", "934567890", "+34934567890"), ("101", "93456****", "+3493456****")),
         ("", ("101", "934567890", ""), ("101", "93456****", "")),
-        # A local number, shorter than its country's: the area code was left out.
+        # A local number, shorter than its country's because it has no area code.
         ("outbound", ("101", "456789", "+34913456789"), ("101", "45****", "+3491345****")),
         (
             "inbound",
@@ -46,7 +46,7 @@ def test_a_number_loses_its_last_digits_once(number: str, short: str) -> None:
         ),
     ],
 )
-def test_the_other_end_is_shortened(
+def test_the_other_party_s_number_is_shortened(
     direction: str, ends: tuple[str, str, str], left: tuple[str, str, str]
 ) -> None:
     assert shorten_ends(direction, *ends) == left
@@ -59,7 +59,7 @@ def test_extensions_and_short_numbers_stay(direction: str, number: str) -> None:
     assert shorten_ends(direction, "101", number, number) is None
 
 
-def test_no_digit_of_the_end_is_left_anywhere_and_the_price_stays() -> None:
+def test_no_digit_of_the_number_is_left_anywhere_and_the_price_stays() -> None:
     cdr = Cdr(
         key="k|934567890",
         caller="101",
@@ -92,7 +92,7 @@ def test_no_digit_of_the_end_is_left_anywhere_and_the_price_stays() -> None:
     for left in ("7890", "78 90", "78-90"):
         assert left not in told
     assert cut.raw(raw, "").endswith("at=1764054000 id=4567")
-    assert short.key == cdr.key  # its name in the log
+    assert short.key == cdr.key  # its id in the log
     assert short.flags == rated.flags == ("shortened",)
     assert (rated.amount_micros, rated.area, rated.number) == (
         4_567_890,
@@ -102,7 +102,7 @@ def test_no_digit_of_the_end_is_left_anywhere_and_the_price_stays() -> None:
     assert rated.steps[0] == ("route_prefix", "9", "", "93456****")
 
 
-def test_bytes_that_are_no_text_are_searched_too() -> None:
+def test_bytes_that_are_not_text_are_searched_too() -> None:
     cut = Cut("outbound", "+34934567890", frozenset({"4567890"}))
     raw = base64.b64encode("Señor,934567890,1".encode("latin-1") + b"\xff").decode()
     found = base64.b64decode(cut.raw(raw, "base64"))

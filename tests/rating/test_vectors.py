@@ -1,4 +1,4 @@
-"""Vectors from the test suites of other billing systems cost here what they cost there."""
+"""Vectors from the test suites of other billing systems have the same cost here."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ PREFIX = {
 
 
 def run(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The runner's exit status for a file."""
+    """Run a file of vectors; return the exit status."""
     monkeypatch.setattr(sys, "argv", ["vectors", str(path)])
     return vectors.main()
 

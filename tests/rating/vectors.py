@@ -1,6 +1,6 @@
 """Runs rating vectors in the neutral form: `python -m tests.rating.vectors FILE`.
 
-One line a mismatch and exit status 1 if there is any.
+Prints a line for each mismatch; the exit status is 1 if there is any.
 """
 
 import json
@@ -18,18 +18,18 @@ from billing.rating.prefixes import PrefixTable
 from billing.rating.rates import Band, CompiledRate, Rate, Tier, compile_rate
 from billing.values import PRICE_UNITS
 
-UNDATED = datetime(2026, 1, 5, tzinfo=UTC)  # for calls of which the hour does not matter
-# Some vectors have prices of more decimals than a deck may: all is counted in millionths.
+UNDATED = datetime(2026, 1, 5, tzinfo=UTC)  # for calls whose time does not matter
+# Prices may have more decimals than a deck allows, so all are counted in millionths.
 SCALE = 6
 
 
 def scaled(price: str) -> str:
-    """A price in millionths of the vector's unit."""
+    """Return a price in millionths of the vector's unit."""
     return f"{Decimal(price).scaleb(SCALE):f}" if price else ""
 
 
 def rate_of(tariff: dict[str, Any]) -> Rate:
-    """A tariff of the vectors as a rate of ours."""
+    """Return a vector's tariff as our rate."""
     bands = tuple(
         Band(
             name=band["name"],
@@ -63,7 +63,7 @@ def rate_of(tariff: dict[str, Any]) -> Rate:
 
 
 def cost(subtotal: Charge, rate: CompiledRate, tariff: dict[str, Any]) -> Fraction:
-    """The cost of an exact subtotal: min, max, and rounded once if the vector says how."""
+    """Return the cost of an exact subtotal: min, max, and one rounding if the vector has one."""
     numerator, denominator, _ = clamp(subtotal, rate)
     exact = Fraction(numerator, denominator * PRICE_UNITS * 10**SCALE)
     rounding = tariff.get("rounding")
@@ -75,7 +75,7 @@ def cost(subtotal: Charge, rate: CompiledRate, tariff: dict[str, Any]) -> Fracti
 
 
 def run(vector: dict[str, Any]) -> Fraction:
-    """What our rating says a vector costs."""
+    """Return our cost of a vector."""
     tariff = vector["tariff"]
     rate = compile_rate(rate_of(tariff))
     if vector["kind"] == "finalize":
@@ -89,7 +89,7 @@ def run(vector: dict[str, Any]) -> Fraction:
 
 
 def mismatches(vectors: dict[str, Any]) -> Iterator[str]:
-    """A line for each vector that our rating answers otherwise."""
+    """Yield a line for each vector whose cost differs."""
     for vector in vectors["vectors"]:
         try:
             got, wanted = run(vector), Fraction(vector["expected_cost"])
@@ -107,7 +107,7 @@ def mismatches(vectors: dict[str, Any]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run the file named on the command line."""
+    """Run the file named on the command line; return the exit status."""
     vectors = json.loads(Path(sys.argv[1]).read_text())
     found = list(mismatches(vectors))
     print("\n".join(found), end="\n" if found else "")

@@ -1,4 +1,4 @@
-"""Helpers of these tests: reading a body briefly, and the captures of real switches."""
+"""Helpers for these tests: short ways to parse a body, and captures of real switches."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +21,18 @@ def read(body: bytes | str, *, encoding: str = "", **profile: object) -> list[Ca
 
 
 def cdr_of(body: bytes | str, **profile: object) -> Cdr:
-    """What the only record of a body means."""
+    """Parse a body with a single record; return its CDR."""
     (record,) = read(body, **profile)  # type: ignore[arg-type]
     return record.cdr
 
 
 def sample(name: str) -> bytes:
-    """The body of a capture of a real switch (tests/captures/README.md)."""
+    """Return the body of a capture of a real switch (tests/captures/README.md)."""
     path = CAPTURES / name
     content = path.read_bytes()
     return content.split(b"\n\n", 1)[1] if path.suffix == ".req" else content
 
 
 def utc(text: str) -> datetime:
-    """A UTC time written as "2026-11-23 01:16:09"."""
+    """Parse a UTC time such as "2026-11-23 01:16:09"."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

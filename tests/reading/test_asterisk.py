@@ -54,7 +54,7 @@ def test_captured_csv_and_json_lines_of_the_same_calls_give_the_same_records() -
     )
 
 
-def test_the_invalid_line_that_asterisk_wrote_is_read_and_kept() -> None:
+def test_the_invalid_line_that_asterisk_wrote_is_repaired_and_kept() -> None:
     content = sample("asterisk/master.jsonl")
     record = read(content)[2]
     assert record.raw == content.decode().split("\n")[2]
@@ -117,7 +117,7 @@ def test_captured_manager_events_have_the_keys_of_a_csv_without_sequence() -> No
         (',"lo1-1795396569.0","note","peer","lo1-1795396569.0",0', "lo1-1795396569.0|0"),
     ],
 )
-def test_16_to_21_columns_are_told_apart(tail: str, key: str) -> None:
+def test_16_to_21_columns_are_recognised(tail: str, key: str) -> None:
     cdr = cdr_of(BASE + tail)
     assert cdr.key.startswith(key)
     same = {"key": FULL.key, "call_id": FULL.call_id}
@@ -158,7 +158,7 @@ def test_a_form_with_bytes_of_another_encoding() -> None:
         ("CANCEL", 0, "cancelled"),
     ],
 )
-def test_a_call_is_answered_if_asterisk_says_so_and_counted(
+def test_a_call_is_answered_if_asterisk_says_so_and_there_is_talk_time(
     disposition: str, billsec: int, result: str
 ) -> None:
     row = BASE.replace(',2,2,"ANSWERED"', f',9,{billsec},"{disposition}"')
@@ -174,10 +174,10 @@ def test_a_call_is_answered_if_asterisk_says_so_and_counted(
         (",2,2,", ",2,,", "bad_duration"),
         ('"2026-11-23 01:16:12"', '"2026-13-23 01:16:12"', "bad_time"),
         ('"2026-11-23 01:16:09",', '"1970-01-01 00:00:00",', "bad_time"),
-        (",2,2,", ",99,2,", ""),  # not end minus start: its own affair
+        (",2,2,", ",99,2,", ""),  # not end minus start, but its own counter
     ],
 )
-def test_broken_columns_are_said(old: str, new: str, problem: str) -> None:
+def test_broken_columns_are_reported(old: str, new: str, problem: str) -> None:
     assert cdr_of(BASE.replace(old, new)).problem == problem
 
 

@@ -1,4 +1,4 @@
-"""FreeSWITCH: bare JSON, `cdr=` in two encodings, and XML that is none."""
+"""FreeSWITCH: plain JSON, `cdr=` in two encodings, and invalid XML."""
 
 import base64
 import json
@@ -84,7 +84,7 @@ def test_captured_json_and_xml_of_one_leg_give_the_same_record(name: str, source
     assert (found.source, found.raw) == (source, body.decode().strip())
 
 
-def test_the_captured_b_leg_is_marked_and_leads_to_its_a_leg() -> None:
+def test_the_captured_b_leg_is_flagged_and_linked_to_its_a_leg() -> None:
     cdr = cdr_of(sample("freeswitch/json-plain-bleg.req"))
     assert (cdr.key, cdr.call_id) == ("38d5b8be-dc23-4d77-8d6c-372cbd7aac63", A_LEG.key)
     assert (cdr.direction, cdr.result, cdr.flags) == ("", "answered", ("b_leg",))
@@ -101,7 +101,7 @@ def test_the_captured_busy_call_was_not_answered() -> None:
     assert cdr.called == "49301234504"
 
 
-def test_the_captured_form_whose_values_lose_their_quotes_is_read() -> None:
+def test_the_captured_form_whose_values_lose_their_quotes_is_parsed() -> None:
     cdr = cdr_of(sample("freeswitch/json-formencoded.req"))
     assert cdr.key == "6561299a-9ca2-4881-97b5-e1a099f3d6d5"
     assert (cdr.caller, cdr.called, cdr.caller_name) == ("1001", "49301234701", "Alice")
@@ -156,17 +156,17 @@ def test_xml_with_a_dtd_or_entities_is_refused(doctype: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["<cdr><variables>", "<html></html>", "cdr=", "cdr=%7Bbroken"])
-def test_what_can_not_be_read_is_kept(body: str) -> None:
+def test_an_unreadable_body_is_kept(body: str) -> None:
     (found,) = read(body)
     assert (found.cdr.problem, found.raw) == ("unreadable", body)
     assert found.cdr.key.startswith("sha256:")
 
 
-def test_the_prefix_of_a_uuid_is_no_part_of_the_key() -> None:
+def test_the_prefix_of_a_uuid_is_not_part_of_the_key() -> None:
     assert cdr_of(json.dumps(record(uuid=f"a_{A_LEG.key}"))).key == A_LEG.key
 
 
-def test_a_gateway_is_a_trunk_and_says_nothing_of_the_direction() -> None:
+def test_a_gateway_is_a_trunk_and_does_not_decide_the_direction() -> None:
     out = cdr_of(json.dumps(record(last_arg="sofia/gateway/acme::carrier-1/4930")))
     assert (out.target_trunk, out.direction) == ("carrier-1", "outbound")
     arrived = cdr_of(json.dumps(record(sip_gateway_name="telco")))
@@ -184,11 +184,11 @@ def test_a_gateway_is_a_trunk_and_says_nothing_of_the_direction() -> None:
         ({"mduration": "x"}, "bad_duration"),
     ],
 )
-def test_broken_counters_are_said(changes: dict[str, str], problem: str) -> None:
+def test_broken_counters_are_reported(changes: dict[str, str], problem: str) -> None:
     assert cdr_of(json.dumps(record(**changes))).problem == problem
 
 
-def test_older_whole_seconds_and_local_stamps_will_do() -> None:
+def test_older_whole_seconds_and_local_stamps_are_accepted() -> None:
     old = {
         "uuid": "1",
         "start_stamp": "2026-07-01 12:00:00",

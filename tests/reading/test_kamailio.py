@@ -51,7 +51,7 @@ def test_a_captured_bye_is_the_second_half(name: str) -> None:
     assert (cdr.problem, cdr.flags) == ("unfinished", ("half:BYE",))
 
 
-def test_of_a_captured_log_only_the_lines_of_acc_are_records() -> None:
+def test_only_lines_of_acc_in_a_captured_log_are_records() -> None:
     cdrs = [each.cdr for each in read(sample("kamailio/acc-log.txt"))]
     assert [each.flags for each in cdrs] == [
         ("half:INVITE",),
@@ -78,14 +78,14 @@ def test_an_invite_that_was_refused_is_a_whole_call(code: str, result: str) -> N
     assert cdr.source_trunk == "192.0.2.7"
 
 
-def test_a_dialog_is_a_whole_call_in_utc_wherever_the_device_stands() -> None:
+def test_a_dialog_is_a_whole_call_in_utc_whatever_the_device_s_zone() -> None:
     cdr = cdr_of(json.dumps(DIALOG), zone="Europe/Madrid")
     assert (cdr.key, cdr.call_id) == ("c|f|t", "c")
     assert cdr.started_at == cdr.answered_at == datetime(2026, 7, 1, 10, tzinfo=UTC)
     assert (cdr.duration_ms, cdr.billed_ms, cdr.result) == (2504, 2504, "answered")
 
 
-def test_a_dialog_that_nobody_answered_has_no_duration() -> None:
+def test_an_unanswered_dialog_has_no_duration() -> None:
     cdr = cdr_of(json.dumps({**DIALOG, "duration": "0.000"}))
     assert (cdr.result, cdr.billed_ms, cdr.answered_at, cdr.problem) == ("no_answer", 0, None, "")
 
@@ -99,5 +99,5 @@ def test_a_dialog_that_nobody_answered_has_no_duration() -> None:
         ({**INVITE, "time": None}, "bad_time"),
     ],
 )
-def test_broken_values_are_said(body: dict[str, object], problem: str) -> None:
+def test_broken_values_are_reported(body: dict[str, object], problem: str) -> None:
     assert cdr_of(json.dumps(body)).problem == problem

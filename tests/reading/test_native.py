@@ -1,4 +1,4 @@
-"""Our own shipper's NDJSON: the fast way, and what falls off it."""
+"""Our own shipper's NDJSON: the fast path, and the lines that need the slow one."""
 
 import json
 from datetime import UTC, datetime
@@ -55,13 +55,13 @@ def line(**changes: object) -> str:
     return json.dumps({**CALL, **changes}, ensure_ascii=False)
 
 
-def test_a_record_is_read_and_kept_as_it_came() -> None:
+def test_a_record_is_parsed_and_its_original_kept() -> None:
     (record,) = read(line())
     assert record.cdr == EXPECTED
     assert (record.raw, record.raw_encoding, record.source) == (line(), "", "native")
 
 
-def test_lines_an_array_and_one_object_over_several_lines_mean_the_same() -> None:
+def test_lines_an_array_and_one_object_over_several_lines_are_equivalent() -> None:
     one, two = line(id="1"), line(id="2")
     for body in (
         f"{one}\n{two}\n",
@@ -75,19 +75,19 @@ def test_lines_an_array_and_one_object_over_several_lines_mean_the_same() -> Non
     assert cdr_of(json.dumps(CALL, indent=2)) == EXPECTED
 
 
-def test_a_bad_line_costs_one_record() -> None:
+def test_a_bad_line_affects_one_record_only() -> None:
     records = read(f"{line(id='1')}\n{{broken\n[1]\n7\n{line(id='2')}\n")
     assert [each.cdr.problem for each in records] == ["", *["unreadable"] * 3, ""]
     assert records[1].raw == "{broken"
     assert len({each.cdr.key for each in records}) == 5
 
 
-def test_a_bad_first_line_costs_one_record_too() -> None:
+def test_a_bad_first_line_affects_one_record_only() -> None:
     records = read(f'{{"id": "1", "sta\n{line()}\n{line(id="2")}')
     assert [each.cdr.problem for each in records] == ["unreadable", "", ""]
 
 
-def test_a_broken_array_of_lines_costs_its_broken_elements_only() -> None:
+def test_a_broken_array_of_lines_loses_its_broken_elements_only() -> None:
     records = read(f"[\n{line(id='1')},\n{{broken,\n{line(id='2')}\n]")
     assert [each.cdr.problem for each in records] == ["", "unreadable", ""]
     (record,) = read(f"[{line()}, {{broken]")
@@ -108,23 +108,21 @@ def test_a_broken_array_of_lines_costs_its_broken_elements_only() -> None:
         ({"bill_ms": -60000}, "bad_duration"),
         ({"bill_ms": 10**20}, "bad_duration"),
         ({"bill_ms": "a minute"}, "bad_duration"),
-        ({"bill_ms": None}, "bad_duration"),  # answered, and nobody says for how long
+        ({"bill_ms": None}, "bad_duration"),  # answered, but without talk time
     ],
 )
-def test_what_is_wrong_with_a_record_is_said_and_its_key_kept(
-    changes: dict[str, object], problem: str
-) -> None:
+def test_a_problem_is_reported_and_the_key_kept(changes: dict[str, object], problem: str) -> None:
     cdr = cdr_of(line(**changes))
     assert (cdr.key, cdr.problem) == ("1a", problem)
     assert cdr.started_at is None or cdr.started_at.year == 2026
 
 
-def test_types_that_are_nearly_right_are_read_the_slow_way() -> None:
+def test_types_that_are_nearly_right_take_the_slow_path() -> None:
     nearly = {"id": 12, "duration_ms": "64750", "bill_ms": 60000.0, "direction": "OUT", "end": ""}
     assert cdr_of(line(**nearly)) == msgspec.structs.replace(EXPECTED, key="12", ended_at=None)
 
 
-def test_a_time_without_offset_is_of_the_profiles_zone() -> None:
+def test_a_time_without_offset_is_in_the_profile_s_zone() -> None:
     cdr = cdr_of(line(start="2026-05-04T10:00:00"), zone="Europe/Madrid")
     assert cdr.started_at == utc("2026-05-04 08:00:00")
 
@@ -144,23 +142,23 @@ def test_a_time_without_offset_is_of_the_profiles_zone() -> None:
         ({"disposition": "", "bill_ms": 0}, "no_answer", ""),
     ],
 )
-def test_answered_is_what_says_so_and_has_talk_time(
+def test_answered_requires_the_sender_s_word_and_talk_time(
     changes: dict[str, object], result: str, cause: str
 ) -> None:
     cdr = cdr_of(line(**changes))
     assert (cdr.result, cdr.cause) == (result, cause)
 
 
-def test_records_without_an_id_are_known_by_content_and_ordinal() -> None:
+def test_records_without_an_id_are_identified_by_content_and_ordinal() -> None:
     nameless = json.dumps({name: each for name, each in CALL.items() if name != "id"})
     first, second = (each.cdr for each in read(f"{nameless}\n{nameless}"))
     assert first.key.startswith("sha256:")
     assert first.key[:-2] == second.key[:-2]
     assert (first.key[-2:], second.key[-2:]) == (":1", ":2")
-    assert cdr_of(nameless) == first  # sent again, it is the same record
+    assert cdr_of(nameless) == first  # a repeat is the same record
 
 
-def test_bytes_that_are_not_utf_8_are_read_by_the_fallback_and_kept() -> None:
+def test_bytes_that_are_not_utf_8_use_the_fallback_encoding_and_are_kept() -> None:
     good, bad = line(id="1").encode(), line(id="2").encode().replace("ë".encode(), b"\xeb")
     one, two = read(good + b"\n" + bad)
     assert (one.cdr.flags, one.raw_encoding) == ((), "")

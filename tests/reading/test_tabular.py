@@ -1,4 +1,4 @@
-"""CSV that is not Asterisk's: by header, by profile, FreeSWITCH's own."""
+"""CSV of others than Asterisk: by header, by profile, FreeSWITCH's own."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NAMES = ("id", "start", "duration", "billsec", "src", "dst", "result")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_header_names_the_columns_and_is_no_record(delimiter: str) -> None:
+def test_a_header_names_the_columns_and_is_not_a_record(delimiter: str) -> None:
     header = "ID,Start Time,Duration,Bill-Sec,Caller,Called,Status"
     body = "\n".join((header, ROW, header, ROW.replace("7,", "8,", 1))).replace(",", delimiter)
     one, two = read(body, zone="Europe/Madrid")
@@ -25,14 +25,14 @@ def test_without_a_header_the_profile_names_them() -> None:
     assert (cdr.key, cdr.called, cdr.billed_ms) == ("7", "4930", 62000)
 
 
-def test_without_either_a_row_is_kept_unread() -> None:
+def test_without_either_a_row_is_kept_as_unreadable() -> None:
     one, two = read(f"{ROW}\n{ROW}")
     assert one.cdr.problem == two.cdr.problem == "unreadable"
     assert one.cdr.key != two.cdr.key
     assert one.raw == ROW
 
 
-def test_rows_that_do_not_fit_cost_themselves_only() -> None:
+def test_rows_that_do_not_fit_affect_themselves_only() -> None:
     records = read(f'{ROW}\nx,"y\n{ROW},more,than,names\n{ROW}', columns=NAMES)
     assert [each.cdr.problem for each in records] == ["", "unreadable", "unreadable", ""]
 
@@ -59,11 +59,11 @@ def test_freeswitchs_csv_escapes_quotes_with_backslashes() -> None:
 
 
 @pytest.mark.parametrize("row", ["1,2026-07-01 12:00:00,62,ANSWERED", "1,2026-07-01 12:00:00,62,"])
-def test_a_call_of_which_nothing_tells_the_talk_time_is_not_free(row: str) -> None:
+def test_a_call_without_any_talk_time_is_not_free(row: str) -> None:
     (record,) = read(f"id,start,duration,disposition\n{row}")
     assert record.cdr.problem == "bad_duration"
 
 
-def test_a_call_that_nobody_answered_needs_no_talk_time() -> None:
+def test_an_unanswered_call_needs_no_talk_time() -> None:
     cdr = cdr_of("id,start,duration,disposition\n1,2026-07-01 12:00:00,20,NO ANSWER")
     assert (cdr.problem, cdr.result) == ("", "no_answer")

@@ -1,4 +1,4 @@
-"""Local times: both clock changes, offsets, epochs, and nonsense."""
+"""Local times: both clock changes, offsets, epochs, and invalid texts."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ def madrid(
     return moments(start, answer, end, zone=MADRID, duration_ms=seconds * 1000, epoch=epoch)
 
 
-def test_an_end_before_its_start_tells_that_the_clock_changed_between() -> None:
+def test_an_end_before_its_start_shows_that_the_clock_changed_in_between() -> None:
     found = madrid("2026-10-25 02:59:56", "2026-10-25 02:00:13", 17)
     assert (found.started_at, found.ended_at) == (
         utc("2026-10-25 00:59:56"),
@@ -43,17 +43,17 @@ def test_the_epoch_never_overrides_the_zone() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "begun"), [(2400, SECOND), (6000, FIRST)])
-def test_end_minus_duration_decides_it_too(seconds: int, begun: datetime) -> None:
+def test_end_minus_duration_decides_a_repeated_hour(seconds: int, begun: datetime) -> None:
     found = madrid("2026-10-25 02:30:00", "2026-10-25 03:10:00", seconds)
     assert (found.started_at, found.flags) == (begun, ())
 
 
-def test_an_offset_leaves_nothing_to_decide() -> None:
+def test_an_offset_is_unambiguous() -> None:
     found = madrid("2026-10-25T02:30:00+0100", "2026-10-25T02:31:00+01:00", 60)
     assert (found.started_at, found.flags) == (SECOND, ())
 
 
-def test_without_evidence_it_is_the_first_occurrence_flagged() -> None:
+def test_without_evidence_the_first_occurrence_is_taken_and_flagged() -> None:
     found = madrid("2026-10-25 02:30:00", "2026-10-25 02:31:00", 60, answer="2026-10-25 02:30:10")
     assert found.started_at == FIRST
     assert found.answered_at == FIRST + timedelta(seconds=10)
@@ -61,7 +61,7 @@ def test_without_evidence_it_is_the_first_occurrence_flagged() -> None:
     assert found.flags == ("ambiguous_time",)
 
 
-def test_the_answer_lies_between_start_and_end() -> None:
+def test_the_answer_is_between_start_and_end() -> None:
     found = madrid("2026-10-25 02:59:50", "2026-10-25 02:00:20", 30, answer="2026-10-25 02:00:05")
     assert found.answered_at == utc("2026-10-25 01:00:05")
 
@@ -81,7 +81,7 @@ def test_a_call_across_the_skipped_hour_is_certain() -> None:
     assert found.flags == ()
 
 
-def test_an_asterisk_row_in_the_repeated_hour_goes_by_its_uniqueid() -> None:
+def test_an_asterisk_row_in_the_repeated_hour_is_decided_by_its_uniqueid() -> None:
     row = (
         "uniqueid=lo1-{}.7&start=2026-10-25+02:30:00&end=2026-10-25+02:31:00"
         "&duration=60&billsec=60&disposition=ANSWERED"
@@ -105,7 +105,7 @@ def test_an_asterisk_row_in_the_repeated_hour_goes_by_its_uniqueid() -> None:
         ("0000-00-00 00:00:00", None),
     ],
 )
-def test_stamps_are_read(text: str, expected: datetime | None) -> None:
+def test_stamps_are_parsed(text: str, expected: datetime | None) -> None:
     assert read_stamp(text) == expected
 
 
@@ -123,13 +123,13 @@ def test_stamps_are_read(text: str, expected: datetime | None) -> None:
         "\u0662026-01-01 00:00:00",
     ],
 )
-def test_nonsense_is_a_bad_time(text: str) -> None:
+def test_an_invalid_text_is_a_bad_time(text: str) -> None:
     with pytest.raises(BadTime):
         read_stamp(text)
 
 
 @given(st.datetimes(datetime(1991, 1, 1), datetime(2099, 1, 1)))  # noqa: DTZ001 -- local
-def test_every_local_time_comes_back_as_itself_unless_flagged(local: datetime) -> None:
+def test_every_local_time_is_preserved_unless_flagged(local: datetime) -> None:
     local = local.replace(microsecond=0)
     found = madrid(local.isoformat(sep=" "), "", 0)
     assert found.started_at is not None

@@ -1,4 +1,4 @@
-"""Rating calls again in the background: previewed, applied once, stopped and gone on with."""
+"""Rating calls again in the background: previewed, applied once, stopped and resumed."""
 
 import asyncio
 import threading
@@ -61,7 +61,7 @@ def installed(store: Store, database_url: str) -> Store:
 
 @pytest.fixture
 def work(installed: Store, database_url: str) -> Iterator[Work]:
-    """One correction carried out, with the read models up to the log before and after."""
+    """Run one correction, with the read models up to date before and after."""
     worker = Worker(database_url, installed, threading.Event())
 
     def carry_out() -> bool:
@@ -90,7 +90,7 @@ def told(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[Any]]) -> 
 
 def ask(url: str, kind: str, **asked: Any) -> str:
     said = CallSelection(**asked)
-    found: str = told(url, lambda own: queue.ask(own, kind, said, "administrator:marta", "::1"))
+    found: str = told(url, lambda own: queue.request(own, kind, said, "administrator:marta", "::1"))
     return found
 
 
@@ -109,7 +109,7 @@ def rerated(store: Store) -> list[CallRerated]:
     return [event for event in events if isinstance(event, CallRerated)]
 
 
-def test_suspended_calls_are_rated_once_what_was_missing_is_there(
+def test_suspended_calls_are_rated_when_the_missing_price_exists(
     installed: Store, work: Work, database_url: str
 ) -> None:
     nothing = ask(database_url, "recycle", reason="no_rate")
@@ -130,7 +130,7 @@ def test_suspended_calls_are_rated_once_what_was_missing_is_there(
     assert set(charges(database_url).values()) == {5 * 18_000 + 1_000_000}
 
 
-def test_rating_again_shows_what_would_change_and_posts_the_difference_when_told(
+def test_re_rating_previews_the_changes_and_posts_the_difference_when_applied(
     installed: Store, work: Work, database_url: str
 ) -> None:
     set_price(installed, "34", "0.02")
@@ -165,7 +165,7 @@ def noted(store: Store, about: str) -> list[CorrectionEnded]:
     return [event for event in events if isinstance(event, CorrectionEnded)]
 
 
-def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
+def test_a_correction_that_wrote_something_is_recorded_as_a_whole(
     installed: Store, work: Work, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_price(installed, "34", "0.02")
@@ -185,7 +185,7 @@ def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
         work()
     (stopped,) = noted(installed, correction)
     assert (stopped.outcome, stopped.calls, stopped.changed) == ("cancelled", 2, 2)
-    told(database_url, lambda own: queue.go_on(own, correction))
+    told(database_url, lambda own: queue.resume(own, correction))
     work()
     (_, done) = noted(installed, correction)
     assert (done.outcome, done.calls, done.changed, done.company_id) == ("done", 5, 5, "acme")
@@ -197,9 +197,7 @@ def test_a_correction_is_noted_as_a_whole_when_it_wrote_something(
     assert (envelope.actor, envelope.address) == ("administrator:marta", "::1")
 
 
-def test_a_call_that_is_rated_again_by_a_person_is_noted_with_it(
-    installed: Store, database_url: str
-) -> None:
+def test_a_re_rating_of_a_single_call_is_recorded_too(installed: Store, database_url: str) -> None:
     call = "call:2026-11:pbx:k0"
     set_price(installed, "34", "0.02")
     position = rate_call_again(installed, RateCallAgain(stream=call), SAID)
@@ -214,7 +212,7 @@ def test_a_call_that_is_rated_again_by_a_person_is_noted_with_it(
     assert len(noted(installed, call)) == 2
 
 
-def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(
+def test_an_interrupted_correction_counts_and_posts_everything_once(
     installed: Store,
     work: Work,
     database_url: str,
@@ -224,7 +222,7 @@ def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(
     correction = ask(database_url, "rerate")
     work()
     apply(database_url, correction)
-    # A crash: a batch is in the log, and nobody noted that it was.
+    # A crash: a batch is in the log, but its progress was not saved.
     command = CorrectCalls(
         kind="rerate",
         streams=["call:2026-11:pbx:k0", "call:2026-11:pbx:k1"],
@@ -244,19 +242,19 @@ def test_a_correction_that_was_interrupted_counts_and_posts_everything_once(
     assert set(charges(database_url).values()) == {100_000}
 
 
-def test_one_that_was_cancelled_goes_on_where_it_was(
+def test_a_cancelled_correction_resumes_where_it_stopped(
     installed: Store, work: Work, database_url: str
 ) -> None:
     set_price(installed, "34", "0.02")
     correction = ask(database_url, "rerate")
     told(database_url, lambda own: queue.cancel(own, correction))
     assert not work()
-    told(database_url, lambda own: queue.go_on(own, correction))
+    told(database_url, lambda own: queue.resume(own, correction))
     assert work()
     assert find(database_url, correction).state == "ready"
 
 
-def test_what_if_tells_what_another_group_would_have_cost_and_writes_nothing(
+def test_a_what_if_computes_the_cost_with_another_group_and_writes_nothing(
     installed: Store, work: Work, database_url: str
 ) -> None:
     plan = rate_groups.CreateRateGroup(group_id="b", name="Plan B", currency="EUR")
@@ -282,7 +280,7 @@ def test_what_if_tells_what_another_group_would_have_cost_and_writes_nothing(
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(prices=st.lists(st.integers(0, 99_999), min_size=1, max_size=3))
-def test_however_often_prices_change_the_differences_add_up_to_the_new_sum(
+def test_differences_add_up_to_the_new_sum_however_often_prices_change(
     installed: Store, work: Work, database_url: str, prices: list[int]
 ) -> None:
     for price in prices:
@@ -295,7 +293,7 @@ def test_however_often_prices_change_the_differences_add_up_to_the_new_sum(
             apply(database_url, correction)
             work()
             (line,) = find(database_url, correction).lines
-            if again:  # the same rates: nothing changes
+            if again:  # the same rates change nothing
                 assert (line.changed, len(rerated(installed))) == (0, known)
             else:
                 assert before + line.new_micros - line.old_micros == line.new_micros
@@ -318,14 +316,14 @@ PRICES = st.fixed_dictionaries(
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(talks=TALKS, rounds=st.lists(PRICES, min_size=1, max_size=2))
-def test_any_calls_at_any_prices_are_rerated_once_and_to_the_micro(
+def test_any_calls_at_any_prices_are_re_rated_once_and_to_the_micro(
     installed: Store,
     work: Work,
     database_url: str,
     talks: list[tuple[str, int]],
     rounds: list[dict[str, int]],
 ) -> None:
-    made = f"{installed.version('rate-group:g')}"  # keys of their own in each example
+    made = f"{installed.version('rate-group:g')}"  # other keys in each example
     records = [
         record(f"h{made}-{n}", called=called, billed_ms=seconds * 1000)
         for n, (called, seconds) in enumerate(talks)
@@ -344,7 +342,7 @@ def test_any_calls_at_any_prices_are_rerated_once_and_to_the_micro(
             (line,) = find(database_url, correction).lines
             after, events = amounts(database_url), rerated(installed)[known:]
             posted = [each.rating.amount_micros - each.before.amount_micros for each in events]
-            assert sum(posted) == sum(after.values()) - sum(before.values())  # twice is once
+            assert sum(posted) == sum(after.values()) - sum(before.values())  # no double posting
             assert line.new_micros == sum(after.values())
             assert line.old_micros == sum((after if again else before).values())
             assert line.changed == (0 if again else len(events))
@@ -352,7 +350,7 @@ def test_any_calls_at_any_prices_are_rerated_once_and_to_the_micro(
 
 
 def amounts(url: str) -> dict[str, int]:
-    """What each priced call costs."""
+    """The cost of each priced call."""
     with psycopg.connect(url) as connection:
         query = "select call_id, amount_micros from call_list where status <> 'suspended'"
         return dict(connection.execute(query).fetchall())

@@ -1,4 +1,4 @@
-"""Uploaded spreadsheets come out as the texts a person typed; hostile ones are refused."""
+"""Uploaded spreadsheets are read as the texts a person typed; malicious ones are refused."""
 
 import io
 import zipfile
@@ -42,7 +42,7 @@ def cells(source: bytes | Path, name: str = "deck.csv") -> list[list[str]]:
     return [row.cells for row in read_sheet(source, name)]
 
 
-def test_numbers_dates_and_texts_of_a_workbook_come_as_they_were_typed() -> None:
+def test_numbers_dates_and_texts_of_a_workbook_are_read_as_typed() -> None:
     content = workbook(
         ["Prefijo", 0.1, 34600123456, 0.00012345678, 1e15, True],
         [date(2026, 3, 1), datetime(2026, 3, 1, 10, 30), 0.1 + 0.2, 5.0, -2, "  ñandú "],  # noqa: DTZ001
@@ -65,13 +65,13 @@ def test_rows_keep_the_numbers_of_the_spreadsheet_program_and_empty_cells_their_
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"])
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
-def test_encoding_and_separator_of_a_text_are_found_out(encoding: str, separator: str) -> None:
+def test_encoding_and_separator_of_a_text_are_detected(encoding: str, separator: str) -> None:
     rows = [["Destino", "Prefijo", "Precio"], ["España móvil", "346", "0.01"], ["Ñuñoa", "1", "2"]]
     text = "\r\n".join(separator.join(row) for row in rows)
     assert cells(text.encode(encoding)) == rows
 
 
-def test_decimal_commas_and_lists_within_cells_are_no_separators() -> None:
+def test_decimal_commas_and_lists_within_cells_are_not_separators() -> None:
     text = 'Destino;Prefijos;Precio\nChile;"56, 562";0,0125\nPerú;51, 511;0,02\n'
     assert cells(text.encode()) == [
         ["Destino", "Prefijos", "Precio"],
@@ -80,11 +80,11 @@ def test_decimal_commas_and_lists_within_cells_are_no_separators() -> None:
     ]
 
 
-def test_a_quoted_line_break_and_the_mark_against_formulas_are_understood() -> None:
+def test_a_quoted_line_break_and_the_mark_against_formulas_are_parsed() -> None:
     assert cells(b'a,"one\ntwo"\n\'+34,x\n') == [["a", "one\ntwo"], ["+34", "x"]]
 
 
-def test_a_formula_is_refused_with_its_place() -> None:
+def test_a_formula_is_refused_with_its_cell() -> None:
     with pytest.raises(Refused, match="Row 2, column 2 holds a formula"):
         cells(workbook(["a", "b"], ["c", "=1+1"]))
 
@@ -108,7 +108,7 @@ def test_a_formula_is_refused_with_its_place() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_honest_spreadsheet_is_refused(content: bytes, said: str) -> None:
+def test_invalid_and_malicious_files_are_refused(content: bytes, said: str) -> None:
     with pytest.raises(Refused, match=said):
         cells(content)
 
@@ -143,7 +143,7 @@ COLUMNS = (
         (["", "x"], {}),
     ],
 )
-def test_columns_are_known_by_spanish_and_english_names(
+def test_columns_are_recognised_by_spanish_and_english_names(
     header: list[str], expected: dict[str, int]
 ) -> None:
     assert match_headers(header, COLUMNS) == expected

@@ -99,7 +99,7 @@ async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str
         return await _deck_page(request, upload, rows, form, status=422)
     asked = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
     try:
-        answer = await site.offload.ask(asked)
+        answer = await site.offload.run(asked)
     except Refused as refusal:
         form.refuse(refusal)
         return await _deck_page(request, upload, rows, form, status=422)
@@ -214,7 +214,7 @@ async def _have_done(
     """Have it done, and show the group; what it is refused with is said there."""
     path = f"/rate-groups/{group_id}"
     try:
-        answer = await site_of(request).offload.ask(asked)
+        answer = await site_of(request).offload.run(asked)
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
     return go_on(path, done, shown=await until_shown(request, answer.position))

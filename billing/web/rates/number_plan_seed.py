@@ -44,7 +44,7 @@ async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
     if form.errors:
         return _show(request, form, status=422)
     try:
-        answer = await site_of(request).offload.ask(asked)
+        answer = await site_of(request).offload.run(asked)
     except Refused as refusal:
         form.refuse(refusal, "countries")
         return _show(request, form, status=422)

@@ -101,7 +101,7 @@ async def create_group(request: Request[Any, Any]) -> HTTPResponse:
             if original:
                 copy = CopyRateGroup(group_id=own_id, name=name, original_id=original)
                 asked = Copy(command=copy, envelope=await envelope_of(request))
-                answer = await site_of(request).offload.ask(asked)
+                answer = await site_of(request).offload.run(asked)
                 shown = await until_shown(request, answer.position)
             else:
                 create = CreateRateGroup(group_id=own_id, name=name, currency=currency)

@@ -124,7 +124,7 @@ async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:
     """Apply what a preview showed, stop, or go on."""
-    actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.go_on}
+    actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.resume}
     if action not in actions:
         raise NotFound
     session = await current_session(request)
@@ -139,7 +139,7 @@ async def ask(request: Request[Any, Any], kind: str, asked: CallSelection) -> HT
     """Ask for a re-rating or a recycling, and show it."""
     envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
-        found = await queue.ask(connection, kind, asked, envelope.actor, envelope.address)
+        found = await queue.request(connection, kind, asked, envelope.actor, envelope.address)
     return redirect(f"/corrections/{found}", status=303)
 
 

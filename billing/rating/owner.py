@@ -1,4 +1,4 @@
-"""Whose call it is: its direction, its account, and the wallet that pays."""
+"""The owner of a call: its direction, its account, and the wallet that pays."""
 
 from datetime import datetime
 
@@ -18,11 +18,14 @@ Assignments = tuple[Assignment, ...]
 def find_owner(
     cdr: Cdr, device: DeviceProfile, context: RatingContext, started_at: datetime, draft: Draft
 ) -> CompanyProfile:
-    """The company of a call; its account, payer and direction are told in `draft`."""
+    """Return the company of a call; account, payer and direction go into `draft`.
+
+    Raises Suspend.
+    """
     tenant = cdr.tenant
     if device.tenants:
         if tenant not in device.tenants:
-            tenant = cdr.pin  # some switches name the tenant by the account code
+            tenant = cdr.pin  # some switches send the tenant as the account code
         draft.company_id = device.tenants.get(tenant, "")
     company = context.companies.get(draft.company_id)
     if company is None:
@@ -52,12 +55,12 @@ def find_owner(
 def _extension(
     cdr: Cdr, device: DeviceProfile, tenant: str
 ) -> tuple[Direction, str, Assignments | None]:
-    """The direction, and the extension whose call it is with whom it was assigned to.
+    """Return the direction, the extension the call belongs to, and the extension's assignments.
 
-    Where the record tells no direction, it is known by which of its numbers are extensions.
+    If the record has no direction, it follows from which of its numbers are extensions.
     """
     direction = cdr.direction
-    if direction == "outbound":  # a number that was dialled never pays
+    if direction == "outbound":  # the called number of an outbound call never pays
         by_caller = _assigned(device, tenant, cdr.caller)
         return direction, cdr.caller if by_caller else "", by_caller
     by_caller = _assigned(device, tenant, cdr.caller)
@@ -75,12 +78,12 @@ def _assigned(device: DeviceProfile, tenant: str, number: str) -> Assignments | 
     found = device.extensions.get((tenant, number))
     if found or device.tenants or not tenant:
         return found
-    # A record may name a context of a device that has no tenants.
+    # A device without tenants may still send a context.
     return device.extensions.get(("", number))
 
 
 def _by_pin(cdr: Cdr, context: RatingContext, started_at: datetime, draft: Draft) -> str:
-    """The account of whoever dialled a PIN; "" without one."""
+    """Return the account of the PIN that was dialled; "" if there is none."""
     if not cdr.pin:
         return ""
     account = account_at(context.pins.get((draft.company_id, cdr.pin)), started_at)
@@ -96,7 +99,7 @@ def _account(
     assignments: Assignments | None,
     draft: Draft,
 ) -> str:
-    """The user or gateway account of a call; "" leaves it to the company."""
+    """Return the user or gateway account of a call; "" means the company itself."""
     by_extension = account_at(assignments, started_at)
     if cdr.source_trunk and (device.gateway_first or not by_extension):
         by_trunk = account_at(device.trunks.get(cdr.source_trunk), started_at)
@@ -109,7 +112,7 @@ def _account(
 
 
 def account_at(assignments: Assignments | None, at: datetime) -> str:
-    """Whose it was at a moment: the last assignment from before; "" is the company's own."""
+    """Return the account at a time by the latest assignment before it; "" is the company itself."""
     account, since = "", None
     for assignment in assignments or ():
         valid_from = assignment.valid_from

@@ -1,4 +1,8 @@
-"""All events ever published, by topic. A published topic is never edited and never removed."""
+"""Every event ever published, by its topic. A published topic is never edited and never removed.
+
+An event that is no longer written has its topic in `UPCASTS` instead of `TOPICS`: it is decoded
+as it was and changed into its successor, so that nothing else knows the old one.
+"""
 
 from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
@@ -47,7 +51,12 @@ from billing.aggregates.device import (
     TrunkAssigned,
 )
 from billing.aggregates.event import Event
-from billing.aggregates.extension import ExtensionAssigned, ExtensionsAssigned, ExtensionsRemoved
+from billing.aggregates.extension import (
+    ExtensionAssigned,
+    ExtensionsAssigned,
+    ExtensionsRemoved,
+    upcast_extension_assigned,
+)
 from billing.aggregates.keeping import (
     BackupMade,
     BackupRemoved,
@@ -122,7 +131,6 @@ TOPICS: dict[str, type[Event]] = {
     "DeviceDisabled.1": DeviceDisabled,
     "DeviceEnabled.1": DeviceEnabled,
     "DeviceRegistered.1": DeviceRegistered,
-    "ExtensionAssigned.1": ExtensionAssigned,
     "ExtensionsAssigned.1": ExtensionsAssigned,
     "ExtensionsRemoved.1": ExtensionsRemoved,
     "GatewayAccountOpened.1": GatewayAccountOpened,
@@ -162,6 +170,21 @@ TOPICS: dict[str, type[Event]] = {
 
 TOPIC_OF: dict[type[Event], str] = {event: topic for topic, event in TOPICS.items()}
 
+
+class Upcast(msgspec.Struct, frozen=True):
+    """How an event that is no longer written becomes the event of the next topic."""
+
+    old: type[Event]
+    next_topic: str
+    change: Callable[[Any], Event]  # a pure function of the old event
+
+
+UPCASTS: dict[str, Upcast] = {
+    "ExtensionAssigned.1": Upcast(
+        ExtensionAssigned, "ExtensionsAssigned.1", upcast_extension_assigned
+    ),
+}
+
 E = TypeVar("E")
 
 
@@ -172,15 +195,44 @@ class Stored(msgspec.Struct, Generic[E], frozen=True):
     envelope: msgspec.Raw
 
 
+def _decoder(event: type[Event]) -> Callable[[bytes], Stored[Any]]:
+    return msgspec.json.Decoder(Stored[event]).decode  # type: ignore[valid-type] # of each kind
+
+
+def _upcaster(upcast: Upcast) -> Callable[[bytes], Stored[Any]]:
+    """Decode an old event, then change it from topic to topic until it is one of today."""
+    decode_old = _decoder(upcast.old)
+    changes = [upcast.change]
+    while upcast.next_topic in UPCASTS:
+        upcast = UPCASTS[upcast.next_topic]
+        changes.append(upcast.change)
+
+    def decode(state: bytes) -> Stored[Any]:
+        stored = decode_old(state)
+        event = stored.event
+        for change in changes:
+            event = change(event)
+        return Stored(event, stored.envelope)
+
+    return decode
+
+
 _decode: dict[str, Callable[[bytes], Stored[Any]]] = {
-    topic: msgspec.json.Decoder(Stored[event]).decode  # type: ignore[valid-type] # of each kind
-    for topic, event in TOPICS.items()
-}
+    topic: _decoder(event) for topic, event in TOPICS.items()
+} | {topic: _upcaster(upcast) for topic, upcast in UPCASTS.items()}
+
+
+def current_topic(topic: str) -> str:
+    """The topic under which an event of `topic` would be written today."""
+    while topic in UPCASTS:
+        topic = UPCASTS[topic].next_topic
+    return topic
 
 
 def topics_of(kinds: Collection[type[Event]]) -> list[str]:
-    """Return the topics of these kinds of events, including older versions."""
-    return [topic for topic, kind in TOPICS.items() if issubclass(kind, tuple(kinds))]
+    """The topics that decode into some kinds of events; those of older versions are among them."""
+    current = {topic for topic, kind in TOPICS.items() if issubclass(kind, tuple(kinds))}
+    return [topic for topic in (*TOPICS, *UPCASTS) if current_topic(topic) in current]
 
 
 def decode_stored(topic: str, state: bytes) -> Stored[Event]:

@@ -9,8 +9,8 @@ from billing.aggregates.event import Event
 from billing.values import Refused, first_repeated
 
 
-class ExtensionAssigned(Event, frozen=True, kw_only=True):
-    """From `valid_from` on, the extension belongs to `account` ("" = the company itself)."""
+class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From `valid_from` on the extension belongs to `account` ('' = the company itself)."""
 
     extension: str
     account: str = ""
@@ -19,8 +19,14 @@ class ExtensionAssigned(Event, frozen=True, kw_only=True):
     valid_from: datetime | None = None  # None: from the beginning
 
 
-class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of many assignments in `ExtensionsAssigned`."""
+class ExtensionsAssigned(Event, frozen=True, kw_only=True):
+    """One extension or many: an import is one event."""
+
+    entries: tuple[ExtensionEntry, ...]
+
+
+class ExtensionAssigned(Event, frozen=True, kw_only=True):
+    """The event of version 0.1 that assigned one extension. Only old logs hold it."""
 
     extension: str
     account: str = ""
@@ -29,17 +35,9 @@ class ExtensionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     valid_from: datetime | None = None
 
 
-class ExtensionsAssigned(Event, frozen=True, kw_only=True):
-    """Many extensions assigned by one event, as by an import."""
-
-    entries: tuple[ExtensionEntry, ...]
-
-
-def entries_of(event: Event) -> tuple[ExtensionEntry, ...]:
-    """Return the assignments of an event; () if it assigns none."""
-    if isinstance(event, ExtensionAssigned):
-        return (ExtensionEntry(**msgspec.structs.asdict(event)),)
-    return event.entries if isinstance(event, ExtensionsAssigned) else ()
+def upcast_extension_assigned(old: ExtensionAssigned) -> ExtensionsAssigned:
+    """The event of today for one of version 0.1."""
+    return ExtensionsAssigned(entries=(ExtensionEntry(**msgspec.structs.asdict(old)),))
 
 
 class ExtensionsRemoved(Event, frozen=True, kw_only=True):
@@ -49,7 +47,10 @@ class ExtensionsRemoved(Event, frozen=True, kw_only=True):
 
 
 def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> list[Event]:
-    """Assign many extensions by one event. Refused if one is repeated."""
+    """Give extensions to accounts, each from a moment on, by one event.
+
+    Refused without a number, or if an extension of a tenant is there twice.
+    """
     if any(not entry.extension for entry in entries):
         raise Refused("An extension needs a number.")
     lines = [f"{entry.tenant} {entry.extension}".strip() for entry in entries]
@@ -63,22 +64,3 @@ def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> li
 def remove_extensions(device: Device, extensions: tuple[tuple[str, str], ...]) -> list[Event]:
     """Remove extensions entered by mistake. To end one, assign it to the company instead."""
     return [ExtensionsRemoved(extensions=extensions)] if extensions else []
-
-
-def assign_extension(
-    device: Device,
-    *,
-    extension: str,
-    account: str = "",
-    name: str = "",
-    tenant: str = "",
-    valid_from: datetime | None = None,
-) -> list[Event]:
-    """Assign an extension to a user account from `valid_from` on."""
-    if not extension:
-        raise Refused("An extension needs a number.")
-    return [
-        ExtensionAssigned(
-            extension=extension, account=account, name=name, tenant=tenant, valid_from=valid_from
-        )
-    ]

@@ -14,13 +14,7 @@ from billing.aggregates.device import (
     TenantNamed,
     TrunkAssigned,
 )
-from billing.aggregates.event import Event
-from billing.aggregates.extension import (
-    ExtensionAssigned,
-    ExtensionsAssigned,
-    ExtensionsRemoved,
-    entries_of,
-)
+from billing.aggregates.extension import ExtensionsAssigned, ExtensionsRemoved
 from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.rating.context import Assignment, DeviceProfile
 from billing.rating.numbers import RoutePrefix
@@ -49,7 +43,6 @@ class DeviceBook:
             DeviceDisabled: self._disable,
             DeviceEnabled: lambda own_id, _, __: self._enable(own_id),
             TenantNamed: self._name_tenant,
-            ExtensionAssigned: self._assign_extensions,
             ExtensionsAssigned: self._assign_extensions,
             ExtensionsRemoved: self._remove_extensions,
             TrunkAssigned: self._assign_trunk,
@@ -112,9 +105,9 @@ class DeviceBook:
     def _name_tenant(self, own_id: str, _: str, event: TenantNamed) -> None:
         self._profiles[own_id].tenants[event.tenant] = event.company_id
 
-    def _assign_extensions(self, own_id: str, _: str, event: Event) -> None:
+    def _assign_extensions(self, own_id: str, _: str, event: ExtensionsAssigned) -> None:
         extensions = self._profiles[own_id].extensions
-        for entry in entries_of(event):
+        for entry in event.entries:
             key = entry.tenant, entry.extension
             assignment = Assignment(entry.account, entry.valid_from)
             extensions[key] = (*extensions.get(key, ()), assignment)

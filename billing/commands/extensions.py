@@ -29,18 +29,14 @@ class RemoveExtensions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assign_extensions(store: Store, command: AssignExtensions, envelope: Envelope) -> int:
-    """Assign many extensions of a device by one event, all or none."""
+    """Assign extensions of a device, all or none, by one event."""
     entries = tuple(
         extension.ExtensionEntry(**msgspec.structs.asdict(each)) for each in command.assignments
     )
     return decide_on_device(
         store,
         command.device_id,
-        lambda state: (
-            extension.assign_extension(state, **msgspec.structs.asdict(entries[0]))
-            if len(entries) == 1
-            else extension.assign_extensions(state, entries)
-        ),
+        lambda state: extension.assign_extensions(state, entries),
         envelope,
     )
 

@@ -212,12 +212,12 @@ def _giving(company_id: str, account_id: str, line: LineGiven, place: int) -> St
             return device.assign_trunk(
                 known, trunk=line.number, account=account_id, valid_from=line.valid_from
             )
-        return extension.assign_extension(
-            known,
+        entry = extension.ExtensionEntry(
             extension=line.number,
             account=account_id,
             tenant=line.tenant,
             valid_from=line.valid_from,
         )
+        return extension.assign_extensions(known, (entry,))
 
     return Step(stream, device.evolve, give, place)

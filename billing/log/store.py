@@ -364,9 +364,14 @@ class Store:
         return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # our own mapper
 
     def rewritten(self, row: Row, event: Event) -> bytes:
-        """Return the state of a row with another event and the same envelope."""
-        envelope = decode_stored(row.topic, row.state).envelope
-        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(envelope))
+        """The state of a row whose event lost something; who said it, and when, stays.
+
+        ValueError for an event of an older topic: it would be read as what it no longer is.
+        """
+        if TOPIC_OF[type(event)] != row.topic:
+            raise ValueError(f"An event of the topic {row.topic} can't be rewritten.")
+        said = decode_stored(row.topic, row.state).envelope
+        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         with self._datastore.get_connection() as connection:

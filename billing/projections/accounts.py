@@ -28,7 +28,7 @@ from billing.aggregates.company import (
 )
 from billing.aggregates.device import TrunkAssigned
 from billing.aggregates.event import Event
-from billing.aggregates.extension import entries_of
+from billing.aggregates.extension import ExtensionsAssigned
 from billing.aggregates.statement import StatementClosed
 from billing.aggregates.sub_account import (
     GatewayAccountOpened,
@@ -116,7 +116,7 @@ def _given(recorded: Recorded) -> Iterator[tuple[Any, ...]]:
     if isinstance(event, TrunkAssigned):
         line = ("", event.trunk, "trunk")
         yield (device_id, *line, recorded.position, event.account, event.valid_from)
-    for entry in entries_of(event):
+    for entry in event.entries if isinstance(event, ExtensionsAssigned) else ():
         line = (entry.tenant, entry.extension, "extension")
         yield (device_id, *line, recorded.position, entry.account, entry.valid_from)
 

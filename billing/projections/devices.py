@@ -9,13 +9,7 @@ from psycopg import Cursor
 
 from billing.aggregates.call import CallRated, CallReceived, CallSuspended, CallVoided
 from billing.aggregates.device import DeviceChanged, DeviceDisabled, DeviceEnabled, DeviceRegistered
-from billing.aggregates.extension import (
-    ExtensionAssigned,
-    ExtensionEntry,
-    ExtensionsAssigned,
-    ExtensionsRemoved,
-    entries_of,
-)
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned, ExtensionsRemoved
 from billing.log.sealing import CALLS
 from billing.log.store import Recorded
 
@@ -100,7 +94,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         match recorded.event:
             case (CallRated() | CallVoided()) as event if _was_suspended(event):
                 counts.setdefault(event.device_id, Count()).suspended -= 1
-            case ExtensionAssigned() | ExtensionsAssigned() | ExtensionsRemoved():
+            case ExtensionsAssigned() | ExtensionsRemoved():
                 extensions.append(recorded)
             case DeviceRegistered() | DeviceChanged() | DeviceDisabled() | DeviceEnabled():
                 _follow(cursor, recorded)
@@ -201,7 +195,7 @@ def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
             keys = _columns(event.extensions)
             for table in ("device_extensions", "extension_assignments"):
                 cursor.execute(REMOVE.format(table=table), (*keys, device_id))
-        for entry in entries_of(event):
+        for entry in event.entries if isinstance(event, ExtensionsAssigned) else ():
             key = (device_id, entry.tenant, entry.extension)
             assigned[key] = entry
             facts = (entry.account, entry.name, recorded.envelope.recorded_at)

@@ -9,6 +9,7 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from billing.aggregates.event import Event
+from billing.aggregates.extension import ExtensionsAssigned
 from billing.log.store import Recorded
 from billing.values import Money
 
@@ -30,6 +31,7 @@ FAMILIES = {
     "SubAccountRenamed": "account",
     "LimitsSet": "limits",
     "AdministratorLimited": "companies",
+    "ExtensionsAssigned": "ExtensionAssigned",  # the event of version 0.1 that assigned one
 }
 CHANGES = ("Set", "Changed", "Assigned", "Named", "Bound", "Replaced", "Renamed", "Edited")
 PARTS = ("tenant", "extension", "trunk")  # parts of a stream with their own history
@@ -67,10 +69,13 @@ def _family(topic: str, fields: dict[str, Any]) -> str:
 
 
 def fields_of(event: Event) -> dict[str, Any]:
-    """Return an event's fields for people: plain values, sums by currency, lengths of lists."""
+    """What an event says, for people: plain values, sums by currency, of lists their lengths."""
+    told: msgspec.Struct = event
+    if isinstance(event, ExtensionsAssigned) and len(event.entries) == 1:
+        told = event.entries[0]
     found: dict[str, Any] = {}
-    for field in msgspec.structs.fields(type(event)):
-        value = getattr(event, field.name)
+    for field in msgspec.structs.fields(type(told)):
+        value = getattr(told, field.name)
         if field.name in HIDDEN or isinstance(value, msgspec.Struct):
             continue
         if field.name in NAMED:

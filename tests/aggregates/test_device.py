@@ -5,7 +5,7 @@ from typing import Any
 
 from billing.aggregates import device, extension, route_prefix
 from billing.aggregates.device import DeviceRegistered, TenantNamed, TrunkAssigned
-from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
 from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.rating.numbers import RoutePrefix
 from tests.given import given
@@ -32,11 +32,14 @@ def test_a_device_needs_a_name_and_a_valid_zone_country_and_area() -> None:
         given(device).when(device.register_device, **{**REGISTERING, **wrong}).then_refused(words)
 
 
-def test_an_extension_is_assigned_from_a_time_on() -> None:
+def test_an_extension_is_assigned_from_a_moment_on() -> None:
+    entry = ExtensionEntry(extension="101", account="user:ana", valid_from=MAY)
+    given(device, PBX).when(extension.assign_extensions, (entry,)).then(
+        ExtensionsAssigned(entries=(entry,))
+    )
     given(device, PBX).when(
-        extension.assign_extension, extension="101", account="user:ana", valid_from=MAY
-    ).then(ExtensionAssigned(extension="101", account="user:ana", valid_from=MAY))
-    given(device, PBX).when(extension.assign_extension, extension="").then_refused("needs a number")
+        extension.assign_extensions, (ExtensionEntry(extension=""),)
+    ).then_refused("needs a number")
 
 
 def test_a_trunk_is_assigned_to_a_gateway_account() -> None:

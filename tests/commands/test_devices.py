@@ -5,7 +5,7 @@ import pytest
 
 from billing.aggregates.device import DeviceRegistered, TenantNamed, TrunkAssigned
 from billing.aggregates.event import Event
-from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
 from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.cli.setup import said_here
 from billing.commands import companies, devices, extensions, route_prefixes
@@ -67,7 +67,9 @@ def test_every_setting_of_a_device_is_an_event(opened: Store) -> None:
         DeviceRegistered(
             company_id="acme", name="PBX", time_zone="Europe/Madrid", country="ES", area_code="91"
         ),
-        ExtensionAssigned(extension="101", account="user:ana", name="Ana"),
+        ExtensionsAssigned(
+            entries=(ExtensionEntry(extension="101", account="user:ana", name="Ana"),)
+        ),
         TrunkAssigned(trunk="gw1", account="gateway:x"),
         RoutePrefixesSet(rules=(rule,)),
         TenantNamed(tenant="a.example", company_id="acme"),

@@ -3,6 +3,7 @@
 import ast
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
@@ -17,10 +18,11 @@ from billing.aggregates.call import (
 )
 from billing.aggregates.event import Envelope
 from billing.aggregates.events import TOPICS, decode_stored
-from billing.log.store import Pending, Store
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
+from billing.log.store import Encoded, Pending, Row, Store
 from billing.projections import operations, projections
 from billing.projections.runner import Runner
-from tests.projections.sample import ZONE, append, received, stream
+from tests.projections.sample import INSTALLATION, SAID, ZONE, append, received, runner, stream
 
 ROOT = Path(__file__).parent.parent.parent
 FOSSILS = ROOT / "tests" / "fossils"
@@ -76,3 +78,41 @@ def test_only_the_store_appends_and_it_requires_an_actor() -> None:
         ("restore.py", "billing_events"),  # a backup of the log, as sealed
         ("operations.py", "operations"),
     }
+
+
+def test_a_log_of_version_0_1_rebuilds_to_the_rows_that_it_would_have_today(
+    database_url: str, store: Store
+) -> None:
+    entries = [
+        ExtensionEntry(
+            extension="101", account="user:ana", name="Ana", valid_from=SAID.recorded_at
+        ),
+        ExtensionEntry(extension="102", tenant="a.example"),
+        ExtensionEntry(extension="101", account="user:ana", name="Mesa"),
+    ]
+    append(store, INSTALLATION)
+    now = [("device:new", ExtensionsAssigned(entries=(entry,))) for entry in entries]
+    append(store, now)
+    store.append_new(Encoded([], [old_row(at, entry) for at, entry in enumerate(entries, 1)]))
+    own = runner(database_url, store)
+    own.catch_up()
+    own.close()
+    for table in ("device_extensions", "extension_assignments", "account_lines", "operations"):
+        old, new = of_device(database_url, table, "old"), of_device(database_url, table, "new")
+        assert old == new != [], table
+
+
+def old_row(version: int, entry: ExtensionEntry) -> Row:
+    """The assignment as version 0.1 wrote it."""
+    event = {"event": entry, "envelope": SAID}
+    return Row("device:old", version, "ExtensionAssigned.1", msgspec.json.encode(event))
+
+
+def of_device(url: str, table: str, device: str) -> list[dict[str, Any]]:
+    """What a read model has of a device, without its id, positions and topics."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(f"select to_jsonb(t) from {table} t order by t".encode())
+        rows = [row for (row,) in found.fetchall()]
+    kept = [row for row in rows if device in (row.get("device_id"), str(row.get("stream"))[7:])]
+    without = {"device_id", "stream", "position", "given_at", "topic"}
+    return [{name: row[name] for name in row if name not in without} for row in kept]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from billing.aggregates.call import CallRated
 from billing.aggregates.device import DeviceChanged, DeviceDisabled
 from billing.aggregates.extension import (
-    ExtensionAssigned,
     ExtensionEntry,
     ExtensionsAssigned,
     ExtensionsRemoved,
@@ -152,7 +151,8 @@ def test_a_device_shows_its_last_record_and_how_late_it_sends(
         name="New", time_zone=ZONE, country="ES", area_code="91", allowed_addresses=("192.0.2.1",)
     )
     own = "device:pbx"
-    append(store, [(own, ExtensionAssigned(extension="101")), (own, many), (own, changed)])
+    one = ExtensionsAssigned(entries=(ExtensionEntry(extension="101"),))
+    append(store, [(own, one), (own, many), (own, changed)])
     append(store, [(own, ExtensionsRemoved(extensions=(("t", "102"),)))])
     append(store, [(own, DeviceDisabled(reason="sold"))])
     projected.catch_up()

@@ -13,7 +13,7 @@ from billing.aggregates.account import AccountFrozen, AccountRecharged, LimitsSe
 from billing.aggregates.company import CompanyOpened, RateGroupBound
 from billing.aggregates.device import DeviceRegistered, TrunkAssigned
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
 from billing.aggregates.rate_group import RateGroupCreated
 from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.log.store import Pending, Store
@@ -70,7 +70,9 @@ def install_foreign(database_url: str) -> list[str]:
                 country="ES",
                 area_code="98",
             ),
-            ExtensionAssigned(extension=EXTENSION, account=USER, name=f"{MARK} mesa"),
+            ExtensionsAssigned(
+                entries=(ExtensionEntry(extension=EXTENSION, account=USER, name=f"{MARK} mesa"),)
+            ),
             TrunkAssigned(trunk=f"{MARK}-troncal", account=GATEWAY),
         ],
         **{call.stream_of(DEVICE, event.filed_at, event.cdr.key): [event] for event in calls},

@@ -20,7 +20,7 @@ from billing.aggregates.administrator import AdministratorAdded
 from billing.aggregates.company import CompanyOpened
 from billing.aggregates.device import DeviceRegistered
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.extension import ExtensionAssigned
+from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
 from billing.aggregates.sub_account import UserAccountOpened
 from billing.config import Config
 from billing.credentials.tokens import hash_token
@@ -228,7 +228,13 @@ def _company(company_id: str, name: str, currency: str) -> list[tuple[str, int, 
                 model="Asterisk 20",
             ),
         ),
-        (device, 2, ExtensionAssigned(extension="101", account=f"user:{company_id}-front")),
+        (
+            device,
+            2,
+            ExtensionsAssigned(
+                entries=(ExtensionEntry(extension="101", account=f"user:{company_id}-front"),)
+            ),
+        ),
     ]
     if company_id == "gestoria":
         events.append((company, 3, AccountFrozen(reason="unpaid")))

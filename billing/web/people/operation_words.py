@@ -26,7 +26,8 @@ UNITS: dict[int | None, str] = {
     3600: N_("%(price)s an hour"),
 }
 # What such an event holds is its own; how much the one before it held says nothing.
-EACH_FOR_ITSELF = {"RatesChanged", "NumberPlanChanged", "ExtensionsAssigned"}
+EACH_FOR_ITSELF = {"RatesChanged", "NumberPlanChanged"}
+MANY = "entries"  # the field of an event that assigns many extensions
 COUNTED = ("rates", "ended", "removed")  # of prices
 FIELDS = {
     "account": N_("account"),
@@ -160,7 +161,9 @@ def object_of(row: OperationRow) -> str:
 def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
     """Each field, and what it was before where something was said before."""
     told = []
-    compared = row.before is not None and row.topic not in EACH_FOR_ITSELF
+    compared = (
+        row.before is not None and row.topic not in EACH_FOR_ITSELF and MANY not in row.fields
+    )
     before = (row.before or {}) if compared else {}
     for field in dict.fromkeys((*row.fields, *before)):
         now, then = row.fields.get(field), before.get(field)

@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 import pytest
 
-from billing.aggregates.events import TOPICS
+from billing.aggregates.events import TOPICS, UPCASTS, current_topic
 from billing.projections.operations import HIDDEN
 from billing.web.kit import words
 from billing.web.people.operation_words import FIELDS
@@ -18,12 +18,13 @@ from tests.web.serving import PASSWORD, SignIn, add_administrator, following
 FORBIDDEN = {"password", "password_hash", "pin", "token", "secret", "key"}
 
 
-@pytest.mark.parametrize("topic", sorted(TOPICS))
+@pytest.mark.parametrize("topic", sorted({**TOPICS, **UPCASTS}))
 def test_every_event_has_words_and_none_has_a_secret(topic: str) -> None:
     assert topic.partition(".")[0] in words.EVENTS
-    fields = {field.name for field in msgspec.structs.fields(TOPICS[topic])} - HIDDEN
+    kind = TOPICS[current_topic(topic)]
+    fields = {field.name for field in msgspec.structs.fields(kind)} - HIDDEN
     assert not fields & FORBIDDEN
-    if TOPICS[topic] not in OF_CALLS:
+    if kind not in OF_CALLS:
         assert fields <= set(FIELDS), "the log of operations has no word for it"
 
 

@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run test check messages bench bench-scale clean
+.PHONY: help demo run test check coverage messages lock bench bench-scale clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.venv/ready: pyproject.toml package-lock.json hatch_build.py
+.venv/ready: pyproject.toml requirements.lock package-lock.json hatch_build.py
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: .venv/ready ## set up all, make demo data, serve; prints the address and the password
@@ -28,6 +29,17 @@ check: .venv/ready ## ruff, vulture, mypy
 	  | sed 's/.*/getattr(_, "&")/' > $(BIN)/../template_names.py
 	$(BIN)/vulture billing $(BIN)/../template_names.py
 	$(BIN)/mypy
+
+coverage: .venv/ready ## every test but those in a browser, with the lines they reach; fails below the floor
+	$(BIN)/coverage run -m pytest -q -n 0 -m 'not browser'
+	$(BIN)/coverage report
+
+lock: ## resolve all dependencies anew into requirements.lock, with their hashes
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet 'uv>=0.9,<1'
+	.venv/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade \
+	  --extra test --group build --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 messages: .venv/ready ## bring the message catalogue up to date with the code
 	$(BIN)/pybabel --quiet extract -F babel.cfg -k Refused -k __init__ -k N_ --no-location --sort-output \

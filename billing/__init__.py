@@ -1,1 +1,3 @@
 """Contarifa: call billing for IP-PBXs."""
+
+__version__ = "0.2.0"

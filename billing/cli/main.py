@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from billing import __version__
 from billing.cli import demo, keeping, setup
 from billing.config import Config, read_config
 from billing.database import EmbeddedServer, embedded_if_needed, migrate, pending
@@ -27,6 +28,7 @@ from billing.values import Refused
 def parser() -> argparse.ArgumentParser:
     """The command line as `--help` tells it."""
     top = argparse.ArgumentParser(prog="billing", description="Contarifa: call billing.")
+    top.add_argument("--version", action="version", version=f"contarifa {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(

@@ -9,12 +9,12 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from billing import __version__
 from billing.values import Refused
 
 FORMAT = 1
@@ -127,7 +127,7 @@ def writing(path: Path, header: Header) -> Iterator[Writer]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
             unfinished.chmod(0o600)  # a backup holds the hashes of passwords
-            stamped = msgspec.structs.replace(header, program=version("contarifa"))
+            stamped = msgspec.structs.replace(header, program=__version__)
             yield Writer(file, stamped)
             file.flush()
             os.fsync(file.fileno())

@@ -3,7 +3,6 @@
 import os
 import shutil
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -34,7 +33,7 @@ def look_at_machine(data_dir: Path, archives: Path, backups: Path) -> Machine:
     folder = data_dir if data_dir.exists() else Path.cwd()
     disk = shutil.disk_usage(folder)
     return Machine(
-        version=version("contarifa"),
+        version=__version__,
         began_at=datetime.fromtimestamp(own.create_time(), UTC),
         cpu_percent=psutil.cpu_percent(interval=LOOK_SECONDS),
         cpus=os.cpu_count() or 1,

@@ -58,7 +58,7 @@ from billing.web.sign_in import (
 from billing.web.site import Site
 from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
-from billing.web.system import backups, keeping, system
+from billing.web.system import backups, guide, keeping, system
 
 MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
 MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
@@ -125,6 +125,7 @@ MODULES = (
     system,
     keeping,
     backups,
+    guide,
     logs,
     limits,
     administrators,

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from billing import __version__
+
 LOOK_SECONDS = 0.1
 
 

@@ -11,7 +11,7 @@ from billing.values import Refused
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator can set; README.md explains each."""
+    """What an operator can set; docs/settings.md explains each."""
 
     database_url: str = ""  # "" = the embedded PostgreSQL in data_dir
     data_dir: Path = Path("data")

@@ -7,8 +7,6 @@ import pytest
 from billing.config import SETTINGS, Config, read_config
 from billing.values import Refused
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-
 
 def test_without_settings_the_defaults_hold() -> None:
     assert read_config({"PATH": "/bin", "BILLING_BIND": ""}) == Config()
@@ -52,8 +50,3 @@ def test_every_setting_is_read() -> None:
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(Refused, match=f"The setting {name} can't be '{value}'"):
         read_config({name: value})
-
-
-def test_readme_tells_every_setting() -> None:
-    for name in SETTINGS.values():
-        assert f"`{name}`" in README

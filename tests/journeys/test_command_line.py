@@ -54,7 +54,7 @@ def run(environment: dict[str, str], *words: str, code: int = 0) -> str:
 
 @pytest.fixture
 def installed(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """An installation made as README.md says; the credentials of its device."""
+    """An installation made as docs/installer.md says; the credentials of its device."""
     prices = tmp_path / "prices.csv"
     prices.write_text(PRICES)
     assert "password:" in run(environment, "admin", "add", "marta")

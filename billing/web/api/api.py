@@ -1,6 +1,6 @@
 """What a company's own portal asks for, as JSON: calls, accounts, balances, recharges.
 
-README.md tells it to whoever writes such a program: what stands here is kept.
+docs/api.md describes it for other programmers; it stays compatible.
 """
 
 from collections.abc import Callable

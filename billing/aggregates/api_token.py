@@ -16,7 +16,7 @@ from billing.aggregates.administrator import (
 from billing.aggregates.event import Event
 from billing.values import Refused
 
-# What a token may be for, and whose role admits it: a token never does more than its owner.
+# Scope -> roles that may have it: a token never does more than its owner may.
 SCOPES = {
     "calls": EVERY_ROLE,
     "accounts": EVERY_ROLE,

@@ -36,11 +36,9 @@ class DeviceChanged(Event, frozen=True, kw_only=True):
     format: str = "auto"
     columns: tuple[str, ...] = ()
     fallback_encoding: str = "cp1252"
-    gateway_first: bool = False  # whether the trunk is asked before the extension who pays
-    allowed_addresses: tuple[
-        str, ...
-    ] = ()  # IP addresses and networks it may submit from; () = any
-    silent_after_minutes: int = 0  # without a record for so long it is reported; 0 = never
+    gateway_first: bool = False  # whether the trunk decides who pays before the extension does
+    allowed_addresses: tuple[str, ...] = ()  # IP addresses and networks that may submit; () = any
+    silent_after_minutes: int = 0  # without a record for this time it is reported; 0 = never
 
 
 class DeviceDisabled(Event, frozen=True, kw_only=True):

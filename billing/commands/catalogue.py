@@ -57,7 +57,7 @@ class Catalogue:
     """The rating context as of a log position. Not thread-safe: one owner refreshes and reads."""
 
     def __init__(self, excluding: Collection[type[Event]] = ()) -> None:
-        """All of it, or all but what the events of the kinds `excluding` say."""
+        """Fold all events, except those of the kinds in `excluding`."""
         self._excluding = excluding
         self.position = 0
         self.pin_key = b""

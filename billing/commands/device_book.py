@@ -66,7 +66,7 @@ class DeviceBook:
         return self._prefixes.get(device_id, ()) if device_id else self._general
 
     def refuse_unless_admitted(self, device_id: str, ip: str) -> None:
-        """Refuse what a disabled device sends, or what comes from an IP address it may not use."""
+        """Refuse submissions of a disabled device, or from an IP address it may not use."""
         if device_id in self._disabled:
             raise Refused("This device is disabled: %(reason)s", reason=self._disabled[device_id])
         networks = self._networks.get(device_id)

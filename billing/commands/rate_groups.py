@@ -120,7 +120,7 @@ def rename_rate_group(store: Store, command: RenameRateGroup, envelope: Envelope
 
 
 def delete_rate_group(store: Store, command: DeleteRateGroup, envelope: Envelope) -> int:
-    """Delete a group that no company was ever bound to."""
+    """Delete a group. Refused if a company was ever bound to it."""
     catalogue = Catalogue(excluding=PRICES)
     catalogue.refresh(store)
     in_use = any(
@@ -224,7 +224,7 @@ def _decide(
 ) -> int:
     """Decide on a group, reading only the events that the decision needs.
 
-    A group may hold 200,000 prices in many versions; `excluding` and `wanted` say what is not read.
+    A group may hold 200,000 prices in many versions; `excluding` and `wanted` limit them.
     """
     stream = f"rate-group:{group_id}"
     for _ in range(ATTEMPTS):

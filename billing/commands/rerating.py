@@ -40,7 +40,7 @@ class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReratingTotal(msgspec.Struct, kw_only=True):
-    """What a correction does to the calls of one company in one currency."""
+    """The effect of a correction on the calls of one company in one currency."""
 
     company_id: str = ""
     currency: str = ""
@@ -58,11 +58,11 @@ class ReratingTotals(msgspec.Struct):
 
     @classmethod
     def of(cls, lines: Sequence[ReratingTotal] = ()) -> "ReratingTotals":
-        """ReratingTotals that were kept somewhere."""
+        """Build from stored totals."""
         return cls({(line.company_id, line.currency): line for line in lines})
 
     def line(self, rating: Rating) -> ReratingTotal:
-        """Where a rating is added up."""
+        """Return the total that a rating is added to; creates it if needed."""
         key = rating.company_id, rating.currency
         found = self.by_key.get(key)
         if found is None:
@@ -70,14 +70,14 @@ class ReratingTotals(msgspec.Struct):
         return found
 
     def sorted(self) -> list[ReratingTotal]:
-        """All of them, in an order that does not depend on the calls."""
+        """Return all totals, sorted by company and currency."""
         return [self.by_key[key] for key in sorted(self.by_key)]
 
 
 def correct_calls(
     store: Store, catalogue: Catalogue, command: CorrectCalls, lines: ReratingTotals
 ) -> int:
-    """Rate some calls again and add up in `lines` what came of it; the last position, or 0."""
+    """Rate calls again and add the effect to `lines`; return the last position, or 0."""
     if command.kind == "recycle" and command.write:
         _complete_halves(store, catalogue, command)
     for _ in range(ATTEMPTS):
@@ -133,7 +133,7 @@ def _note(store: Store, command: CorrectCalls, lines: ReratingTotals) -> Pending
 
 
 def ended(kind: str, outcome: str, lines: Sequence[ReratingTotal]) -> CorrectionEnded:
-    """What became of a correction, over all companies."""
+    """Sum up a correction over all companies."""
     before, after = dict[str, int](), dict[str, int]()
     for line in lines:
         if line.currency:

@@ -37,7 +37,7 @@ class RenameSubAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineGiven(msgspec.Struct, frozen=True, kw_only=True):
-    """An extension or a trunk of a device, given to an account from a moment on."""
+    """An extension or a trunk of a device, assigned to an account from `valid_from` on."""
 
     device_id: str
     number: str  # the extension, or the name of the trunk

@@ -22,7 +22,7 @@ def new_secret() -> str:
 
 
 def enrolment_url(secret: str, name: str) -> str:
-    """What the QR code says to an app."""
+    """Return the otpauth URI that the QR code shows to an app."""
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 

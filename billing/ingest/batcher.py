@@ -20,9 +20,9 @@ from billing.interpreter import freeze_heap
 from billing.log.store import Store
 from billing.values import Refused
 
-MOST = 2_000  # records in one append: beyond it an append gains nothing
-FRESH_SECONDS = 1.0  # how long a device is believed to be as the catalogue has it
-WAITING = 1_000  # submissions that may wait; the next is told to come again
+MOST = 2_000  # records per append; more gain nothing
+FRESH_SECONDS = 1.0  # longest time without refreshing the catalogue
+WAITING = 1_000  # submissions that may wait; further ones get Busy
 
 
 class Busy(Exception):  # noqa: N818 -- a response to the sender, not an error of ours

@@ -13,9 +13,9 @@ import psycopg_pool
 
 from billing.credentials.passwords import nobody, verify_password
 
-FRESH_SECONDS = 1.0  # how long a credential is believed without asking the table again
-BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once; then one more every 6 s
-REMEMBERED = 10_000  # accounts and IP addresses kept in mind
+FRESH_SECONDS = 1.0  # how long a credential is cached
+BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once, then one per 6 s
+REMEMBERED = 10_000  # accounts and IP addresses in memory
 
 logger = logging.getLogger("billing.ingest")
 

@@ -21,7 +21,7 @@ from billing.rating.cdr import CallRecord
 from billing.reading import profile_of, read_file
 
 BATCH = 2_000  # records in one append
-AHEAD = 3  # batches rated and not yet committed, so that neither side waits for the other
+AHEAD = 3  # rated batches waiting for the commit
 ReportIngested = Callable[[float, Counter[str]], None]  # share of the file read, counts by status
 
 

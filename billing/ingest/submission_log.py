@@ -113,7 +113,7 @@ def _problem(response: HTTPResponse) -> str:
 
 
 def ip_address_of(request: Request) -> str:
-    """Where a request comes from: what the last proxy that is ours says, or the connection."""
+    """Return the client's IP address: from our own proxies' header, or the connection."""
     return str(request.client_ip).strip("[]")
 
 

@@ -30,7 +30,7 @@ from billing.rating.rates import RateGroup
 from billing.sheets import read_sheet
 from billing.values import Refused
 
-CALLS_AT_ONCE = 2_000  # calls read from the log
+CALLS_AT_ONCE = 2_000  # calls read from the log at a time
 PATIENCE_SECONDS = 5.0
 
 

@@ -20,7 +20,7 @@ from billing.rating.rates import Rate, RateKey, target_of
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")
-MOST_DIGITS = 10  # before the point, in numeric(18,8)
+MOST_DIGITS = 10  # before the decimal point, in numeric(18,8)
 CHUNK = 10_000  # prices written at a time: a deck has 200,000
 
 REPLACE = """

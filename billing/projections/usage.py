@@ -69,7 +69,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     areas: Sums = {}
     for recorded in batch:
         for sign, rating in posted_ratings(recorded.event):
-            # Nothing but an event of a call posts anything.
+            # Only events of calls post ratings.
             event = cast(CallEvent, recorded.event)
             cdr = event.cdr
             when = local_hour(event.filed_at, zone)

@@ -13,7 +13,7 @@ POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(PRICE_DECIMAL
 
 
 class ChargeLine(msgspec.Struct, gc=False, frozen=True):
-    """Increments of one tier in one band, laid together in closed form."""
+    """Consecutive increments of one tier in one band."""
 
     band: str
     tier: CompiledTier
@@ -61,7 +61,7 @@ def _charge_in_bands(
     seconds = Fraction(duration) / 1000
     first = band_at(rate, answered_at, zone)
     lines: list[ChargeLine] = []
-    at = 0  # seconds from answer to where the next increment begins
+    at = 0  # seconds from answer to the next increment
     while at < seconds:
         if rate.rate.band_policy == "start":
             band, until = first, seconds
@@ -79,7 +79,7 @@ def _charge_in_bands(
 
 
 def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[ChargeLine]) -> int:
-    """Lay increments that begin in [at, until), each in the tier at its start; where it ends."""
+    """Add the increments that begin in [at, until), each in its tier; return where they end."""
     for index, tier in enumerate(band.tiers):
         following = band.tiers[index + 1 : index + 2]
         end = min(until, Fraction(following[0].from_s)) if following else until
@@ -88,7 +88,7 @@ def _lay(band: CompiledBand, at: int, until: Fraction, lines: list[ChargeLine]) 
         count = int(-(-(end - at) // tier.increment_s))
         at += count * tier.increment_s
         if lines and lines[-1].tier == tier and lines[-1].band == band.name:
-            count += lines.pop().count  # the band just goes on, past midnight or another's bound
+            count += lines.pop().count  # the band continues, past midnight or another band's bound
         lines.append(ChargeLine(band.name, tier, count))
     return at
 

@@ -15,7 +15,7 @@ BLANK = " \t\r\n\v\f"  # of a blank line; str.strip() would take more
 
 
 class RecordText(msgspec.Struct, frozen=True):
-    """The text of one record, and how to keep it as it came."""
+    """The text of one record, and its original form."""
 
     text: str
     raw: str
@@ -33,9 +33,9 @@ class Delivery:
         self._equals: dict[bytes, int] = {}
 
     def decode(self, content: bytes) -> RecordText:
-        """UTF-8, else the profile's encoding, flagged."""
+        """Decode as UTF-8, otherwise in the profile's encoding with a flag."""
         try:
-            if b"\0" in content:  # no text: as JSON each would take six bytes
+            if b"\0" in content:  # not text: in JSON each would take six bytes
                 return RecordText(content.decode(), base64.b64encode(content).decode(), "base64")
             text = content.decode()
         except UnicodeDecodeError:
@@ -50,13 +50,13 @@ class Delivery:
             return content.decode("latin-1")
 
     def content_key(self, line: RecordText) -> str:
-        """A key for a record that brings none: equal records of one delivery are told apart."""
+        """Return a key for a record without one: hash and ordinal of its content."""
         digest = hashlib.sha256(f"{line.raw_encoding}{line.raw}".encode()).digest()
         ordinal = self._equals[digest] = self._equals.get(digest, 0) + 1
         return f"sha256:{digest.hex()}:{ordinal}"
 
     def record(self, line: RecordText, cdr: Cdr, source: Source) -> CallRecord:
-        """A record with what its line still adds: the key if there is none, and its flags."""
+        """Build a record, adding the line's flags and, if it has no key, a content key."""
         if line.flags or not cdr.key:
             cdr = msgspec.structs.replace(
                 cdr, key=cdr.key or self.content_key(line), flags=(*cdr.flags, *line.flags)
@@ -64,10 +64,10 @@ class Delivery:
         return CallRecord(cdr=cdr, raw=line.raw, raw_encoding=line.raw_encoding, source=source)
 
     def unreadable(self, line: RecordText, source: Source = "unknown") -> CallRecord:
-        """A record that says nothing to us, kept."""
+        """Keep a record that can't be parsed."""
         return self.record(line, Cdr(key="", problem="unreadable"), source)
 
 
 def repaired(line: RecordText) -> RecordText:
-    """The line, flagged: its own text was invalid and what it means is a guess."""
+    """Flag the line: its text was invalid and the parsed values are a guess."""
     return msgspec.structs.replace(line, flags=(*line.flags, "repaired"))

@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def read(text: str, line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of one XML text; `line` is how it was transported."""
+    """Parse one XML text; `line` is its original form."""
     root = _parse(_without_prefixes(text))
     variables = root.find("variables") if root is not None else None
     if root is None or variables is None:

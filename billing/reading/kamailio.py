@@ -42,7 +42,7 @@ def read(fields: Fields) -> Cdr:
 
 
 def read_log_line(line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of a line that acc wrote to the log, from `name=value;` on."""
+    """Parse a log line of acc, starting at `name=value;`."""
     text = LOG_LINE.split(line.text.encode(), maxsplit=1)[-1].decode()
     pairs = (each.partition("=") for each in text.split(";"))
     fields = {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -82,7 +82,7 @@ def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
 
 
 def read_line(line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of one line or object."""
+    """Parse one line or object."""
     try:
         return delivery.record(line, _cdr(_decode(line.text)), "native")
     except NOT_NATIVE:

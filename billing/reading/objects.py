@@ -12,7 +12,7 @@ _NATIVE = frozenset(("start", "duration_ms", "bill_ms"))
 
 
 def read_line(line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of one JSON text, valid or nearly so."""
+    """Parse one JSON text, repairing it if needed."""
     value, was_repaired = json_repair.parse(line.text)
     if not isinstance(value, dict):
         return delivery.unreadable(line)
@@ -20,14 +20,14 @@ def read_line(line: RecordText, delivery: Delivery) -> CallRecord:
 
 
 def read_object(value: Mapping[Any, Any], line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of a JSON object."""
+    """Parse a JSON object."""
     if freeswitch.is_record(value):
         return delivery.record(line, freeswitch.read_json(value, delivery), "freeswitch_json")
     return read_fields(fields_of(value), line, delivery)
 
 
 def read_fields(fields: Fields, line: RecordText, delivery: Delivery) -> CallRecord:
-    """The record of named fields from JSON or a form."""
+    """Parse named fields from JSON or a form."""
     hint = delivery.profile.format
     if kamailio.is_record(fields):
         return delivery.record(line, kamailio.read(fields), "kamailio")

@@ -54,7 +54,7 @@ class Table:
             yield self._read(row, line)
 
     def _begin(self, line: RecordText) -> None:
-        """The first line tells the delimiter, and the columns if it is a header."""
+        """Detect the delimiter from the first line, and the columns if it is a header."""
         self._begun = True
         rows = {each: _row(line.text, each) for each in _DELIMITERS}
         self._delimiter = max(_DELIMITERS, key=lambda each: len(rows[each]))
@@ -81,7 +81,7 @@ class Table:
         return self._delivery.record(line, named.read(fields, self._delivery), "csv")
 
     def _columns(self, row: Sequence[str], line: RecordText) -> tuple[Sequence[str], Sequence[str]]:
-        """The names of a row's columns and the row itself, read anew where it is FreeSWITCH's."""
+        """Return column names and the row, which is parsed again if it is FreeSWITCH's."""
         if self._header:
             return self._header, row
         escaped = _row(line.text, ",", escape=True)

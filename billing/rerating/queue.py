@@ -17,7 +17,7 @@ ENDED = ("ready", "done", "failed", "cancelled")
 
 
 class CallSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which calls; an empty field admits all."""
+    """The calls to correct; an empty field admits all."""
 
     begin: datetime | None = None
     end: datetime | None = None
@@ -50,12 +50,12 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def filter(self) -> CallSelection:
-        """Which calls."""
+        """Return the selection of calls."""
         return msgspec.convert(self.asked, CallSelection)
 
     @property
     def lines(self) -> list[ReratingTotal]:
-        """What is known so far: of what was written, or of the preview."""
+        """Return the effect so far: of the applied corrections, or of the preview."""
         return msgspec.convert(self.applied if self.applying else self.preview, list[ReratingTotal])
 
     @property

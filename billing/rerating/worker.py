@@ -116,7 +116,7 @@ class Worker:
             self._note(correction, lines, "cancelled")
 
     def _note(self, correction: Correction, lines: ReratingTotals, outcome: str) -> None:
-        """Say of what was written, as a whole, who asked for what and what came of it."""
+        """Append the summary of what was written: who requested it, the selection, the result."""
         if not correction.applying or not lines.by_key:
             return
         selection = {
@@ -182,16 +182,16 @@ def _envelope(correction: Correction) -> Envelope:
 
 
 def select_calls(
-    kind: str, asked: CallSelection, catalogue: Catalogue
+    kind: str, selection: CallSelection, catalogue: Catalogue
 ) -> tuple[str, dict[str, Any]]:
-    """The condition by which the call list finds the calls, and its values."""
-    values = msgspec.structs.asdict(asked) | {"company_ids": _companies(asked, catalogue)}
+    """Return the SQL condition that selects the calls, and its parameters."""
+    values = msgspec.structs.asdict(selection) | {"company_ids": _companies(selection, catalogue)}
     conditions = [text for field, text in CONDITIONS.items() if values[field] not in ("", None)]
     return " and ".join([f"status in {STATUS[kind]}", *conditions]), values
 
 
 def _companies(selection: CallSelection, catalogue: Catalogue) -> list[str] | None:
-    """The companies meant; None where all are."""
+    """Return the selected companies; None for all."""
     companies = catalogue.context.companies
     chosen = list(selection.companies or companies)
     if selection.company_id:

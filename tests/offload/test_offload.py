@@ -153,7 +153,7 @@ def test_the_impact_on_last_month_equals_a_what_if_to_the_cent(
 
 
 def what_if(store: Store, url: str, deck: str, *, complete: bool) -> ReratingTotal:
-    """What October would have cost with a copy of the group, had the deck counted from then on."""
+    """The cost of October with a copy of the group, if the deck had applied from then on."""
     copy = rate_groups.CopyRateGroup(group_id="b", name="Plan B", original_id="g")
     ask_for(url, Copy(command=copy, envelope=SAID))
     catch_up(url, store)

@@ -252,7 +252,7 @@ async def compare_ranking(connection: Any, asked: StatisticsFilter, raw: Raw) ->
 
 
 async def compare_totals(connection: Any, asked: StatisticsFilter, raw: Raw) -> None:
-    """The call list that a figure leads to has the same total."""
+    """The call list that a figure links to has the same total."""
     own = {f"{asked.kind}_account": asked.account or ANY} if asked.kind != "company" else {}
     wanted = CallFilter(
         reach=asked.reach,

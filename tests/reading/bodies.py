@@ -11,7 +11,7 @@ RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
 def read(body: bytes | str, *, encoding: str = "", **profile: object) -> list[CallRecord]:
-    """The records of a body, read with a profile of these settings."""
+    """Parse a body with a profile of these settings."""
     return read_body(
         body.encode() if isinstance(body, str) else body,
         content_encoding=encoding,

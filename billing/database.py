@@ -80,7 +80,7 @@ def _await_burial(pid_file: Path) -> None:
         except psutil.NoSuchProcess:
             return
         time.sleep(0.1)
-    raise Refused("The database was killed, and the system does not let go of its process.")
+    raise Refused("The database was stopped, but its process has not ended.")
 
 
 def _forget_the_dead(users: Any) -> None:
@@ -173,7 +173,8 @@ def migrate(url: str, only: Collection[str] | None = None) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         if only is None and (file := half_restored(connection)):
             raise Refused(
-                "The database is half restored. Run `billing restore %(file)s` again.", file=file
+                "The database is only partly restored. Run `billing restore %(file)s` again.",
+                file=file,
             )
         connection.execute(
             "create table if not exists migrations (name text primary key, sha256 text not null,"

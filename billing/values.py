@@ -103,9 +103,9 @@ def possible_price(text: str) -> str:
     """Return `plain_price(text)`. Refused if negative or above MOST_PRICE."""
     price = plain_price(text)
     if price.startswith("-"):
-        raise Refused("A price is not negative.")
+        raise Refused("The price can't be negative.")
     if parse_price(price) > MOST_PRICE * PRICE_UNITS:
-        raise Refused("A price is at most %(most)s.", most=MOST_PRICE)
+        raise Refused("The price can't exceed %(most)s.", most=MOST_PRICE)
     return price
 
 

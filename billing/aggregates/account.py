@@ -216,9 +216,9 @@ def set_limits(account: Account, limits: Limits) -> list[Event]:
     """Set the limits that the policy enforces; return no event if nothing changes."""
     _refuse_without_wallet(account)
     if limits.credit_limit_micros is not None and limits.credit_limit_micros < 0:
-        raise Refused("A credit limit is not negative.")
+        raise Refused("A credit limit can't be negative.")
     if limits.freeze_at_limit and limits.credit_limit_micros is None:
-        raise Refused("Without a credit limit there is nothing to freeze at.")
+        raise Refused("Without a credit limit the account can't be frozen at it.")
     if limits.warn_email and ("@" not in limits.warn_email or " " in limits.warn_email):
         raise Refused("%(text)s is not an e-mail address.", text=limits.warn_email)
     if limits == account.limits:
@@ -284,4 +284,4 @@ def _refuse_closed(account: Account) -> None:
 def _refuse_without_wallet(account: Account) -> None:
     _refuse_closed(account)
     if not account.own_wallet:
-        raise Refused("This account has no wallet of its own; its company pays.")
+        raise Refused("This account has no balance of its own; its company pays.")

@@ -97,9 +97,9 @@ def add_administrator(
     The sign-in name is lower case; the table of credentials guarantees that it is unique.
     """
     if administrator:
-        raise Refused("This administrator exists already.")
+        raise Refused("This administrator already exists.")
     if not sign_in_name or sign_in_name != sign_in_name.strip().lower():
-        raise Refused("A sign-in name is lower case, without spaces around it.")
+        raise Refused("A sign-in name must be lower case, without leading or trailing spaces.")
     _check(role, language)
     added = AdministratorAdded(
         sign_in_name=sign_in_name, name=name or sign_in_name, role=role, language=language
@@ -132,7 +132,7 @@ def limit_administrator(
     """Limit the administrator to these companies; none means no limit."""
     limited = tuple(sorted(set(companies)))
     if len(limited) > MOST_COMPANIES:
-        raise Refused("A limit names at most %(most)s companies.", most=MOST_COMPANIES)
+        raise Refused("A limit has at most %(most)s companies.", most=MOST_COMPANIES)
     if last and administrator.governs and limited:
         raise Refused("The last administrator can't be limited to companies.")
     return [] if limited == administrator.companies else [AdministratorLimited(companies=limited)]
@@ -168,4 +168,4 @@ def _check(role: str, language: str) -> None:
     if role not in EVERY_ROLE:
         raise Refused("%(role)s is not a role.", role=role)
     if language not in LANGUAGES:
-        raise Refused("%(language)s is not a language of these pages.", language=language)
+        raise Refused("%(language)s is not an available language.", language=language)

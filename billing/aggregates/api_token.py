@@ -83,16 +83,16 @@ def make(
     if not tokens.enabled:
         raise Refused("This administrator is disabled.")
     if not name.strip():
-        raise Refused("A token needs a name that says what uses it.")
+        raise Refused("A token needs a name that says which program uses it.")
     if not scopes:
-        raise Refused("Choose at least one thing that the token may do.")
+        raise Refused("Choose at least one permission for the token.")
     for scope in scopes:
         if scope not in scopes_of(tokens.role):
-            raise Refused("A token of yours can't be for %(scope)s.", scope=scope)
+            raise Refused("You can't create a token for %(scope)s.", scope=scope)
     if expires_at and expires_at <= now:
         raise Refused("The token would have expired already.")
     if name.strip() in tokens.names.values():
-        raise Refused("A token of yours is called %(name)s already.", name=name.strip())
+        raise Refused("You already have a token called %(name)s.", name=name.strip())
     if len(tokens.names) >= MOST_TOKENS:
         raise Refused("There are %(n)s tokens already. Revoke one first.", n=MOST_TOKENS)
     scope = " ".join(each for each in SCOPES if each in scopes)
@@ -102,5 +102,5 @@ def make(
 def revoke(tokens: Tokens, token_id: str) -> list[Event]:
     """Revoke a token."""
     if token_id not in tokens.names:
-        raise Refused("This token was revoked already, or never made.")
+        raise Refused("This token was already revoked, or never created.")
     return [ApiTokenRevoked(token_id=token_id, name=tokens.names[token_id])]

@@ -102,7 +102,7 @@ def open_company(
     if currency not in currencies:
         raise Refused("%(code)s is not a currency code.", code=currency)
     if credit_limit_micros < 0:
-        raise Refused("A credit limit is not negative.")
+        raise Refused("A credit limit can't be negative.")
     return [
         CompanyOpened(
             name=name.strip(),

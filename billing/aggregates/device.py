@@ -158,10 +158,10 @@ def change_device(
             ip_network(text)
         except ValueError as error:
             raise Refused(
-                "%(text)s is not an address. Write it like 192.0.2.7 or 192.0.2.0/24.", text=text
+                "%(text)s is not an IP address. Write it like 192.0.2.7 or 192.0.2.0/24.", text=text
             ) from error
     if change.silent_after_minutes < 0:
-        raise Refused("A device is silent after a positive number of minutes.")
+        raise Refused("The time without activity is a positive number of minutes.")
     return [msgspec.structs.replace(change, name=change.name.strip())]
 
 
@@ -170,7 +170,7 @@ def disable_device(device: Device, reason: str) -> list[Event]:
     if not device.enabled:
         raise Refused("This device is already disabled.")
     if not reason.strip():
-        raise Refused("Say why the device is disabled.")
+        raise Refused("Enter why the device is disabled.")
     return [DeviceDisabled(reason=reason.strip())]
 
 
@@ -188,7 +188,7 @@ def set_cascade(device: Device, change: CascadeSet, *, device_id: str) -> list[E
     if change.charged not in ("lower", "upper"):
         raise Refused("The record of the lower or of the upper device is charged.")
     if min(change.start_seconds, change.duration_seconds) < 0:
-        raise Refused("A tolerance is not negative.")
+        raise Refused("A tolerance can't be negative.")
     return [change]
 
 

@@ -55,9 +55,7 @@ def assign_extensions(device: Device, entries: tuple[ExtensionEntry, ...]) -> li
         raise Refused("An extension needs a number.")
     lines = [f"{entry.tenant} {entry.extension}".strip() for entry in entries]
     if len(set(lines)) < len(lines):
-        raise Refused(
-            "The extension %(extension)s is there twice.", extension=first_repeated(lines)
-        )
+        raise Refused("The extension %(extension)s appears twice.", extension=first_repeated(lines))
     return [ExtensionsAssigned(entries=entries)] if entries else []
 
 

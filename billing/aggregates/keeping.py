@@ -175,7 +175,7 @@ def attach_month(keeping: Keeping | None, month: str) -> list[Event]:
     if not state.parts_of(month):
         raise Refused("The month %(month)s is not archived.", month=month)
     if month in state.attached:
-        raise Refused("The month %(month)s is attached already.", month=month)
+        raise Refused("The month %(month)s is already attached.", month=month)
     return [MonthAttached(month=month)]
 
 

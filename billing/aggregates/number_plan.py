@@ -98,7 +98,7 @@ def change_number_plan(
 def validate_entry(entry: PlanEntry) -> None:
     """Refuse an invalid entry."""
     if not is_digits(entry.prefix):
-        raise Refused("The prefix %(prefix)s is not digits only.", prefix=repr(entry.prefix))
+        raise Refused("The prefix %(prefix)s must have digits only.", prefix=repr(entry.prefix))
     if entry.type not in TYPES:
         raise Refused("%(type)s is not a type of number.", type=repr(entry.type))
     if entry.min_len < 0 or (entry.max_len and entry.max_len < entry.min_len):

@@ -123,7 +123,7 @@ def create_rate_group(
 ) -> list[Event]:
     """Create a group with the default prices, which every group must have."""
     if group:
-        raise Refused("This rate group exists already.")
+        raise Refused("This rate group already exists.")
     if not name.strip():
         raise Refused("A rate group needs a name.")
     return [
@@ -154,7 +154,7 @@ def delete_rate_group(group: RateGroup, *, in_use: bool) -> list[Event]:
     """Delete a group. Refused if a company is or was bound to it."""
     _refuse_deleted(group)
     if in_use:
-        raise Refused("Companies are bound to this rate group, so it can't be deleted.")
+        raise Refused("This rate group is assigned to companies and can't be deleted.")
     return [RateGroupDeleted()]
 
 
@@ -170,9 +170,9 @@ def end_rate(group: RateGroup, key: RateKey) -> list[Event]:
     """End a price at a moment; from then on a shorter prefix or the class price applies."""
     _refuse_deleted(group)
     if key.call_class in DEFAULTS:
-        raise Refused("Every rate group has this price; set another one instead.")
+        raise Refused("Every rate group has this price; change it instead.")
     if key.effective_from is None:
-        raise Refused("Say from which day on there is no price any more.")
+        raise Refused("Enter the first day without a price.")
     standing = (price for price in group.prices.values() if isinstance(price, Rate))
     if not any(key_of(price)[:3] == key_of(key)[:3] for price in standing):
         raise Refused("There is no such price.")
@@ -185,7 +185,7 @@ def remove_rate(group: RateGroup, key: RateKey) -> list[Event]:
     if key_of(key) not in group.prices:
         raise Refused("There is no such price.")
     if key.call_class in DEFAULTS and key.effective_from is None:
-        raise Refused("Every rate group has this price; set another one instead.")
+        raise Refused("Every rate group has this price; change it instead.")
     return [RatesWithdrawn(removed=(key,))]
 
 
@@ -212,7 +212,7 @@ def undo_import(group: RateGroup, imported: DeckImported, before: RateGroup) -> 
     """Undo an import: restore the prices of `before`, except those changed since the import."""
     _refuse_deleted(group)
     if not group.imports.get(imported.import_id):
-        raise Refused("This import was undone already.")
+        raise Refused("This import was already undone.")
     rates, ended, removed = list[Rate](), list[RateKey](), list[RateKey]()
     for price in changes_of(imported)[0]:
         key = key_of(price)

@@ -56,7 +56,7 @@ def evolve(factor: SecondFactor | None, event: Event) -> SecondFactor | None:
 def enable(factor: SecondFactor) -> list[Event]:
     """Require a code from now on."""
     if factor.enabled:
-        raise Refused("Two-factor is on already.")
+        raise Refused("Two-factor is already on.")
     return [TwoFactorEnabled()]
 
 
@@ -64,7 +64,7 @@ def disable(factor: SecondFactor) -> list[Event]:
     """Stop requiring a code. Refused if two-factor is mandatory for this administrator."""
     _refuse_off(factor)
     if factor.demanded:
-        raise Refused("Two-factor is required of you and can't be switched off.")
+        raise Refused("Two-factor is mandatory for you and can't be switched off.")
     return [TwoFactorDisabled()]
 
 

@@ -94,7 +94,7 @@ class NativeRecord(msgspec.Struct, omit_defaults=True):
 def create(store: Store, config: Config) -> None:
     """Make the demo installation, once; say what it holds and how to get in."""
     if store.load("company:clinica"):
-        print("The demo data is there already; the password was shown when it was made.")
+        print("The demo data already exists; its password was shown when it was created.")
         return
     password = _administrator(store, config)
     _prices(store)

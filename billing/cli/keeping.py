@@ -23,19 +23,30 @@ def add_commands(commands: Any) -> None:
     for name, run, text in (
         ("backup", run_backup, "Back up everything, or the calls of a period, while serving."),
         ("restore", run_restore, "Restore a backup: into an empty database, or missing calls."),
-        ("archive", run_archive, "Move a month of calls into a file."),
-        ("attach", run_attach, "Put an archived month back, to be searched."),
-        ("detach", run_detach, "Take an attached month out again."),
+        ("archive", run_archive, "Archive a month of calls to a file."),
+        (
+            "attach",
+            run_attach,
+            "Attach an archived month, so that it can be searched.",
+        ),
+        ("detach", run_detach, "Detach an attached month."),
     ):
         parser = commands.add_parser(name, help=text, description=text)
         parser.set_defaults(run=run)
         if name == "backup":
-            parser.add_argument("file", type=Path, nargs="?", help="a name is made up without it")
-            parser.add_argument("--calls", default="", metavar="FROM/TO", help="days: 2026-03-01/…")
+            parser.add_argument(
+                "file", type=Path, nargs="?", help="default: a new name in the backup folder"
+            )
+            parser.add_argument(
+                "--calls",
+                default="",
+                metavar="FROM/TO",
+                help="first and last day: 2026-03-01/2026-03-31",
+            )
         elif name == "restore":
             parser.add_argument("file", type=Path)
         else:
-            parser.add_argument("month", help="2026-03")
+            parser.add_argument("month", help="a month: 2026-03")
 
 
 @contextmanager
@@ -69,14 +80,14 @@ def run_restore(arguments: argparse.Namespace, config: Config) -> int:
     if check(file, (backup.FULL, backup.CALLS)).kind == backup.CALLS:
         with keeping(config) as keeper:
             read, missing = restore.restore_calls(keeper.store, file, said_here())
-        print(f"{read} events were read, {missing} were missing and are there again.")
+        print(f"{read} events read, {missing} missing ones restored.")
         return 0
     proof = restore.restore(
         config.database_url, file, config.archives, config.time_zone, tell=print
     )
     print(f"Restored: {proof.events} events under {proof.seals} seals, {proof.accounts} balances")
     if not proof.compared:
-        print("The balances were behind the log when the backup was made: not compared.")
+        print("Balances not compared: they were behind the log when the backup was made.")
     return 0
 
 
@@ -90,14 +101,14 @@ def run_archive(arguments: argparse.Namespace, config: Config) -> int:
 def run_attach(arguments: argparse.Namespace, config: Config) -> int:
     with keeping(config) as keeper:
         attach.attach(keeper, arguments.month, said_here())
-    print(f"{arguments.month} can be searched.")
+    print(f"{arguments.month} is attached and can be searched.")
     return 0
 
 
 def run_detach(arguments: argparse.Namespace, config: Config) -> int:
     with keeping(config) as keeper:
         attach.detach(keeper, arguments.month, said_here())
-    print(f"{arguments.month} was taken out again.")
+    print(f"{arguments.month} was detached.")
     return 0
 
 
@@ -111,12 +122,12 @@ def offer_backup(config: Config, *, wanted: bool) -> None:
         return
     if not wanted and sys.stdin.isatty():
         print(f"The database will be upgraded ({', '.join(names)}).")
-        wanted = input("Back it up first? [Y/n] ").strip().lower() not in ("n", "no")
+        wanted = input("Back up first? [Y/n] ").strip().lower() not in ("n", "no")
     if not wanted:
         return
     path = backup.new_path(config.backups, "before-upgrade")
     try:
         backup.write_backup(config.database_url, config.archives, path, backup.FULL)
     except Refused as refused:
-        raise Refused("No backup, so no upgrade: %(why)s", why=refused) from refused
+        raise Refused("Upgrade stopped, the backup failed: %(why)s", why=refused) from refused
     print(f"Backed up to {path}")

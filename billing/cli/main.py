@@ -38,22 +38,22 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    serving = "Serve the pages, the submission interface, the projections."
+    serving = "Serve the pages and the submission interface."
     for name, run, text in (
         ("serve", run_serve, serving),
-        ("demo", run_demo, "The same, with demo companies, devices, prices and calls."),
-        ("migrate", run_migrate, "Bring the database up to date."),
+        ("demo", run_demo, "Serve with demo companies, devices, prices and calls."),
+        ("migrate", run_migrate, "Upgrade the database."),
     ):
-        backed_up = "back up before an upgrade, without asking"
+        backed_up = "back up before an upgrade without asking"
         command(name, run, text).add_argument("--backup", action="store_true", help=backed_up)
-    command("verify", run_verify, "Check the seals of the whole log.")
+    command("verify", run_verify, "Verify the seals of the whole event log.")
     command("psql", run_psql, "Open psql on the database.")
-    rebuild = command("rebuild", run_rebuild, "Empty a projection and replay it.")
+    rebuild = command("rebuild", run_rebuild, "Rebuild a projection from the event log.")
     rebuild.add_argument("name")
-    ingest = command("ingest", run_ingest, "Take in a file of call records.")
+    ingest = command("ingest", run_ingest, "Import a file of call records.")
     ingest.add_argument("file", type=Path)
-    ingest.add_argument("--device", required=True, help="its id, name or account")
-    ingest.add_argument("--format", default="auto", help="auto unless the file needs telling")
+    ingest.add_argument("--device", required=True, help="id, name or account of the device")
+    ingest.add_argument("--format", default="auto", help="record format (default: auto)")
     setup.add_commands(commands)
     keeping.add_commands(commands)
     return top

@@ -44,37 +44,45 @@ def said_here() -> Envelope:
 
 def add_commands(commands: Any) -> None:
     """`admin add`, `admin reset`, `company add`, `device add`, `group add`, `plan seed`."""
-    admins = _noun(commands, "admin", "Administrators: add one, let one in again.")
+    admins = _noun(commands, "admin", "Add an administrator or reset their access.")
     admin = _verb(admins, "add", run_admin, "Add an administrator.")
-    admin.add_argument("name", help="what they type to sign in")
-    admin.add_argument("--role", default="administrator", help="or operator, or auditor")
+    admin.add_argument("name", help="sign-in name")
+    admin.add_argument(
+        "--role",
+        default="administrator",
+        help="administrator, operator or auditor (default: administrator)",
+    )
     admin.add_argument("--language", default="es", choices=("es", "en"))
     admin.add_argument(
         "--company",
         action="append",
         default=[],
-        help="limited to this company, by id or name; again for each other one",
+        help="limit access to this company (id or name); may be repeated",
     )
-    reset = _verb(admins, "reset", run_reset, "Make a new password, and take two-factor away.")
-    reset.add_argument("name", help="what they type to sign in")
-    group = _command(commands, "group", "add", run_group, "Add a rate group, with its prices.")
+    reset = _verb(admins, "reset", run_reset, "Generate a new password and reset two-factor.")
+    reset.add_argument("name", help="sign-in name")
+    group = _command(commands, "group", "add", run_group, "Add a rate group with its prices.")
     group.add_argument("name")
     group.add_argument("--currency", default="EUR")
     group.add_argument("--rates", type=Path, help="CSV: prefix, name, price_per_minute")
     company = _command(commands, "company", "add", run_company, "Open a company account.")
     company.add_argument("name")
     company.add_argument("--currency", default="EUR")
-    company.add_argument("--zone", default="", help="the installation's unless given")
+    company.add_argument("--zone", default="", help="time zone (default: of the installation)")
     company.add_argument("--group", default="", help="the rate group that prices its calls")
     device = _command(commands, "device", "add", run_device, "Register a device.")
     device.add_argument("name")
-    device.add_argument("--company", required=True, help="its id or name")
-    device.add_argument("--zone", default="", help="the installation's unless given")
+    device.add_argument("--company", required=True, help="id or name of the company")
+    device.add_argument("--zone", default="", help="time zone (default: of the installation)")
     device.add_argument("--country", required=True, help="two letters: ES")
-    device.add_argument("--area", default="", help="area code put before local numbers")
+    device.add_argument("--area", default="", help="area code for numbers dialled without it")
     device.add_argument("--format", default="auto")
-    device.add_argument("--account", default="", help="user name for submissions")
-    plan = _command(commands, "plan", "seed", run_plan, "Make the number plan of some countries.")
+    device.add_argument(
+        "--account", default="", help="account name for submissions (default: generated)"
+    )
+    plan = _command(
+        commands, "plan", "seed", run_plan, "Create the built-in number plan for some countries."
+    )
     plan.add_argument("countries", nargs="+", metavar="COUNTRY", help="two letters: ES")
     plan.add_argument("--language", default="es", choices=("es", "en"))
 
@@ -107,7 +115,8 @@ def run_admin(arguments: argparse.Namespace, config: Config) -> int:
         made = administrators.add_administrator(store, connection, command, said_here())
         store.close()
     print(
-        f"name:     {arguments.name}\npassword: {made.password}   (shown once; changed at sign-in)"
+        f"name:     {arguments.name}\n"
+        f"password: {made.password}   (shown once; must be changed at sign-in)"
     )
     return 0
 
@@ -127,9 +136,9 @@ def run_reset(arguments: argparse.Namespace, config: Config) -> int:
             taken = second_factors.Reset(administrator_id=own_id)
             second_factors.reset(store, connection, taken, said)
         store.close()
-    print(f"password: {made.password}   (shown once; changed at sign-in)")
+    print(f"password: {made.password}   (shown once; must be changed at sign-in)")
     if second_factor:
-        print("Two-factor was taken away; it can be set up again.")
+        print("Two-factor was reset; it can be set up again.")
     return 0
 
 
@@ -168,7 +177,7 @@ def read_prices(path: Path) -> tuple[Rate, ...]:
 def _price(number: int, row: dict[str, str]) -> Rate:
     prefix = row["prefix"].strip().removeprefix("+")
     if not is_digits(prefix):
-        raise Refused("Row %(row)s: the prefix is digits only.", row=number)
+        raise Refused("Row %(row)s: the prefix must have digits only.", row=number)
     tier = Tier(from_s=0, price=row["price_per_minute"].strip(), unit_s=60, increment_s=1)
     return Rate(name=row["name"].strip(), prefix=prefix, tiers=(tier,))
 

@@ -165,4 +165,4 @@ def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
         except Conflict:
             continue
         return statuses
-    raise Refused("Somebody else changed this at the same moment. Please try again.")
+    raise Refused("Somebody else changed this at the same moment. Try again.")

@@ -17,7 +17,7 @@ class Overtaken(Refused):
     """Somebody else changed the stream after the version that the decision is based on."""
 
     def __init__(self, since: Sequence[Recorded]) -> None:
-        super().__init__("Somebody else changed this while you were at it. Look again and decide.")
+        super().__init__("Somebody else changed this in the meantime. Check it and try again.")
         self.since = since
 
 
@@ -25,7 +25,7 @@ class RowsRefused(Refused):
     """Decisions of a batch were refused, so none was appended; `rows` has (index, refusal)."""
 
     def __init__(self, rows: Sequence[tuple[int, Refused]]) -> None:
-        super().__init__("%(n)s rows can't be taken. Nothing was changed.", n=len(rows))
+        super().__init__("%(n)s rows can't be imported. Nothing was changed.", n=len(rows))
         self.rows = rows
 
 
@@ -109,7 +109,7 @@ def decide_many(store: Store, steps: Sequence[Step], envelope: Envelope) -> int:
             return store.append(pending)
         except Conflict:
             continue
-    raise Refused("Somebody else changed this at the same moment. Please try again.")
+    raise Refused("Somebody else changed this at the same moment. Try again.")
 
 
 def _decide_all(

@@ -236,7 +236,7 @@ def _decide(
             return store.append(pending) if pending else 0
         except Conflict:
             continue
-    raise Refused("Somebody else changed this at the same moment. Please try again.")
+    raise Refused("Somebody else changed this at the same moment. Try again.")
 
 
 def _evolve(

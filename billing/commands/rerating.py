@@ -91,14 +91,14 @@ def correct_calls(
             continue
         _add(lines, ours)
         return position
-    raise Refused("Somebody else changed this at the same moment. Please try again.")
+    raise Refused("Somebody else changed this at the same moment. Try again.")
 
 
 def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) -> int:
     """Rate one call again. Refused if nothing changes."""
     state = load_existing(store, command.stream, call.evolve)
     if state.shortened:
-        raise Refused("The number of this call was shortened: it can't be rated again.")
+        raise Refused("The number of this call was shortened: it can't be re-rated.")
     catalogue = Catalogue()
     catalogue.refresh(store)
     correct = CorrectCalls(
@@ -109,7 +109,7 @@ def rate_call_again(store: Store, command: RateCallAgain, envelope: Envelope) ->
     )
     position = correct_calls(store, catalogue, correct, ReratingTotals.of())
     if not position:
-        raise Refused("The call was rated again, and nothing changed.")
+        raise Refused("The call was re-rated, and nothing changed.")
     return position
 
 

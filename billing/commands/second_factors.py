@@ -40,9 +40,9 @@ FORGET = "delete from second_factors where administrator_id = %s"
 ADD_CODE = "insert into recovery_codes (administrator_id, code_hash) values (%s, %s)"
 # Reason in the login log -> message for the person.
 REASONS = {
-    "code": Refused("This is not the code of this moment. Is the clock of the phone right?"),
+    "code": Refused("This is not the current code. Is the clock of your phone right?"),
     "used_code": Refused("This code was used already. Wait for the next one."),
-    "recovery_code": Refused("This is none of your unused recovery codes."),
+    "recovery_code": Refused("This is not one of your unused recovery codes."),
 }
 
 
@@ -78,7 +78,7 @@ class WrongCode(Refused):
 def begin(connection: psycopg.Connection, administrator_id: str) -> None:
     """Create a secret to be shown; it takes effect when a code confirms it."""
     if not connection.execute(BEGIN, (administrator_id, new_secret())).rowcount:
-        raise Refused("Two-factor is on already.")
+        raise Refused("Two-factor is already on.")
 
 
 def confirm(
@@ -92,7 +92,7 @@ def confirm(
     with connection.transaction():
         row = connection.execute(PENDING, (own_id,)).fetchone()
         if not row:
-            raise Refused("Begin again: there is nothing to confirm.")
+            raise Refused("Start again: there is nothing to confirm.")
         step = step_of(row[0], command.code, now)
         if step is None:
             raise WrongCode("code")

@@ -43,15 +43,11 @@ def _kind(match: dict[str, object]) -> str:
 def _why(kinds: set[str]) -> Refused:
     """Return the refusal for the first of these weaknesses."""
     if "repeat" in kinds:
-        return Refused("Repeated characters are easy to guess. Use four words that are unrelated.")
+        return Refused("Repeated characters are easy to guess. Use four unrelated words.")
     if "own" in kinds:
-        return Refused(
-            "Your name and the product's are easy to guess. Use four words that are unrelated."
-        )
+        return Refused("Your name and the product's are easy to guess. Use four unrelated words.")
     if "sequence" in kinds:
-        return Refused(
-            "Rows of keys like 1234 are easy to guess. Use four words that are unrelated."
-        )
+        return Refused("Keyboard rows like 1234 are easy to guess. Use four unrelated words.")
     if "date" in kinds:
-        return Refused("Years and dates are easy to guess. Use four words that are unrelated.")
-    return Refused("This is among the first that are tried. Use four words that are unrelated.")
+        return Refused("Years and dates are easy to guess. Use four unrelated words.")
+    return Refused("This password is among the first that attackers try. Use four unrelated words.")

@@ -52,7 +52,7 @@ def _expanded(piece: str) -> Iterator[str]:
         last = first[: len(first) - len(last)] + last
     count = int(last) - int(first) + 1
     if len(first) != len(last) or not 0 < count <= MOST_OF_A_RANGE:
-        raise Refused("%(text)s is not a range of at most 1000 prefixes.", text=repr(piece))
+        raise Refused("%(text)s is not a valid range (at most 1000 prefixes).", text=repr(piece))
     yield from (f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1))
 
 
@@ -86,4 +86,4 @@ def beginning(cell: str, zone: ZoneInfo) -> datetime:
             raise ValueError  # noqa: TRY301 -- a single refusal below
         return datetime(year, month, day, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Refused("%(text)s is not a day.", text=repr(cell)) from error
+        raise Refused("%(text)s is not a date.", text=repr(cell)) from error

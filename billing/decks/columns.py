@@ -71,6 +71,7 @@ COLUMNS = (
             "connection fee",
             "establecimiento",
             "coste de establecimiento",
+            "cargo de establecimiento",
             "setup fee",
             "setup",
             "cuota de conexion",

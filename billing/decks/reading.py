@@ -69,7 +69,7 @@ def read_deck(rows: Iterable[Row], header: int, columns: dict[str, int], terms: 
                     deck.duplicates += 1
                 else:
                     repeated = Refused(
-                        "%(prefix)s stands in row %(row)s with another price.",
+                        "%(prefix)s is also in row %(row)s with another price.",
                         prefix=rate.prefix or rate.area,
                         row=earlier[1],
                     )

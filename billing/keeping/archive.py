@@ -101,7 +101,7 @@ def archive(
     Killed at any point it is ended by the next call: nothing is dropped that no file has.
     """
     if not is_over(month, envelope.recorded_at):
-        raise Refused("The month %(month)s is not over long enough.", month=month)
+        raise Refused("The month %(month)s ended too recently.", month=month)
     with psycopg.connect(keeper.url) as connection:
         if not partition_exists(connection, month):
             raise Refused("There are no calls of %(month)s in the database.", month=month)
@@ -146,7 +146,7 @@ def _write_part(
     if not count:
         return None
     if behind := positions.lagging(connection, last):
-        raise Refused("The read model %(name)s is behind; try again later.", name=behind)
+        raise Refused("The page data “%(name)s” is behind; try again later.", name=behind)
     if connection.execute(UNCLOSED, {"last": last}).fetchone():
         raise Refused("The statements with the calls of %(month)s are not closed yet.", month=month)
     costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
@@ -210,11 +210,13 @@ def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived)
         cursor.execute(SEALS, (part.first_position, part.last_position, part.month))
         for kept, sealed in zip(seal_rows(path), cursor, strict=True):
             if tuple(sealed) != kept:
-                raise Refused("The file %(file)s has other seals than the log.", file=path.name)
+                raise Refused(
+                    "The seals of the file %(file)s differ from those of the log.", file=path.name
+                )
     shortened = shortened_stretches(connection)
     if (fault := fault_of(path, part, shortened)) is not None:
         raise Refused(
-            "The file %(file)s does not fit its seals: %(fault)s.", file=path.name, fault=fault
+            "The file %(file)s does not match its seals: %(fault)s.", file=path.name, fault=fault
         )
     connection.rollback()
 
@@ -279,7 +281,7 @@ def _drop(connection: psycopg.Connection, month: str, last_position: int) -> Non
         cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
         positions.hold(cursor, "calls")
         if _one(connection, _sql(LATER, month), (last_position,))[0]:
-            raise Refused("Calls of %(month)s came in just now; try again.", month=month)
+            raise Refused("Calls of %(month)s have just arrived; try again.", month=month)
         cursor.execute(REMEMBER_MONTH, (month, last_position))
         for parent in ("billing_events", "call_list"):
             name = f"{parent}_{month.replace('-', '_')}"

@@ -165,15 +165,15 @@ def check(path: Path, kinds: tuple[str, ...], sha256: str = "") -> Header:
         header = _read_header(path, file.readline(BLOCK))
         if header.kind not in kinds:
             raise Refused(
-                "The file %(file)s is something else: %(kind)s.", file=path.name, kind=header.kind
+                "The file %(file)s is of another kind: %(kind)s.", file=path.name, kind=header.kind
             )
         inside, whole, trailer = _checksums(path, file)
     if not trailer.startswith(b"\nend "):
-        raise Refused("The file %(file)s was cut: its end is missing.", file=path.name)
+        raise Refused("The file %(file)s is truncated: its end is missing.", file=path.name)
     if not trailer.endswith(b" sha256 %b\n" % inside.encode()):
-        raise Refused("The file %(file)s is damaged: its checksum doesn't fit.", file=path.name)
+        raise Refused("The file %(file)s is damaged: its checksum does not match.", file=path.name)
     if sha256 and sha256 != whole:
-        raise Refused("The file %(file)s is not the one that was made.", file=path.name)
+        raise Refused("The file %(file)s is not the one that was created.", file=path.name)
     return header
 
 
@@ -188,7 +188,7 @@ def _read_header(path: Path, line: bytes) -> Header:
                     program=told.get("program"),
                 )
             return msgspec.convert(told, Header)
-    raise Refused("%(file)s is no archive and no backup of this program.", file=path.name)
+    raise Refused("%(file)s is neither an archive nor a backup of this program.", file=path.name)
 
 
 def _checksums(path: Path, file: BinaryIO) -> tuple[str, str, bytes]:
@@ -231,7 +231,7 @@ def _reader(file: BinaryIO) -> Callable[[int], bytes]:
         while len(waiting) < count:
             packed = packed or file.read(BLOCK // 4)
             if not packed:
-                raise Refused("A file was cut: its end is missing.")
+                raise Refused("A file is truncated: its end is missing.")
             waiting.extend(gunzip.decompress(packed))
             packed = gunzip.unused_data
             if gunzip.eof:  # another member follows

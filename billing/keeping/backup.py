@@ -279,7 +279,7 @@ def parse_period(text: str) -> Period:
     try:
         period = Period(date.fromisoformat(first), date.fromisoformat(last))
     except ValueError as error:
-        raise Refused("%(text)s is not a day.", text=text) from error
+        raise Refused("%(text)s is not a date.", text=text) from error
     if period.first > period.last:
         raise Refused("The period ends before it begins.")
     return period

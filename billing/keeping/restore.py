@@ -135,7 +135,7 @@ def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:
                 manifest = msgspec.json.decode(next(blocks), type=Manifest)
         cursor.execute(SET_POSITION, (manifest.last_position,))
         if events != manifest.events or tables != manifest.tables:
-            raise Refused("The file %(file)s has not the rows it tells of.", file=file.name)
+            raise Refused("The file %(file)s does not have the rows it declares.", file=file.name)
     return manifest
 
 
@@ -171,14 +171,15 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
     """Seals, counts, sums: all must be as they were."""
     verdict = verify(url, folder=archives)
     if verdict.fault:
-        raise Refused("The restored log does not fit its seals: %(fault)s.", fault=verdict.fault)
+        raise Refused("The restored log does not match its seals: %(fault)s.", fault=verdict.fault)
     tell(f"{verdict.seals} seals fit.")
     store = open_store(url, archives)
     with psycopg.connect(url) as connection:
         _, missing = split_missing(archived_parts(connection), archives)
     if missing:
         raise Refused(
-            "Put the files of these archived months into %(folder)s and restore again: %(months)s",
+            "To continue, put the files of these archived months into %(folder)s and "
+            "restore again: %(months)s",
             folder=archives,
             months="; ".join(missing),
         )
@@ -191,7 +192,7 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
     with psycopg.connect(url) as connection:
         balances: dict[str, int] = dict(connection.execute(BALANCES).fetchall())
     if manifest.balances is not None and balances != manifest.balances:
-        raise Refused("The balances of the restored database are not those of the backup.")
+        raise Refused("The balances of the restored database differ from those of the backup.")
     return Proof(
         events=verdict.events,
         seals=verdict.seals,

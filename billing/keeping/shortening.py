@@ -86,7 +86,7 @@ def shorten(
     archive stays as it is there. Refused, and nothing changed, where the log doesn't fit its seals.
     """
     if not is_over(month, envelope.recorded_at):
-        raise Refused("The month %(month)s is not over long enough.", month=month)
+        raise Refused("The month %(month)s ended too recently.", month=month)
     calls = 0
     with psycopg.connect(keeper.url, autocommit=True) as connection:
         if not partition_exists(connection, month):
@@ -146,7 +146,7 @@ class _Work:
                 return self._do(self._next(), envelope)
             except _Overtaken:
                 continue
-        raise Refused("Calls of %(month)s came in just now; try again.", month=self._month)
+        raise Refused("Calls of %(month)s have just arrived; try again.", month=self._month)
 
     def _next(self) -> list[_Seal]:
         """The appends of the next stretch."""
@@ -250,8 +250,8 @@ class _Work:
 
     def _misfit(self, first: int, last: int) -> Refused:
         return Refused(
-            "The log does not fit its seals at positions %(first)s to %(last)s; nothing was "
-            "shortened there.",
+            "The log does not match its seals at positions %(first)s to %(last)s; "
+            "nothing was shortened there.",
             first=first,
             last=last,
         )

@@ -76,7 +76,7 @@ class Worker:
             queue.end(self._connection, task, datetime.now(UTC), refused=refused)
         except Exception:
             logger.exception("%s %s failed", task.kind, task.argument)
-            failed = Refused("It failed; the service's own log says why.")
+            failed = Refused("It failed; see the service log.")
             queue.end(self._connection, task, datetime.now(UTC), refused=failed)
         else:
             queue.end(self._connection, task, datetime.now(UTC), outcome=outcome)

@@ -48,7 +48,7 @@ def _apply(url: str, request: Apply) -> int:
     with psycopg.connect(url, autocommit=True) as connection:
         found = uploads.prepared_of(connection, request.group_id, request.upload_id)
     if found is None:
-        raise Refused("Make the preview first.")
+        raise Refused("Run the preview first.")
     prepared, file_name = found
     command = ImportDeck(
         group_id=request.group_id,

@@ -39,7 +39,7 @@ def preview(url: str, request: Preview) -> Previewed:
     with psycopg.connect(url, autocommit=True) as connection:
         upload = uploads.find(connection, request.group_id, request.upload_id)
         if upload is None:
-            raise Refused("The file is no longer there. Send it again.")
+            raise Refused("The file is no longer available. Send it again.")
         wish, store = request.wish, Store(url)
         terms = Terms(
             zone=ZoneInfo(wish.zone),

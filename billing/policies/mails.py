@@ -75,14 +75,15 @@ def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipien
     if isinstance(event, LowBalanceWarned):
         subject = f"{name}: saldo bajo / low balance"
         text = (
-            f"El saldo de {name} es {amount}, por debajo del aviso fijado.\n"
-            f"The balance of {name} is {amount}, below the threshold that was set.\n"
+            f"El saldo de {name} es {amount}, por debajo del umbral de aviso.\n"
+            f"The balance of {name} is {amount}, below the warning threshold.\n"
         )
     else:
         subject = f"{name}: cuenta congelada / account frozen"
         text = (
-            f"El saldo de {name} es {amount}, por debajo de su límite. La cuenta quedó congelada.\n"
-            f"The balance of {name} is {amount}, below its limit. The account was frozen.\n"
+            f"El saldo de {name} es {amount}, por debajo del límite de crédito. "
+            f"La cuenta se congeló.\n"
+            f"The balance of {name} is {amount}, below the credit limit. The account was frozen.\n"
         )
     try:
         mailer.send(recipient, subject, text)

@@ -113,7 +113,9 @@ class Runner:
             return None
         if self._past is None:
             if self._store.past is None:
-                raise Refused("There are archived months, and nobody said where their files are.")
+                raise Refused(
+                    "There are archived months, but the folder with their files is not set."
+                )
             self._past = self._store.past()
         return self._past
 
@@ -139,7 +141,7 @@ class Runner:
         if name not in self._by_name:
             known = ", ".join(sorted(self._by_name))
             raise Refused(
-                "There is no projection %(name)s; there are %(known)s.", name=name, known=known
+                "There is no projection %(name)s; known: %(known)s.", name=name, known=known
             )
         if self._by_name[name].needs_past and (past := self._past_beyond(0)):
             past.check()  # before anything is deleted

@@ -45,7 +45,7 @@ def decode_place(after: str, before: str, key_type: Any) -> Place | None:
             raise ValueError(token)  # noqa: TRY301 -- no text of the database has it
         return Place(key, backwards=not after)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise Refused("This address names a page that does not exist.") from error
+        raise Refused("There is no page at this URL.") from error
 
 
 class Order(msgspec.Struct, frozen=True):

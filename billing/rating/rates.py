@@ -103,19 +103,19 @@ def key_of_target(target: str, effective_from: datetime | None) -> RateKey:
 def validate_rate(rate: Rate) -> None:
     """Refuse an invalid rate; checks its own fields, then tiers and bands."""
     if sum(map(bool, (rate.prefix, rate.call_class, rate.area))) != 1:
-        raise Refused("%(name)s: a rate has a prefix, a class or an area.", name=rate.name)
+        raise Refused("%(name)s: a rate needs a prefix, a class or an area.", name=rate.name)
     if rate.prefix and not is_digits(rate.prefix):
-        raise Refused("%(name)s: the prefix is digits only.", name=rate.name)
+        raise Refused("%(name)s: the prefix must have digits only.", name=rate.name)
     if len(rate.prefix) > LONGEST_PREFIX:
         raise Refused(
             "%(name)s: a prefix has at most %(most)s digits.", name=rate.name, most=LONGEST_PREFIX
         )
     if rate.call_class and rate.call_class not in CLASSES:
-        raise Refused("%(name)s: there is no such class.", name=rate.name)
+        raise Refused("%(name)s: unknown class.", name=rate.name)
     if not 0 <= rate.decimals <= MOST_DECIMALS or rate.free_below_s < 0:
         raise Refused("%(name)s: amounts have 0 to 6 decimals.", name=rate.name)
     if not (rate.tiers or rate.bands or rate.forbidden):
-        raise Refused("%(name)s: there is no price.", name=rate.name)
+        raise Refused("%(name)s: the price is missing.", name=rate.name)
     for fee in (rate.connect_fee, rate.min_cost, rate.max_cost):
         _check_price(rate.name, fee or "0")
     if rate.tiers:
@@ -140,9 +140,9 @@ def _check_band(name: str, band: Band) -> None:
 def _check_price(name: str, price: str) -> None:
     units = parse_price(price)
     if units < 0:
-        raise Refused("%(name)s: a price is not negative.", name=name)
+        raise Refused("%(name)s: the price can't be negative.", name=name)
     if units > MOST_PRICE * PRICE_UNITS:
-        raise Refused("%(name)s: a price is at most %(most)s.", name=name, most=MOST_PRICE)
+        raise Refused("%(name)s: the price can't exceed %(most)s.", name=name, most=MOST_PRICE)
 
 
 def _check_date(name: str, day: str) -> None:
@@ -154,12 +154,12 @@ def _check_date(name: str, day: str) -> None:
 
 def _check_tiers(name: str, tiers: tuple[Tier, ...]) -> None:
     if not tiers or tiers[0].from_s != 0:
-        raise Refused("%(name)s: the first tier begins at second 0.", name=name)
+        raise Refused("%(name)s: the first tier must begin at second 0.", name=name)
     if any(b.from_s <= a.from_s for a, b in pairwise(tiers)):
-        raise Refused("%(name)s: tiers begin one after the other.", name=name)
+        raise Refused("%(name)s: each tier must begin after the one before.", name=name)
     for tier in tiers:
         if tier.unit_s < 1 or tier.increment_s < 1:
-            raise Refused("%(name)s: units and increments are at least 1 s.", name=name)
+            raise Refused("%(name)s: units and increments must be at least 1 s.", name=name)
         _check_price(name, tier.price)
 
 
@@ -168,7 +168,8 @@ def _check_overlaps(rate: Rate) -> None:
         for other in rate.bands[index + 1 :]:
             if band.weight == other.weight and _meet(band, other):
                 raise Refused(
-                    "%(name)s: the bands %(one)s and %(other)s overlap; give one more weight.",
+                    "%(name)s: the bands %(one)s and %(other)s overlap; give one a higher "
+                    "priority.",
                     name=rate.name,
                     one=band.name,
                     other=other.name,

@@ -145,7 +145,7 @@ async def _change(connection: AsyncConnection[Any], statement: str, correction_i
     cursor = await connection.execute(statement, (correction_id,))
     row = await cursor.fetchone()
     if row is None or not row[0]:
-        raise Refused("This correction is not at a point where that can be done.")
+        raise Refused("The state of this re-rating does not allow that.")
 
 
 async def cancel(connection: AsyncConnection[Any], correction_id: str) -> None:

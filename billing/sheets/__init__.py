@@ -32,7 +32,7 @@ def read_sheet(
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     if size > MOST_BYTES:
         raise Refused(
-            "%(name)s has %(size)s MB. At most %(most)s MB are read; split it into several files.",
+            "%(name)s has %(size)s MB. The limit is %(most)s MB; split it into several files.",
             name=file_name,
             size=size // 1_000_000,
             most=MOST_BYTES // 1_000_000,

@@ -47,7 +47,9 @@ def workbook_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
     unzipped = sum(info.file_size for info in parts.values())
     packed = sum(info.compress_size for info in parts.values())
     if unzipped > MOST_UNZIPPED or (unzipped > UNSUSPECTED and unzipped > packed * MOST_TIMES):
-        raise Refused("%(name)s is much larger than it looks. It is not read.", name=file_name)
+        raise Refused(
+            "%(name)s expands to far more than its size and was not read.", name=file_name
+        )
     return _rows(Package(archive, parts, file_name))
 
 
@@ -110,7 +112,9 @@ class Package:
         if not self.has(part):
             return
         if self._parts[part].file_size > MOST_OF_SMALL_PARTS:
-            raise Refused("%(name)s is much larger than it looks. It is not read.", name=self._name)
+            raise Refused(
+                "%(name)s expands to far more than its size and was not read.", name=self._name
+            )
         for _ in self.walk(part, start, lambda _: None, lambda _: None):
             pass
 

@@ -54,7 +54,7 @@ def test_setting_the_same_limit_again_gives_no_event() -> None:
 def test_a_limit_names_at_most_200_companies() -> None:
     many = [str(number) for number in range(MOST_COMPANIES + 1)]
     given(administrator, ADDED).when(limit_administrator, companies=many, last=False).then_refused(
-        "A limit names at most 200 companies"
+        "A limit has at most 200 companies"
     )
 
 
@@ -84,6 +84,6 @@ def test_an_administrator_with_an_invalid_name_role_or_language_is_refused() -> 
     for wrong, words in (
         ({"sign_in_name": "Marta "}, "lower case"),
         ({"role": "king"}, "king is not a role"),
-        ({"language": "fr"}, "fr is not a language"),
+        ({"language": "fr"}, "fr is not an available language"),
     ):
         given(administrator).when(add_administrator, **{**MARTA, **wrong}).then_refused(words)

@@ -34,7 +34,7 @@ REQUEST = {"token_id": "t1", "name": "Portal ", "expires_at": None, "now": NOW}
 
 def test_two_factor_is_switched_on_once_and_off_by_its_owner() -> None:
     given(second_factor, MARTA).when(second_factor.enable).then(ON)
-    given(second_factor, MARTA, ON).when(second_factor.enable).then_refused("on already")
+    given(second_factor, MARTA, ON).when(second_factor.enable).then_refused("already on")
     given(second_factor, MARTA, ON).when(second_factor.disable).then(TwoFactorDisabled())
     given(second_factor, MARTA).when(second_factor.disable).then_refused("is off")
     given(second_factor, MARTA, ON, TwoFactorDisabled()).when(second_factor.enable).then(ON)
@@ -61,18 +61,22 @@ def test_a_token_has_only_scopes_of_its_owner_s_role() -> None:
     scopes = ("accounts", "calls")
     given(api_token, OLGA).when(api_token.make, scopes=scopes, **REQUEST).then(PORTAL)
     recharge = {"scopes": ("recharge",), **REQUEST}
-    given(api_token, OLGA).when(api_token.make, **recharge).then_refused("can't be for recharge")
+    given(api_token, OLGA).when(api_token.make, **recharge).then_refused(
+        "can't create a token for recharge"
+    )
     made = ApiTokenMade(token_id="t1", name="Portal", scope="recharge")
     given(api_token, MARTA).when(api_token.make, **recharge).then(made)
     demoted = AdministratorChanged(name="Marta", role="auditor", language="es")
-    given(api_token, MARTA, demoted).when(api_token.make, **recharge).then_refused("can't be for")
+    given(api_token, MARTA, demoted).when(api_token.make, **recharge).then_refused(
+        "can't create a token for"
+    )
 
 
 def test_a_token_needs_a_unique_name_a_scope_and_a_future_expiry() -> None:
     for wrong, words in (
         ({"name": " "}, "needs a name"),
-        ({"scopes": ()}, "at least one thing"),
-        ({"scopes": ("everything",)}, "can't be for everything"),
+        ({"scopes": ()}, "at least one permission"),
+        ({"scopes": ("everything",)}, "can't create a token for everything"),
         ({"expires_at": NOW}, "expired already"),
     ):
         request = {"scopes": ("calls",), **REQUEST, **wrong}
@@ -91,11 +95,11 @@ def test_a_token_is_revoked_once_or_when_its_owner_is_disabled() -> None:
     given(api_token, MARTA, PORTAL).when(api_token.revoke, "t1").then(revoked)
     given(api_token, MARTA, PORTAL, revoked).when(api_token.revoke, "t1").then_refused("revoked")
     gone = (MARTA, PORTAL, AdministratorDisabled())
-    given(api_token, *gone).when(api_token.revoke, "t1").then_refused("revoked already")
-    request = {"scopes": ("calls",), **REQUEST}
-    given(api_token, *gone).when(api_token.make, **request).then_refused("disabled")
+    given(api_token, *gone).when(api_token.revoke, "t1").then_refused("already revoked")
+    asked = {"scopes": ("calls",), **REQUEST}
+    given(api_token, *gone).when(api_token.make, **asked).then_refused("disabled")
     back = (*gone, AdministratorEnabled())
-    given(api_token, *back).when(api_token.revoke, "t1").then_refused("revoked already")
+    given(api_token, *back).when(api_token.revoke, "t1").then_refused("already revoked")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +111,9 @@ def test_a_token_is_revoked_once_or_when_its_owner_is_disabled() -> None:
         ("MartaRuiz-2026", "Your name and the product's"),
         ("Contarifa2026!", "Your name and the product's"),
         ("MartaRuizContarifa1", "Your name and the product's"),
-        ("123456789012", "Rows of keys"),
+        ("123456789012", "Keyboard rows"),
         ("barcelona2026", "Years and dates"),
-        ("contraseña1234", "first that are tried"),
+        ("contraseña1234", "first that attackers try"),
         ("a1" * 500, "Repeated characters"),
     ],
 )

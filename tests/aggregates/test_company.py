@@ -34,7 +34,7 @@ def test_a_company_needs_a_name_and_a_known_currency_and_zone() -> None:
         ({"currency": "EUX"}, "EUX is not a currency"),
         ({"time_zone": "Madrid"}, "Madrid is not a time zone"),
         ({"payment": "cash"}, "prepaid or postpaid"),
-        ({"credit_limit_micros": -1}, "not negative"),
+        ({"credit_limit_micros": -1}, "can't be negative"),
     ):
         values = {**OPENING, **wrong}
         given(company).when(open_company, **values, currencies=["EUR"]).then_refused(words)

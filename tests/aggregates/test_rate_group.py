@@ -30,7 +30,7 @@ def test_a_rate_group_is_created_once_with_its_default_rates() -> None:
     given(rate_group).when(create_rate_group, **CREATING).then(
         CREATED, RatesChanged(rates=(SPAIN,))
     )
-    given(rate_group, CREATED).when(create_rate_group, **CREATING).then_refused("exists already")
+    given(rate_group, CREATED).when(create_rate_group, **CREATING).then_refused("already exists")
 
 
 def test_a_rate_group_needs_a_name() -> None:
@@ -48,9 +48,9 @@ def test_prices_of_one_import_are_one_event() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (Rate(name="x", prefix="34"), "x: there is no price"),
+        (Rate(name="x", prefix="34"), "x: the price is missing"),
         (Rate(name="x", tiers=(Tier(price="1"),)), "a prefix, a class or an area"),
-        (Rate(name="x", prefix="34", tiers=(Tier(price="-1"),)), "not negative"),
+        (Rate(name="x", prefix="34", tiers=(Tier(price="-1"),)), "can't be negative"),
         (Rate(name="x", prefix="٣٤", tiers=(Tier(price="1"),)), "digits only"),
     ],
     ids=["no price", "no prefix", "negative", "digits of another alphabet"],

@@ -89,7 +89,7 @@ def _take(client: httpx.Client, address: str, path: Path) -> int:
         if answer.status_code == httpx.codes.OK:
             return _save(answer, path)
         place = answer.headers["location"]
-    while "is being made" in client.get(place).text:
+    while "is being created" in client.get(place).text:
         time.sleep(0.25)
     with client.stream("GET", f"{place}/file") as answer:
         answer.raise_for_status()

@@ -75,7 +75,9 @@ def test_a_company_lives_from_its_opening_to_its_statement(
     page.reload()
     page.locator("section", has_text="Statements").locator("tbody a").first.click()
     expect(page.locator(".ledger .sum")).to_contain_text(left)
-    expect(page.locator("section", has_text="The calls behind it")).to_contain_text("+12127454135")
+    expect(page.locator("section", has_text="The calls of this statement")).to_contain_text(
+        "+12127454135"
+    )
     with page.expect_download() as pdf:
         page.get_by_role("link", name="PDF").click()
     assert pdf.value.path().read_bytes().startswith(b"%PDF-")
@@ -92,12 +94,12 @@ def open_and_bind(page: Page, followed: Store) -> None:
     page.fill("[name=name]", "Óptica Lux")
     page.get_by_role("button", name="Open the company").click()
     expect(page.locator("h1")).to_have_text("Óptica Lux")
-    expect(page.get_by_role("status")).to_contain_text("Bind a rate group next.")
+    expect(page.get_by_role("status")).to_contain_text("Next, assign a rate group.")
 
     page.locator("summary", has_text="More").click()
-    page.get_by_role("link", name="Bind a rate group").click()
+    page.get_by_role("link", name="Assign a rate group").click()
     page.select_option("[name=group]", label="Standard")
-    page.get_by_role("button", name="Bind").click()
+    page.get_by_role("button", name="Assign").click()
     expect(page.locator("section", has_text="Rate groups").last).to_contain_text("Standard")
 
 
@@ -149,8 +151,8 @@ def replay(page: Page, company_id: str) -> None:
     page.goto(f"/accounts/company:{company_id}/history")
     expect(page.locator("tbody")).to_contain_text("Frozen: Unpaid")
     expect(page.locator("#moment")).to_contain_text("Standard")
-    page.get_by_role("button", name="Replay").click()
-    expect(page.locator("#state h2")).to_have_text("Equal to the micro-unit", timeout=20_000)
+    page.get_by_role("button", name="Verify balance").click()
+    expect(page.locator("#state h2")).to_have_text("Balance verified", timeout=20_000)
     expect(page.locator("#state")).to_contain_text(re.compile(r"\d+ events of the log give"))
 
 

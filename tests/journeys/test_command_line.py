@@ -183,7 +183,7 @@ def test_who_lost_password_and_phone_is_let_in_again_on_the_machine(
         store.close()
         said = run(environment, "admin", "reset", "Marta")
         assert "password:" in said
-        assert "Two-factor was taken away" in said
+        assert "Two-factor was reset" in said
         assert said.split()[1] not in first
         assert connection.execute("select 1 from second_factors").fetchone() is None
         assert connection.execute("select 1 from recovery_codes").fetchone() is None

@@ -36,7 +36,7 @@ def test_an_installer_sets_up_a_device(open_page: Opened) -> None:
     page.locator("[name=name]").fill("Sede norte")
     page.locator("[name=company]").select_option("Clínica Santa Águeda")
     page.locator("[name=area_code]").fill("91")
-    page.get_by_role("button", name="Register it").click()
+    page.get_by_role("button", name="Register").click()
     password = page.locator("#password").inner_text()
     page.get_by_role("link", name="I have copied them").click()
     expect(page.locator("h1")).to_have_text("Sede norte")
@@ -50,9 +50,9 @@ def test_an_installer_sets_up_a_device(open_page: Opened) -> None:
     page.locator("[name=file]").set_input_files(
         {"name": "lines.csv", "mimeType": "text/csv", "buffer": sheet.encode()}
     )
-    page.get_by_role("button", name="Show what it would do").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator("tbody tr")).to_have_count(2)
-    page.get_by_role("button", name="Do all of it").click()
+    page.get_by_role("button", name="Apply all").click()
     expect(page.locator("tbody")).to_contain_text("Bea")
     page.locator(".crumb a").click()
     page.get_by_role("link", name="Route prefixes").click()
@@ -68,12 +68,12 @@ def test_a_preview_is_made_and_left_and_what_is_suspended_is_tried_again(
 ) -> None:
     page = open_page()
     page.goto("/corrections")
-    page.get_by_role("button", name="Make the preview").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.locator("#outcome")).to_have_text("What would change", timeout=20_000)
-    page.get_by_role("button", name="Leave everything as it is").click()
+    page.get_by_role("button", name="Discard").click()
     expect(page.get_by_text("It was stopped.")).to_be_visible()
     page.goto("/suspended")
-    page.get_by_role("button", name="Rate again").first.click()
+    page.get_by_role("button", name="Re-rate").first.click()
     expect(page.get_by_text("stays suspended")).to_be_visible(timeout=20_000)
 
 

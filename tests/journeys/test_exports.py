@@ -74,7 +74,7 @@ def test_columns_are_chosen_without_scripts(open_page: Opened) -> None:
     page.get_by_role("button", name="Save").click()
     assert heads(page)[-2:] == ["Caller", "Amount"]
     page.get_by_role("link", name="Columns").click()
-    page.get_by_role("button", name="The usual columns again").click()
+    page.get_by_role("button", name="Restore the default columns").click()
     assert "Caller" not in heads(page)
 
 

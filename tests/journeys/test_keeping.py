@@ -62,7 +62,7 @@ def test_an_archived_month_is_attached_searched_and_detached(open_page: Opened) 
     page.goto(address)
     expect(page.locator("tbody tr").first).to_be_visible()
     page.locator("td.when a").first.click()
-    expect(page.locator("h2", has_text="The record as it came")).to_be_visible()
+    expect(page.locator("h2", has_text="The record as received")).to_be_visible()
     page.goto("/keeping")
     row.get_by_role("button", name="Detach").click()
     expect(row.get_by_role("button", name="Attach")).to_be_visible(timeout=15_000)
@@ -86,7 +86,7 @@ def test_the_calls_of_a_period_are_backed_up_with_their_checksum_and_restored(
     digest = hashlib.sha256(Path(download.value.path()).read_bytes()).hexdigest()
     assert told.get_attribute("title") == digest
     row.get_by_role("link", name="Restore the calls of").click()
-    expect(page.locator("main")).to_contain_text("or lies in an archive, stays as it is")
+    expect(page.locator("main")).to_contain_text("or in an archive, do not change")
     page.get_by_role("button", name="Restore").click()
     task = page.locator("section[aria-labelledby=tasks] tr", has_text="Restore the calls")
     expect(task).to_contain_text("Done", timeout=15_000)
@@ -105,7 +105,7 @@ def test_a_month_is_archived_with_short_numbers_and_says_so(open_page: Opened) -
     field.fill("6")
     page.get_by_role("button", name="Save").click()
     row = page.locator("tr", has_text=f"{MONTH}-1.archive").first
-    expect(row).to_contain_text("whole numbers")
+    expect(row).to_contain_text("full numbers")
     row.get_by_role("button", name="Attach").click()
     expect(row.get_by_role("button", name="Detach")).to_be_visible(timeout=15_000)
     page.goto(f"/calls?from={MONTH}-02&to={MONTH}-20&status=charged")
@@ -116,7 +116,7 @@ def test_a_month_is_archived_with_short_numbers_and_says_so(open_page: Opened) -
 def test_everything_is_backed_up_by_a_click_and_downloaded(open_page: Opened) -> None:
     page = open_page(language="es")
     page.goto("/backups")
-    page.get_by_role("button", name="Copiar todo").click()
+    page.get_by_role("button", name="Hacer copia de seguridad de todo").click()
     link = page.locator("td.co a", has_text="full-")
     expect(link).to_be_visible(timeout=15_000)
     with page.expect_download() as download:

@@ -28,7 +28,7 @@ def add_nuria(page: Page) -> str:
     expect(page.locator("[name=added]")).to_be_hidden()
     page.locator("[name=reach][value=some]").check()
     page.get_by_role("button", name="Add the administrator").click()
-    expect(page.locator(".field-problem")).to_have_text("Name at least one company.")
+    expect(page.locator(".field-problem")).to_have_text("Choose at least one company.")
     first = page.locator("[name=added]").first
     first.press_sequentially("costa")
     expect(page.locator("#company-names option")).to_have_count(1)

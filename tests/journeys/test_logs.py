@@ -71,7 +71,7 @@ def test_what_was_done_is_found_by_person_and_object_taken_along_and_followed(
     assert line["What happened"] == "Limits set"
     assert "credit limit: " in line["Details"]
     assert "€250.00" in line["Details"]
-    assert (line["By"], line["Address"]) == ("marta", "127.0.0.1")
+    assert (line["By"], line["IP address"]) == ("marta", "127.0.0.1")
     row.get_by_role("link", name="Clínica Santa Águeda").click()
     expect(page.locator("h1")).to_have_text("Clínica Santa Águeda")
     page.goto("/operations?kind=keeping")
@@ -115,7 +115,7 @@ def test_the_system_page_tells_all_of_the_machine_and_looks_again_by_itself(
     page.goto("/system")
     for fact in (
         "Events a second",
-        "Read models behind",
+        "Page data delay",
         "Database",
         "Free on the disk",
         "Version",

@@ -161,7 +161,7 @@ def test_a_file_that_does_not_fit_the_log_keeps_the_month_in_the_database(
             " '9000000')::bytea where originator_id = %s",
             (stream(received(0, 1_000_000)),),
         )
-    with pytest.raises(Refused, match="does not fit its seals"):
+    with pytest.raises(Refused, match="does not match its seals"):
         archive(keeper, MONTH, LATER)
     assert months(keeper) == [MONTH, "2026-11"]
     assert load_keeping(keeper.store).parts == ()
@@ -188,7 +188,7 @@ def test_who_reads_a_month_is_waited_for(keeper: Keeper) -> None:
 def test_only_months_that_are_over_are_archived_and_only_once_the_read_models_have_them(
     keeper: Keeper,
 ) -> None:
-    with pytest.raises(Refused, match="not over long enough"):
+    with pytest.raises(Refused, match="ended too recently"):
         archive(keeper, "2026-11", SAID)
     late = received(2, 100)
     append(keeper.store, [(stream(late), late)])

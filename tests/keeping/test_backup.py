@@ -97,8 +97,8 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
         ("flipped", data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
         ("flipped-at-the-end", data[:-8] + b"x" + data[-7:], "damaged"),
         ("cut", data[: len(data) // 3], "was cut"),
-        ("emptied", b"", "no archive and no backup"),
-        ("foreign", b"PK\x03\x04" + bytes(5_000), "no archive and no backup"),
+        ("emptied", b"", "neither an archive nor a backup"),
+        ("foreign", b"PK\x03\x04" + bytes(5_000), "neither an archive nor a backup"),
         ("newer", data.replace(b'"format":1', b'"format":2', 1), "newer program"),
     ):
         path = tmp_path / name
@@ -111,7 +111,7 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
         writer.finish(backup.Manifest(events=0))
     with pytest.raises(Refused, match=r"newer program \(.*9999_later\)"):
         restore(other_url, tmp_path / "later", tmp_path, ZONE)
-    assert migrate(other_url) == []  # it is no half restored one
+    assert migrate(other_url) == []  # it is no only partly restored one
 
 
 def test_a_full_disk_leaves_no_half_backup_and_no_note_of_one(keeper: Keeper) -> None:
@@ -150,7 +150,7 @@ def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
     assert len(backup.backups_made(keeper.store)) == 1
     verdict = verify(keeper.url, folder=keeper.archives)
     assert (verdict.fault, verdict.missing) == ("", ())
-    with pytest.raises(Refused, match="half restored"):
+    with pytest.raises(Refused, match="only partly restored"):
         migrate(other_url)
     restore(other_url, full, tmp_path / "elsewhere", ZONE)  # with room it is ended
     assert sums(other_url) == sums(keeper.url)
@@ -212,7 +212,7 @@ def test_a_database_says_that_it_is_half_restored_after_a_kill(
     ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
     assert ended.returncode == -signal.SIGKILL
     if moment != "whole":  # before anything was touched
-        with pytest.raises(Refused, match=r"half restored. Run `billing restore .*full-"):
+        with pytest.raises(Refused, match=r"only partly restored. Run `billing restore .*full-"):
             migrate(other_url)
     restore(other_url, full, folder, ZONE)
     assert migrate(other_url) == []

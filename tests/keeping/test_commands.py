@@ -144,7 +144,7 @@ def test_a_person_who_upgrades_is_offered_a_backup(
     )
     os.close(theirs)
     os.close(ours)
-    assert "Back it up first?" in done.stdout
+    assert "Back up first?" in done.stdout
     assert len(list((tmp_path / "backups").glob("before-upgrade-*.backup"))) == made
 
 

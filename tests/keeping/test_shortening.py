@@ -120,7 +120,7 @@ def test_what_was_shortened_is_guarded_as_what_was_sealed(keeper: Keeper) -> Non
         with psycopg.connect(keeper.url, autocommit=True) as connection:
             connection.execute(change, (found, put, call))
         assert "an event of partition 2026-10 at positions" in checked(keeper).fault
-        with pytest.raises(Refused, match="does not fit its seals"):
+        with pytest.raises(Refused, match="does not match its seals"):
             archive(keeper, MONTH, LATER)
         with psycopg.connect(keeper.url, autocommit=True) as connection:
             connection.execute(change, (put, found, call))

@@ -189,7 +189,7 @@ def test_a_deck_is_imported_once_and_undone_and_a_group_is_copied(
 ) -> None:
     install(database_url)
     catch_up(database_url, store)
-    with pytest.raises(Refused, match="Make the preview first"):
+    with pytest.raises(Refused, match="Run the preview first"):
         ask_for(database_url, Apply(group_id="g", upload_id="u1", envelope=SAID))
     keep(database_url, DECK)
     assert look(database_url).changed == 7
@@ -201,7 +201,7 @@ def test_a_deck_is_imported_once_and_undone_and_a_group_is_copied(
     undo = Undo(command=rate_groups.UndoImport(group_id="g", import_id="u1"), envelope=SAID)
     ask_for(database_url, undo)
     assert len(before.prices) == len(load_rate_group(store, "g").prices) + 5
-    with pytest.raises(Refused, match="undone already"):
+    with pytest.raises(Refused, match="already undone"):
         ask_for(database_url, undo)
     catch_up(database_url, store)
     copy = Copy(
@@ -222,7 +222,7 @@ def test_invalid_rows_are_reported_and_nothing_is_prepared_for_import(
     found = look(database_url, upload_id="u3")
     assert [(each.row, each.column) for each in found.wrong] == [(9, "price")]
     assert (found.wrong_rows, found.counts, found.changed) == (1, None, 0)
-    with pytest.raises(Refused, match="Make the preview first"):
+    with pytest.raises(Refused, match="Run the preview first"):
         ask_for(database_url, Apply(group_id="g", upload_id="u3", envelope=SAID))
-    with pytest.raises(Refused, match="no longer there"):
+    with pytest.raises(Refused, match="no longer available"):
         look(database_url, upload_id="u4")

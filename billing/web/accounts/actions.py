@@ -223,21 +223,21 @@ ACTIONS = {
         _zones,
     ),
     "bind": Action(
-        N_("Bind a rate group"), N_("Bind"), N_("The rate group is bound."),
+        N_("Assign a rate group"), N_("Assign"), N_("The rate group was assigned."),
         companies.bind_rate_group, _bind, choices=_groups, kinds=("company",),
     ),
     "pin": Action(
-        N_("Give a PIN"), N_("Give"), N_("Calls with this PIN belong to this account now."),
+        N_("Add a PIN"), N_("Assign"), N_("Calls with this PIN now belong to this account."),
         sub_accounts.give_pin, _pin, kinds=("user",),
     ),
     "withdraw-pins": Action(
-        N_("Withdraw the PINs"), N_("Withdraw"), N_("The account has no PIN any more."),
+        N_("Remove the PINs"), N_("Remove"), N_("The account now has no PINs."),
         sub_accounts.withdraw_pins,
         lambda asked: sub_accounts.WithdrawPins(account=asked.view.account), kinds=("user",),
         danger=True,
     ),
     "lines": Action(
-        N_("Give extensions or trunks"), N_("Give"), N_("They belong to this account now."),
+        N_("Assign extensions or trunks"), N_("Assign"), N_("They now belong to this account."),
         sub_accounts.give_lines, _lines, choices=_devices, kinds=("user", "gateway"),
     ),
 }  # fmt: skip

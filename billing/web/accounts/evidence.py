@@ -154,7 +154,7 @@ def _event_fields(currency: str) -> list[Field[_Told]]:
         Field(gettext("Amount"), lambda row: row.moved or None, "exact"),
         Field(gettext("Balance"), lambda row: row.balance, "exact"),
         Field(gettext("By"), lambda row: words.actor(envelope(row).actor), width=20),
-        Field(gettext("Address"), lambda row: envelope(row).address, width=16),
+        Field(gettext("IP address"), lambda row: envelope(row).address, width=16),
         Field(gettext("Stream"), lambda row: row.recorded.stream, width=40, own=True),
     ]
 
@@ -164,7 +164,7 @@ def _seal_fields() -> list[Field[Seal]]:
         Field(gettext("First position"), lambda seal: seal.first_position, "count"),
         Field(gettext("Last position"), lambda seal: seal.last_position, "count"),
         Field(gettext("Events"), lambda seal: seal.events, "count"),
-        Field(gettext("Seal before"), lambda seal: seal.previous, width=66, own=True),
+        Field(gettext("Previous seal"), lambda seal: seal.previous, width=66, own=True),
         Field(gettext("Digests"), lambda seal: _encode(seal.digests).decode(), width=90, own=True),
         Field(gettext("Seal"), lambda seal: seal.seal, width=66, own=True),
     ]

@@ -73,7 +73,7 @@ async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
     if at is None:
         at = _end_of_day(view, form.whole("days", most=100_000), site)
     if form.errors:
-        raise Refused("This is not a moment.")
+        raise Refused("Enter a valid date and time.")
     at = min(at, datetime.now(UTC))
     moment = await asyncio.to_thread(_moment, site, account, at)
     state: Account | None = fold(evolve_of(account), moment.events)

@@ -100,7 +100,7 @@ def _fields() -> list[Field[money.MovementRow]]:
         Field(gettext("Reference"), lambda row: row.reference, width=20),
         Field(gettext("Reversed"), lambda row: gettext("yes") if row.reversed else "", width=10),
         Field(gettext("By"), lambda row: words.actor(row.actor), width=18),
-        Field(gettext("Address"), lambda row: row.address, width=16),
+        Field(gettext("IP address"), lambda row: row.address, width=16),
     ]
 
 

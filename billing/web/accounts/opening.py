@@ -53,7 +53,7 @@ async def do_open_company(request: Request[Any, Any]) -> HTTPResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            done = gettext("The company was opened. Bind a rate group next.")
+            done = gettext("The company was opened. Next, assign a rate group.")
             return go_on(f"/accounts/company:{own_id}", done, shown=shown)
     return _company_page(request, form, 422)
 

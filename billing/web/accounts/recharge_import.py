@@ -88,7 +88,7 @@ def _account(checked: Checked, line: SheetRow, found: list[NamedAccount]) -> Nam
             account=found[0].account,
         )
     elif not found[0].own_wallet:
-        message = N_("This account has no wallet of its own; its company pays.")
+        message = N_("This account has no balance of its own; its company pays.")
         checked.wrong(line, "account", message)
     elif found[0].state == "closed":
         checked.wrong(line, "account", N_("This account is closed."))
@@ -102,13 +102,13 @@ def _amount(checked: Checked, line: SheetRow) -> int:
         checked.wrong(line, "amount", refusal.message, **refusal.values)
         return 0
     if micros <= 0:
-        checked.wrong(line, "amount", N_("A recharge is more than nothing."))
+        checked.wrong(line, "amount", N_("A recharge must be greater than zero."))
     return micros
 
 
 RECHARGES = Kind(
-    N_("Recharge from a sheet"),
-    N_("A row a recharge. An account is named by its name or its id."),
+    N_("Recharge from a spreadsheet"),
+    N_("One recharge per row. Write the name or the id of the account."),
     COLUMNS,
     (N_("Account"), N_("Amount"), N_("Currency"), N_("Reason"), N_("Reference")),
     plan_recharges,

@@ -39,7 +39,7 @@ def summary(statement: Statement) -> list[tuple[str, int]]:
 def class_name(call_class: str, *, late: bool) -> str:
     """A class of calls, and that they came after their month was closed."""
     name = words.word(words.CLASSES, call_class) or gettext("Other")
-    return gettext("%(name)s, of earlier months", name=name) if late else name
+    return gettext("%(name)s, from earlier months", name=name) if late else name
 
 
 def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
@@ -123,7 +123,7 @@ def call_fields() -> list[Field[BilledCall]]:
         ),
         Field(gettext("Amount"), lambda call: call.charged_micros, "exact", 12),
         Field(
-            gettext("Of an earlier month"),
+            gettext("From an earlier month"),
             lambda call: gettext("yes") if call.late else "",
             width=12,
         ),

@@ -76,7 +76,7 @@ def _fields() -> list[Field[money.StatementRow]]:
     return [
         Field(gettext("Month"), lambda row: row.month, width=12),
         Field(gettext("Opening balance"), lambda row: row.opening_micros, "amount"),
-        Field(gettext("Put on the account"), lambda row: row.credited_micros, "amount", sum=True),
+        Field(gettext("Topped up"), lambda row: row.credited_micros, "amount", sum=True),
         Field(gettext("Calls"), lambda row: row.calls, "count", sum=True),
         Field(gettext("Charged"), lambda row: row.charged_micros, "amount", sum=True),
         Field(gettext("Closing balance"), lambda row: row.closing_micros, "amount"),

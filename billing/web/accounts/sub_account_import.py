@@ -105,9 +105,9 @@ def _check_name(checked: Checked, line: SheetRow, company: _Company, seen: set[s
     if not name:
         checked.wrong(line, "name", N_("An account needs a name."))
     elif name in company.taken:
-        checked.wrong(line, "name", N_("There is an account of this name already."))
+        checked.wrong(line, "name", N_("There is already an account with this name."))
     elif name in seen:
-        checked.wrong(line, "name", N_("This name stands in the sheet twice."))
+        checked.wrong(line, "name", N_("This name appears twice in the spreadsheet."))
     seen.add(name)
 
 
@@ -118,7 +118,9 @@ def _read(checked: Checked, line: SheetRow, company: _Company) -> sub_accounts.I
         if said := line.get("device"):
             checked.wrong(line, "device", N_("There is no device %(device)s."), device=said)
         else:
-            checked.wrong(line, "device", N_("Which device? The company has none, or several."))
+            checked.wrong(
+                line, "device", N_("Which device? The company has none, or more than one.")
+            )
     elif numbers and device and device.company_id != company.company_id:
         whose = {"line": numbers[0], "device": device.name}
         message = N_("%(line)s of %(device)s belongs to another company.")
@@ -147,7 +149,7 @@ async def _companies(request: Request[Any, Any]) -> dict[str, Any]:
 ACCOUNTS = {
     "user": Kind(
         N_("Import user accounts"),
-        N_("A row an account. Several extensions are separated by spaces."),
+        N_("One account per row. Separate several extensions with spaces."),
         (NAME, EXTENSIONS, DEVICE, OWN),
         (N_("Name"), N_("Extensions"), N_("Device"), N_("Own balance")),
         plan_accounts,
@@ -157,7 +159,7 @@ ACCOUNTS = {
     ),
     "gateway": Kind(
         N_("Import gateway accounts"),
-        N_("A row an account. Several trunks are separated by spaces."),
+        N_("One account per row. Separate several trunks with spaces."),
         (NAME, TRUNKS, DEVICE, OWN),
         (N_("Name"), N_("Trunks and gateways"), N_("Device"), N_("Own balance")),
         plan_accounts,

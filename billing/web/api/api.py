@@ -114,7 +114,7 @@ async def recharge(request: Request[Any, Any], account: str) -> HTTPResponse:
     try:
         receipt, shown = await _recharge(request, account, sent)
     except Overtaken:
-        said = gettext("The reference %(ref)s is that of another amount.", ref=sent.reference)
+        said = gettext("The reference %(ref)s was used for another amount.", ref=sent.reference)
         return problem(409, gettext("This was not done"), said)
     except Refused as refusal:
         said = gettext(refusal.message, **refusal.values)

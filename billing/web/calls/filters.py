@@ -145,7 +145,7 @@ def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilt
     )
     least, most = wanted.least_micros, wanted.most_micros
     if least is not None and most is not None and least > most:
-        raise Refused("The least amount is greater than the most.")
+        raise Refused("The minimum amount is greater than the maximum.")
     return wanted
 
 

@@ -218,7 +218,7 @@ async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
             commands.revoke_device_account(connection, device_id, account)
 
     await asyncio.to_thread(work)
-    return go_on(f"/devices/{device_id}", gettext("The account ended."))
+    return go_on(f"/devices/{device_id}", gettext("The account was ended."))
 
 
 @blueprint.post("/devices/<device_id:str>/trial")

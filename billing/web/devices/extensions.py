@@ -43,7 +43,9 @@ COLUMNS = (
     Column("extension", ("extension", "extensión", "number", "número")),
     Column("account", ("account", "cuenta", "user account", "cuenta de usuario"), required=False),
     Column("name", ("name", "nombre"), required=False),
-    Column("tenant", ("tenant", "inquilino", "domain", "context"), required=False),
+    Column(
+        "tenant", ("tenant", "cliente alojado", "inquilino", "domain", "context"), required=False
+    ),
     Column("valid_from", ("valid from", "válida desde", "from", "desde"), required=False),
 )
 HEADS = (N_("Extension"), N_("Account"), N_("Name"), N_("Tenant"), N_("Valid from"))
@@ -160,7 +162,7 @@ async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPR
     await find_device(request, device_id)
     kind = Kind(
         N_("Import extensions"),
-        N_("A row an extension. An account is named by its name or its id; empty: the company."),
+        N_("One extension per row. Write the name or the id of the account; empty: the company."),
         COLUMNS,
         HEADS,
         plan_extensions,
@@ -185,7 +187,7 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[S
         if not key[1] or len(key[1]) > LONGEST:
             checked.wrong(line, "extension", N_("An extension needs a number."))
         elif key in seen:
-            checked.wrong(line, "extension", N_("This extension stands in the sheet twice."))
+            checked.wrong(line, "extension", N_("This extension appears twice in the spreadsheet."))
         seen.add(key)
         account, said = "", line.get("account")
         if said:
@@ -196,7 +198,7 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[S
             ]
             account = own[0].account if len(own) == 1 else ""
             if not account:
-                message = N_("The company has no user account %(account)s, or several.")
+                message = N_("The company has no user account %(account)s, or more than one.")
                 checked.wrong(line, "account", message, account=said)
         assignment = Assignment(
             extension=key[1],
@@ -230,7 +232,7 @@ def _what(
         return gettext("New")
     if before == (new.account, new.name):
         return gettext("As it is")
-    return gettext("Moves") if before[0] != new.account else gettext("Another name")
+    return gettext("Changes account") if before[0] != new.account else gettext("New name")
 
 
 def _begin(request: Request[Any, Any], checked: Checked, line: SheetRow) -> datetime | None:

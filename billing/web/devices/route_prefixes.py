@@ -148,6 +148,6 @@ def _fields() -> list[Field[RoutePrefix]]:
         Field(gettext("Order"), lambda rule: rule.order, "count"),
         Field(gettext("Prefix"), lambda rule: rule.prefix),
         Field(gettext("Replacement"), lambda rule: rule.replacement),
-        Field(gettext("Shortest rest"), lambda rule: rule.min_rest, "count"),
-        Field(gettext("Longest rest"), lambda rule: rule.max_rest, "count"),
+        Field(gettext("Remaining digits, min."), lambda rule: rule.min_rest, "count"),
+        Field(gettext("Remaining digits, max."), lambda rule: rule.max_rest, "count"),
     ]

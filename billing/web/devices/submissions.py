@@ -40,6 +40,6 @@ def _fields() -> list[Field[Submission]]:
         Field(gettext("Conflicts"), lambda row: row.conflict, "count", sum=True),
         Field(gettext("Suspended"), lambda row: row.suspended, "count", sum=True),
         Field(gettext("Detail"), lambda row: row.detail, width=50),
-        Field(gettext("Address"), lambda row: row.address, width=18),
+        Field(gettext("IP address"), lambda row: row.address, width=18),
         Field(gettext("Account"), lambda row: row.account, width=24),
     ]

@@ -49,7 +49,9 @@ async def deliver(
     site, owner = site_of(request), owner_of(request)
     running = site.exports.running(owner)
     if running and is_program(request):
-        return problem(409, gettext("A file is being made already"), gettext("Ask again later."))
+        return problem(
+            409, gettext("A file is already being prepared"), gettext("Try again later.")
+        )
     if running:
         return page(request, "files/export.html", 409, page="exports", job=running, busy=True)
     job = Job(owner, site.exports.new_path(), file_name, expected)

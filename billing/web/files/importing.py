@@ -47,7 +47,7 @@ def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[She
     missing = [each.names[0] for each in columns if each.required and each.key not in places]
     if missing:
         raise Refused(
-            "The first row must name the columns; %(names)s is missing.", names=", ".join(missing)
+            "The first row must name the columns; missing: %(names)s.", names=", ".join(missing)
         )
     lines = [
         SheetRow(
@@ -57,7 +57,7 @@ def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[She
         for row in rows
     ]
     if not lines:
-        raise Refused("There is no row beneath the headers.")
+        raise Refused("There is no row below the headers.")
     return lines
 
 

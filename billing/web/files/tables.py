@@ -102,4 +102,4 @@ def about(book: Book, facts: Facts) -> None:
     """The sheet that tells what a workbook holds, and when it was made."""
     made = formats.moment(datetime.now(UTC), "y-MM-dd HH:mm", book.zone)
     book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=48)])
-    book.rows([*facts, (gettext("Made at"), made)])
+    book.rows([*facts, (gettext("Created on"), made)])

@@ -54,6 +54,10 @@ class OutOfScope(Forbidden):
     """The token admits other things than this."""
 
 
+class StaleForm(Forbidden):
+    """The form was made for another session, or for one that has ended."""
+
+
 def admits(
     *roles: str,
     scope: str = "",
@@ -209,4 +213,4 @@ def _refuse_without_token(request: Request[Any, Any]) -> None:
     session: Session = request.ctx.session
     given = request.headers.get("x-csrf-token") or form_value(request, "csrf")
     if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
-        raise Forbidden
+        raise StaleForm

@@ -9,7 +9,14 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, json, text
 
 from billing.values import Refused
-from billing.web.kit.access import BeyondReach, OutOfScope, current_session, is_fragment, is_program
+from billing.web.kit.access import (
+    BeyondReach,
+    OutOfScope,
+    StaleForm,
+    current_session,
+    is_fragment,
+    is_program,
+)
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
 
@@ -18,25 +25,25 @@ logger = logging.getLogger(__name__)
 TITLES = {
     400: N_("This request could not be understood"),
     401: N_("Your session has ended"),
-    403: N_("You may not do this"),
+    403: N_("You don't have permission for this"),
     404: N_("There is nothing here"),
-    405: N_("This address can't be used like that"),
+    405: N_("This URL can't be used like that"),
     413: N_("This is too large"),
     500: N_("Something went wrong"),
     503: N_("The service is busy"),
 }
 EXPLANATIONS = {
-    400: N_("Part of the address or of the form makes no sense."),
-    401: N_("Sign in again to go on. Nothing was changed."),
-    403: N_("Your role does not admit it, or the form was open for too long. Nothing was changed."),
-    404: N_("The page was moved, or the address has a typing error."),
-    405: N_("Go back and try it another way."),
-    413: N_("What was sent is larger than the service accepts."),
+    400: N_("The URL or the form has invalid values."),
+    401: N_("Sign in again to continue. Nothing was changed."),
+    403: N_("Your role does not allow it. Nothing was changed."),
+    404: N_("The page was moved, or the URL is mistyped."),
+    405: N_("Go back and try again."),
+    413: N_("The request is larger than the service accepts."),
     500: N_("The error was recorded. If it happens again, tell your operator this reference."),
-    503: N_("It takes longer than it should. Try again in a moment."),
+    503: N_("This is taking longer than usual. Try again in a moment."),
 }
 
-BEYOND_REACH = N_("This concerns the whole installation; you are limited to some companies.")
+BEYOND_REACH = N_("This concerns the whole installation; your access is limited to some companies.")
 
 
 def install_error_pages(app: Sanic[Any, Any]) -> None:
@@ -53,7 +60,7 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
         await _know_who(request)
     if is_program(request):
         if status == 401:  # noqa: PLR2004 -- who it is was not said
-            explanation = gettext("Show a valid API token: Authorization: Bearer …")
+            explanation = gettext("Send a valid API token: Authorization: Bearer …")
         return problem(status, gettext(TITLES[status]), explanation, str(request.id))
     fragment = is_fragment(request)
     try:
@@ -85,8 +92,10 @@ def _meaning(error: Exception) -> tuple[int, str]:
         return 400, gettext(error.message, **error.values)
     if isinstance(error, BeyondReach):
         return 403, gettext(BEYOND_REACH)
+    if isinstance(error, StaleForm):
+        return 403, gettext("This form expired. Reload it and try again. Nothing was changed.")
     if isinstance(error, OutOfScope):
-        return 403, gettext("This token is not for that. Make one with the scope that it needs.")
+        return 403, gettext("This token does not allow that. Create one with the scope it needs.")
     status = error.status_code if isinstance(error, SanicException) else 500
     status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004
     return status, gettext(EXPLANATIONS[status])

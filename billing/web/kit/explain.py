@@ -11,7 +11,7 @@ from billing.web.kit.i18n import N_, gettext
 SENTENCES: dict[str, str] = {
     "by_pin": N_("The account code in the record belongs to %(account)s."),
     "by_extension": N_("Extension %(extension)s belongs to %(account)s."),
-    "by_trunk": N_("Calls that come in by the trunk %(trunk)s belong to %(account)s."),
+    "by_trunk": N_("Calls that arrive on the trunk %(trunk)s belong to %(account)s."),
     "by_company": N_("No sub-account was found: the call is the company's, %(company)s."),
     "direction": N_("Direction: %(direction)s."),
     "b_leg": N_("This is the second leg of a conversation; the first one is billed."),
@@ -21,33 +21,35 @@ SENTENCES: dict[str, str] = {
     ),
     "short_code": N_("%(number)s is a short number: %(area)s (%(type)s)."),
     "e164": N_("%(dialled)s in its international form is %(number)s."),
-    "as_dialled": N_("%(dialled)s has no international form; the digits count as dialled."),
-    "attribution": N_("The number plan knows the prefix %(prefix)s: %(area)s (%(type)s)."),
-    "no_attribution": N_("The number plan knows no prefix of %(number)s."),
+    "as_dialled": N_("%(dialled)s has no international form; the dialled digits are used."),
+    "attribution": N_("The number plan has the prefix %(prefix)s: %(area)s (%(type)s)."),
+    "no_attribution": N_("The number plan has no prefix for %(number)s."),
     "class": N_("Class of the call: %(class)s."),
     "rate": N_(
         "The rate “%(name)s” applies (%(prefix_or_class)s), in force since %(effective_from)s."
     ),
     "free_class": N_("Numbers of the type “%(type)s” cost nothing."),
     "not_charged": N_("Calls of this direction (%(direction)s) cost nothing without a rate."),
-    "forbidden": N_("The rate “%(name)s” forbids such calls: it is flagged and costs nothing."),
+    "forbidden": N_(
+        "The rate “%(name)s” forbids such calls: the call is flagged and costs nothing."
+    ),
     "free_below": N_("With this rate, calls under %(seconds)s s cost nothing."),
     "connect_fee": N_("Connect fee: %(fee)s."),
     "line": N_(
         "%(seconds)s s at %(price)s per %(unit_s)s s, in steps of %(increment_s)s s"
         " (time band “%(band)s”)."
     ),
-    "min": N_("The least this rate charges applies: %(amount)s."),
-    "max": N_("The most this rate charges applies: %(amount)s."),
+    "min": N_("The minimum charge of the rate applies: %(amount)s."),
+    "max": N_("The maximum charge of the rate applies: %(amount)s."),
     "rounded": N_("Rounded once, to %(decimals)s decimals (%(rounding)s): %(amount)s."),
 }
 # What is said instead where a value is empty.
 WITHOUT: dict[tuple[str, str], str] = {
     ("route_prefix", "replacement"): N_(
-        "The route prefix %(prefix)s was taken off; that gives %(number)s."
+        "The route prefix %(prefix)s was removed; that gives %(number)s."
     ),
     ("short_code", "area"): N_("%(number)s is a short number (%(type)s)."),
-    ("attribution", "area"): N_("The number plan knows the prefix %(prefix)s (%(type)s)."),
+    ("attribution", "area"): N_("The number plan has the prefix %(prefix)s (%(type)s)."),
     ("class", "class"): N_("The call has no class."),
     ("unanswered", "result"): N_("There was no talk time: it costs nothing."),
     ("rate", "effective_from"): N_("The rate “%(name)s” applies (%(prefix_or_class)s)."),

@@ -69,9 +69,9 @@ def _day(given: dict[str, str], name: str) -> date | None:
     try:
         found = date.fromisoformat(text)
     except ValueError as error:
-        raise Refused("%(text)s is not a day.", text=text) from error
+        raise Refused("%(text)s is not a date.", text=text) from error
     if not 1970 <= found.year < 9000:  # noqa: PLR2004 -- what calendars and zones agree on
-        raise Refused("%(text)s is not a day.", text=text)
+        raise Refused("%(text)s is not a date.", text=text)
     return found
 
 

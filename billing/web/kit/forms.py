@@ -47,7 +47,7 @@ class Form:
         """A text."""
         value = self.given.get(name, "")
         if required and not value:
-            return self._wrong(name, gettext("This is needed."), "")
+            return self._wrong(name, gettext("Required"), "")
         if len(value) > longest:
             return self._wrong(name, gettext("Use at most %(n)s characters.", n=longest), "")
         return value
@@ -72,7 +72,7 @@ class Form:
             return empty
         if not value.isascii() or not value.isdigit() or not least <= int(value[:19]) <= most:
             said = gettext(
-                "This is a whole number from %(least)s to %(most)s.", least=least, most=most
+                "Enter a whole number from %(least)s to %(most)s.", least=least, most=most
             )
             return self._wrong(name, said, empty)
         return int(value)
@@ -97,7 +97,7 @@ class Form:
         except ValueError:
             chosen = date.min
         if chosen.year not in YEARS:
-            return self._wrong(name, gettext("%(text)s is not a day.", text=value), None)
+            return self._wrong(name, gettext("%(text)s is not a date.", text=value), None)
         return chosen
 
     def begin_of_day(self, name: str, zone: ZoneInfo) -> datetime | None:

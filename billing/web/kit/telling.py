@@ -53,12 +53,12 @@ def _tell_state(event: Event, currency: str) -> str:
             said = gettext("Unfrozen: %(reason)s", reason=reason)
         case account.AccountFrozenByPolicy(balance_micros=balance, limit_micros=limit):
             said = gettext(
-                "Frozen by itself: %(balance)s is below the limit of %(limit)s.",
+                "Frozen automatically: %(balance)s is below the limit of %(limit)s.",
                 balance=amount(balance),
                 limit=amount(limit),
             )
         case account.AccountUnfrozenByPolicy(balance_micros=balance):
-            said = gettext("Unfrozen by itself at %(balance)s.", balance=amount(balance))
+            said = gettext("Unfrozen automatically at %(balance)s.", balance=amount(balance))
         case account.LowBalanceWarned(balance_micros=balance, threshold_micros=threshold):
             said = gettext(
                 "Warned: %(balance)s is below %(threshold)s.",
@@ -107,12 +107,12 @@ def _tell_opening(event: Event) -> str:
             )
         case company.PinGiven(account=whose):
             said = (
-                gettext("A PIN was given to %(account)s.", account=whose)
+                gettext("A PIN was added to %(account)s.", account=whose)
                 if whose
-                else gettext("A PIN was withdrawn.")
+                else gettext("A PIN was removed.")
             )
         case company.RateGroupBound(group_id=group):
-            said = gettext("Rate group bound: %(group)s.", group=group)
+            said = gettext("Rate group assigned: %(group)s.", group=group)
         case UserAccountOpened(name=name) | sub_account.GatewayAccountOpened(name=name):
             said = gettext("Account opened: %(name)s.", name=name)
         case sub_account.SubAccountRenamed(name=name):

@@ -38,7 +38,7 @@ WEEKDAYS = {
     "7": N_("Sunday"),
 }
 REASONS = {
-    "bad_time": N_("Time not understood"),
+    "bad_time": N_("Unreadable time"),
     "bad_duration": N_("Impossible duration"),
     "no_number": N_("No number"),
     "no_account": N_("No account"),
@@ -58,26 +58,26 @@ DIRECTIONS = {
     "internal": N_("Between extensions"),
 }
 PREFIX_OUTCOMES = {
-    "short_code": N_("Not tried: the number is a short code"),
+    "short_code": N_("Not tried: it is a short number"),
     "other": N_("The number does not begin with it"),
     "too_short": N_("Too few digits would be left"),
     "too_long": N_("Too many digits would be left"),
-    "implausible": N_("What would be left is no plausible number"),
+    "implausible": N_("The remainder is not a plausible number"),
     "applied": N_("Applied"),
-    "after": N_("Not tried: one before it applied"),
+    "after": N_("Not tried: an earlier one applied"),
 }
 REMEDIES = {
     "no_rate": N_("Add a rate for these numbers to the company's rate group."),
-    "no_rate_group": N_("Bind a rate group to the company."),
-    "no_account": N_("Say whose calls the tenant of this device carries."),
-    "no_number": N_("The device told no number. Look at the records."),
-    "bad_time": N_("The device told no time that can be read. Look at the records."),
-    "bad_duration": N_("The device told an impossible duration. Look at the records."),
-    "unreadable": N_("Choose the format that the device really sends."),
-    "unfinished": N_("The other half of the call has not come yet."),
+    "no_rate_group": N_("Assign a rate group to the company."),
+    "no_account": N_("Enter whose calls the tenant of this device makes."),
+    "no_number": N_("The device reported no number. Check its records."),
+    "bad_time": N_("The device reported no readable time. Check its records."),
+    "bad_duration": N_("The device reported an impossible duration. Check its records."),
+    "unreadable": N_("Choose the format that the device sends."),
+    "unfinished": N_("The other half of the call has not arrived yet."),
 }
 CORRECTIONS = {
-    "recycle": N_("Suspended calls rated again"),
+    "recycle": N_("Suspended calls re-rated"),
     "rerate": N_("Re-rating"),
     "what_if": N_("What if"),
 }
@@ -107,11 +107,11 @@ OBJECTS = {
     "administrator": N_("Administrator"),
     "correction": N_("Correction"),
     "books": N_("Books"),
-    "keeping": N_("Keeping of calls"),
+    "keeping": N_("Call keeping"),
 }
 SIGN_INS = {
     "signed_in": N_("Signed in"),
-    "half": N_("Password right, code asked"),
+    "half": N_("Password correct, code requested"),
     "refused": N_("Refused"),
     "signed_out": N_("Signed out"),
     "ended": N_("Session ended"),
@@ -132,7 +132,7 @@ SIGN_IN_REASONS = {
     "by_hand": N_("Ended on a page"),
     "new_password": N_("A new password"),
     "disabled": N_("The administrator was disabled"),
-    "reset": N_("Two-factor was taken away"),
+    "reset": N_("Two-factor was reset"),
 }
 SCOPES = {
     "calls": N_("Read calls and statistics"),
@@ -171,31 +171,31 @@ EVENTS = {
     "AccountAdjusted": N_("Balance adjusted"),
     "AccountClosed": N_("Account closed"),
     "AccountFrozen": N_("Account frozen"),
-    "AccountFrozenByPolicy": N_("Account frozen by itself"),
+    "AccountFrozenByPolicy": N_("Account frozen automatically"),
     "AccountRecharged": N_("Account recharged"),
     "AccountUnfrozen": N_("Account unfrozen"),
-    "AccountUnfrozenByPolicy": N_("Account unfrozen by itself"),
+    "AccountUnfrozenByPolicy": N_("Account unfrozen automatically"),
     "AdministratorAdded": N_("Administrator added"),
     "AdministratorChanged": N_("Administrator edited"),
     "AdministratorDisabled": N_("Administrator disabled"),
     "AdministratorEnabled": N_("Administrator enabled"),
     "AdministratorLimited": N_("Limited to companies"),
     "AdministratorPasswordChanged": N_("Own password changed"),
-    "AdministratorPasswordReset": N_("Password made anew"),
-    "ApiTokenMade": N_("API token made"),
+    "AdministratorPasswordReset": N_("Password reset"),
+    "ApiTokenMade": N_("API token created"),
     "ApiTokenRevoked": N_("API token revoked"),
     "BackupMade": N_("A backup was made"),
     "BackupRemoved": N_("A backup was removed"),
-    "CallLinked": N_("Another device told the same call"),
+    "CallLinked": N_("Another device reported the same call"),
     "CallRated": N_("The call was rated"),
-    "CallRerated": N_("The call was rated again"),
+    "CallRerated": N_("The call was re-rated"),
     "CallsRestored": N_("Calls were restored from a backup"),
     "CallSuspended": N_("The call was suspended"),
     "CallVoided": N_("The call was voided"),
     "CompanyChanged": N_("Company changed"),
     "CompanyOpened": N_("Company opened"),
-    "ConflictKept": N_("Another record came under the same key"),
-    "CorrectionEnded": N_("Calls were rated again"),
+    "ConflictKept": N_("Another record arrived with the same key"),
+    "CorrectionEnded": N_("Calls were re-rated"),
     "DeckImportUndone": N_("Deck import undone"),
     "DeckImported": N_("Deck imported"),
     "DeviceRegistered": N_("Device registered"),
@@ -204,7 +204,7 @@ EVENTS = {
     "KeepingSet": N_("The keeping times were set"),
     "LimitsSet": N_("Limits set"),
     "LowBalanceOver": N_("Balance no longer low"),
-    "LowBalanceWarned": N_("Low balance warned of"),
+    "LowBalanceWarned": N_("Low-balance warning sent"),
     "MonthArchived": N_("A month of calls was archived"),
     "MonthAttached": N_("An archived month was attached"),
     "MonthClosed": N_("Month closed"),
@@ -213,7 +213,7 @@ EVENTS = {
     "NumbersShortened": N_("Called numbers were shortened"),
     "NumberPlanReplaced": N_("Number plan replaced"),
     "PinGiven": N_("PIN changed"),
-    "RateGroupBound": N_("Rate group bound"),
+    "RateGroupBound": N_("Rate group assigned"),
     "RateGroupCreated": N_("Rate group created"),
     "RateGroupDeleted": N_("Rate group deleted"),
     "RateGroupRenamed": N_("Rate group renamed"),
@@ -221,17 +221,17 @@ EVENTS = {
     "RatesWithdrawn": N_("Rates withdrawn"),
     "RechargeReversed": N_("Recharge reversed"),
     "RecoveryCodeUsed": N_("Recovery code used"),
-    "RecoveryCodesMade": N_("Recovery codes made anew"),
+    "RecoveryCodesMade": N_("Recovery codes regenerated"),
     "RoutePrefixesSet": N_("Route prefixes set"),
     "ShorteningSet": N_("The shortening of called numbers was set"),
     "StatementClosed": N_("Statement closed"),
     "SubAccountRenamed": N_("Account renamed"),
     "TenantNamed": N_("Tenant named"),
     "TrunkAssigned": N_("Trunk assigned"),
-    "TwoFactorDemanded": N_("Two-factor required, or no more"),
+    "TwoFactorDemanded": N_("Two-factor requirement changed"),
     "TwoFactorDisabled": N_("Two-factor switched off"),
     "TwoFactorEnabled": N_("Two-factor switched on"),
-    "TwoFactorReset": N_("Two-factor taken away"),
+    "TwoFactorReset": N_("Two-factor reset"),
     "UserAccountOpened": N_("User account opened"),
 }
 AREA_TYPES = {
@@ -245,7 +245,7 @@ AREA_TYPES = {
     "satellite": N_("Satellite"),
 }
 FLAGS = {
-    "forbidden": N_("A call that should not exist"),
+    "forbidden": N_("Call to a forbidden destination"),
     "over_24h": N_("Longer than a day"),
     "frozen_account": N_("The account was frozen"),
     "closed_account": N_("The account was closed"),
@@ -258,19 +258,19 @@ FLAGS = {
 }
 
 EXPORT_STATES = {
-    "running": N_("Being made"),
+    "running": N_("In preparation"),
     "done": N_("Ready"),
     "failed": N_("Failed, try again"),
 }
 ROUNDINGS = {
-    "half_up": N_("half away from zero"),
-    "half_even": N_("half to even"),
+    "half_up": N_("half up, commercial"),
+    "half_even": N_("half to even, banker's"),
     "up": N_("up"),
     "down": N_("down"),
 }
 BAND_POLICIES = {
-    "start": N_("The band at the beginning of the call counts for all of it"),
-    "split": N_("Each part of the call costs what its band asks"),
+    "start": N_("The band at the start of the call applies to all of it"),
+    "split": N_("Each part of the call costs what its band charges"),
 }
 RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
 

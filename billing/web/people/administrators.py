@@ -144,9 +144,9 @@ async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
     command = commands.EnableAdministrator(administrator_id=own_id, enabled=enabled)
     shown = await carry_out(request, connected(commands.enable_administrator), command)
     done = (
-        gettext("The administrator may sign in again.")
+        gettext("The administrator can sign in again.")
         if enabled
-        else gettext("The administrator may not sign in any more.")
+        else gettext("The administrator can no longer sign in.")
     )
     return go_on("/administrators", done, shown=shown)
 

@@ -64,7 +64,7 @@ async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
         )
         form.errors.setdefault("added", said)
     if not chosen and not unknown:
-        form.errors["added"] = gettext("Name at least one company.")
+        form.errors["added"] = gettext("Choose at least one company.")
     form.given["unknown"] = "\n".join(unknown)
     return tuple(dict.fromkeys(chosen))
 

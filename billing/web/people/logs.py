@@ -92,7 +92,7 @@ def _operation_fields(zone: ZoneInfo) -> list[Field[operations.OperationRow]]:
     return [
         Field(gettext("Date and time"), lambda row: row.recorded_at, "time", 24),
         Field(gettext("By"), lambda row: words.actor(row.actor), width=20),
-        Field(gettext("Address"), lambda row: row.address, width=16),
+        Field(gettext("IP address"), lambda row: row.address, width=16),
         Field(gettext("Object"), _object, width=30),
         Field(gettext("What happened"), said, width=34),
         Field(gettext("Details"), changed, width=80),
@@ -165,7 +165,7 @@ def _sign_in_fields() -> list[Field[sign_ins.SignInRow]]:
         Field(gettext("What happened"), lambda row: words.word(words.SIGN_INS, row.kind), width=20),
         Field(gettext("Reason"), _reason, width=28),
         Field(gettext("Name"), lambda row: row.sign_in_name, width=20),
-        Field(gettext("Address"), lambda row: row.address, width=16),
+        Field(gettext("IP address"), lambda row: row.address, width=16),
         Field(gettext("Browser"), lambda row: row.browser, width=60),
         Field(gettext("Ended by"), _ended_by, width=20),
     ]

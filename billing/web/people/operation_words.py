@@ -32,7 +32,7 @@ COUNTED = ("rates", "ended", "removed")  # of prices
 FIELDS = {
     "account": N_("account"),
     "amount_micros": N_("amount"),
-    "allowed_addresses": N_("allowed addresses"),
+    "allowed_addresses": N_("allowed IP addresses"),
     "charged": N_("whose record is charged"),
     "columns": N_("columns"),
     "duration_seconds": N_("seconds that durations may differ"),
@@ -47,10 +47,10 @@ FIELDS = {
     "limited_to": N_("companies"),
     "part": N_("part"),
     "recharge_version": N_("recharge"),
-    "silent_after_minutes": N_("minutes to silence"),
+    "silent_after_minutes": N_("minutes without activity"),
     "start_seconds": N_("seconds that starts may differ"),
     "totals": N_("lines"),
-    "upper": N_("goes on through"),
+    "upper": N_("leaves through"),
     "zone": N_("time zone"),
     "backup_days": N_("days between backups"),
     "backups_kept": N_("backups kept"),
@@ -98,7 +98,7 @@ FIELDS = {
     "own_wallet": N_("own balance"),
     "payment": N_("payment"),
     "rates": N_("rates"),
-    "removed": N_("taken out"),
+    "removed": N_("removed"),
     "reason": N_("reason"),
     "reference": N_("reference"),
     "role": N_("role"),
@@ -194,7 +194,7 @@ def _tell_price(change: PriceChange, currency: str, zone: ZoneInfo) -> str:
     if change.kind == "ended":
         return gettext("%(what)s: %(before)s → no price from %(day)s", **told)
     if change.kind == "removed":
-        return gettext("%(what)s: the price from %(day)s was taken out", **told)
+        return gettext("%(what)s: the price from %(day)s was removed", **told)
     if change.old_name is None:
         return gettext("%(what)s: %(price)s from %(day)s, new", **told)
     return gettext("%(what)s: %(before)s → %(price)s from %(day)s", **told)

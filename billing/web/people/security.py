@@ -37,7 +37,7 @@ async def reset_two_factor(request: Request[Any, Any], own_id: str) -> HTTPRespo
     await find_or_404(request, own_id)
     command = second_factors.Reset(administrator_id=own_id)
     shown = await carry_out(request, connected(second_factors.reset), command)
-    said = gettext("Two-factor was taken away. It can be set up again after signing in.")
+    said = gettext("Two-factor was reset. It can be set up again after signing in.")
     return go_on(f"/administrators/{own_id}", said, shown=shown)
 
 
@@ -50,9 +50,9 @@ async def demand_two_factor(request: Request[Any, Any], own_id: str) -> HTTPResp
     command = second_factors.Demand(administrator_id=own_id, demanded=demanded)
     shown = await carry_out(request, second_factors.demand, command)
     said = (
-        gettext("Two-factor is required: without it nothing else is shown.")
+        gettext("Two-factor is mandatory: nothing else is shown until it is set up.")
         if demanded
-        else gettext("Two-factor is not required any more.")
+        else gettext("Two-factor is no longer required.")
     )
     return go_on(f"/administrators/{own_id}", said, shown=shown)
 
@@ -64,5 +64,5 @@ async def revoke_a_token(request: Request[Any, Any], own_id: str, token_id: str)
     await find_or_404(request, own_id)
     command = api_tokens.RevokeToken(administrator_id=own_id, token_id=token_id)
     shown = await carry_out(request, connected(api_tokens.revoke_token), command)
-    said = gettext("The token was revoked. Whatever uses it is refused now.")
+    said = gettext("The token was revoked. Programs that use it are now refused.")
     return go_on(f"/administrators/{own_id}", said, shown=shown)

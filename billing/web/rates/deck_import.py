@@ -33,7 +33,7 @@ COLUMN_NAMES = {
     "connect_fee": N_("Connect fee"),
     "increment": N_("Increments"),
     "effective_from": N_("Valid from"),
-    "min_cost": N_("Least a call costs"),
+    "min_cost": N_("Minimum charge per call"),
 }
 UNITS = {"60": N_("per minute"), "1": N_("per second"), "3600": N_("per hour")}
 blueprint = Blueprint("deck_import")
@@ -113,9 +113,9 @@ def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
         if form.given.get(f"col_{key}")
     }
     if "price" not in places:
-        form.errors["col_price"] = gettext("Say which column holds the price.")
+        form.errors["col_price"] = gettext("Choose the column with the price.")
     if not {"prefix", "country_code", "name"} & set(places):
-        form.errors["col_prefix"] = gettext("Say which column holds the prefixes or the names.")
+        form.errors["col_prefix"] = gettext("Choose the column with the prefixes or the names.")
     increment = form.text("increment")
     try:
         cells.increments(increment)

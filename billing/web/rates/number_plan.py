@@ -30,7 +30,7 @@ from billing.web.site import site_of
 
 PAGE_SIZE = 50
 LONGEST = 15  # digits of a number
-LAYERS = {IMPORTED: N_("Imported or edited"), SEED: N_("From the start")}
+LAYERS = {IMPORTED: N_("Imported or edited"), SEED: N_("Built-in")}
 blueprint = Blueprint("number_plan")
 
 
@@ -153,7 +153,7 @@ async def set_entry(request: Request[Any, Any]) -> HTTPResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            done = gettext("The entry was set. Calls from now on go by it.")
+            done = gettext("The entry was saved. New calls use it.")
             return go_on(f"/number-plan?q={found[0]}", done, shown=shown)
     return await _entry_page(request, form, 422)
 
@@ -186,5 +186,5 @@ async def remove_entry(request: Request[Any, Any]) -> HTTPResponse:
         effective_from=None if since <= UNDATED else since,
     )
     command = ChangeNumberPlan(layer=form.text("layer"), removed=(key,))
-    done = gettext("The entry was taken out.")
+    done = gettext("The entry was removed.")
     return await act(request, change_number_plan, command, f"/number-plan?q={key.prefix}", done)

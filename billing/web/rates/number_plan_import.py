@@ -98,7 +98,10 @@ async def plan_entries(request: Request[Any, Any], _: Form, lines: list[SheetRow
 
 KIND = Kind(
     N_("Import into the number plan"),
-    N_("A row an entry, or several by prefixes and ranges in a cell. What is there is replaced."),
+    N_(
+        "One entry per row, or several prefixes and ranges in a cell. The "
+        "current entries are replaced."
+    ),
     COLUMNS,
     (
         N_("Prefix"),

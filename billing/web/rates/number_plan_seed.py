@@ -50,7 +50,7 @@ async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
         return _show(request, form, status=422)
     if not asked.write:
         return _show(request, form, answer.seeded)
-    done = gettext("The seed was made. Calls from now on go by it.")
+    done = gettext("The built-in plan was created. New calls use it.")
     shown = await until_shown(request, answer.position)
     return go_on("/number-plan?layer=number-plan:seed", done, shown=shown)
 

@@ -86,8 +86,8 @@ async def set_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
             done = gettext("The price was set.")
             if (rate.effective_from or UNDATED) < midnight_of(datetime.now(UTC), site.zone):
                 done += " " + gettext(
-                    "It counts from a day in the past: calls already rated keep their price"
-                    " until they are re-rated."
+                    "It applies from a past day: calls already rated keep their price until "
+                    "you re-rate them."
                 )
             path = f"/rate-groups/{group_id}/history" + query({"target": target_of(rate)})
             return go_on(path, done, shown=shown)
@@ -183,7 +183,7 @@ def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
         Field(gettext("Name"), lambda row: row.name, width=30),
         Field(gettext("Price"), lambda row: micros_of(row.price), "exact"),
         Field(gettext("Seconds of the price"), unit, "count"),
-        Field(gettext("Stands"), lambda row: words.yes_or_no(yes=row.standing), width=10),
+        Field(gettext("In force"), lambda row: words.yes_or_no(yes=row.standing), width=10),
         Field(gettext("Recorded"), lambda row: row.recorded_at, "time", 24),
         Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
         Field(gettext("Source"), lambda row: row.source, width=24),
@@ -212,4 +212,4 @@ async def remove_price(request: Request[Any, Any], group_id: str) -> HTTPRespons
     key = key_of_target(target, None if since <= UNDATED else since)
     path = f"/rate-groups/{group_id}/history" + query({"target": target})
     command = RemoveRate(group_id=group_id, key=key)
-    return await act(request, remove_rate, command, path, gettext("The price was taken out."))
+    return await act(request, remove_rate, command, path, gettext("The price was removed."))

@@ -144,7 +144,7 @@ def _read_bands(form: Form) -> tuple[Band, ...]:
         if not form.given.get(own + "name") and not tiers:
             continue
         if not tiers:
-            form.errors.setdefault(f"{own}t0_price", gettext("This is needed."))
+            form.errors.setdefault(f"{own}t0_price", gettext("Required"))
             continue
         until = form.given.get(own + "to") or "24:00"
         bands.append(
@@ -168,7 +168,7 @@ def _read_dates(form: Form, name: str) -> tuple[str, ...]:
         try:
             found.append(date.fromisoformat(text).isoformat())
         except ValueError:
-            form.errors[name] = gettext("%(text)s is not a day.", text=text)
+            form.errors[name] = gettext("%(text)s is not a date.", text=text)
     return tuple(found)
 
 

@@ -205,7 +205,7 @@ def moment_asked(request: Request[Any, Any], listing: Listing) -> datetime:
     form, zone = Form({"on": listing.given.get("on", "")}), site_of(request).zone
     begin = form.begin_of_day("on", zone)
     if form.errors:
-        raise Refused("%(text)s is not a day.", text=form.given["on"])
+        raise Refused("%(text)s is not a date.", text=form.given["on"])
     if begin is None:
         return datetime.now(UTC)
     local = begin.astimezone(zone) + timedelta(days=1)

@@ -55,7 +55,7 @@ async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
         shown = await carry_out(request, rate_call_again, RateCallAgain(stream=CALLS + call_id))
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
-    return go_on(path, gettext("The call was rated again."), shown=shown)
+    return go_on(path, gettext("The call was re-rated."), shown=shown)
 
 
 @blueprint.get("/corrections")
@@ -217,13 +217,13 @@ async def export_corrections(request: Request[Any, Any]) -> Answer:
 
 def _correction_fields(actors: dict[str, str]) -> list[Field[Correction]]:
     return [
-        Field(gettext("Asked for"), lambda row: row.asked_at, "time", 24),
+        Field(gettext("Requested"), lambda row: row.asked_at, "time", 24),
         Field(gettext("What"), lambda row: words.word(words.CORRECTIONS, row.kind), width=28),
         Field(gettext("State"), _state_of, width=18),
         Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
         Field(gettext("From"), lambda row: row.filter.begin, "time", 24),
-        Field(gettext("Until before"), lambda row: row.filter.end, "time", 24),
-        Field(gettext("Calls looked at"), lambda row: row.looked_at, "count", sum=True),
+        Field(gettext("Until (exclusive)"), lambda row: row.filter.end, "time", 24),
+        Field(gettext("Calls checked"), lambda row: row.looked_at, "count", sum=True),
     ]
 
 
@@ -262,7 +262,7 @@ def _line_fields(names: dict[str, str]) -> list[Field[ReratingTotal]]:
         Field(gettext("Company"), company, width=30),
         Field(gettext("Calls"), lambda line: line.calls, "count", sum=True),
         Field(gettext("With another rating"), lambda line: line.changed, "count", sum=True),
-        Field(gettext("Not to be rated"), lambda line: line.stuck, "count", sum=True),
+        Field(gettext("Can't be rated"), lambda line: line.stuck, "count", sum=True),
         Field(gettext("Before"), lambda line: line.old_micros, "exact", sum=True),
         Field(gettext("After"), lambda line: line.new_micros, "exact", sum=True),
         Field(gettext("Difference"), difference, "exact", sum=True),

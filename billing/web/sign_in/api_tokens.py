@@ -64,7 +64,9 @@ async def revoke_token(request: Request[Any, Any], token_id: str) -> HTTPRespons
     session = await myself(request)
     command = commands.RevokeToken(administrator_id=session.administrator_id, token_id=token_id)
     await with_secrets(request, commands.revoke_token, command)
-    return go_on("/my-account", gettext("The token was revoked. Whatever uses it is refused now."))
+    return go_on(
+        "/my-account", gettext("The token was revoked. Programs that use it are now refused.")
+    )
 
 
 def _end_of_day(form: Form, zone: ZoneInfo) -> datetime | None:

@@ -64,5 +64,5 @@ async def end_my_sessions(request: Request[Any, Any]) -> HTTPResponse:
         return end_sessions(connection, own_id, "by_hand", by, now, one=only, kept=kept)
 
     count = await with_secrets(request, end, session.administrator_id)
-    said = gettext("The sessions were ended.") if count else gettext("It had ended already.")
+    said = gettext("The sessions were ended.") if count else gettext("It had already ended.")
     return go_on("/my-account", said)

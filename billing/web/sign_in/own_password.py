@@ -49,7 +49,7 @@ async def change_password(request: Request[Any, Any]) -> HTTPResponse:
     await with_secrets(request, commands.change_password, command)
     async with site.pool.connection() as connection:
         await BY_ACCOUNT.forget(connection, session.sign_in_name)
-    return go_on("/", gettext("The password was changed. Your other sessions ended."))
+    return go_on("/", gettext("The password was changed. Your other sessions were ended."))
 
 
 async def _problems(request: Request[Any, Any], session: Session) -> dict[str, str]:
@@ -69,7 +69,7 @@ async def _problems(request: Request[Any, Any], session: Session) -> dict[str, s
 
 def _problem(current: str, new: str, session: Session) -> str:
     if new == current:
-        return gettext("The new password is the old one.")
+        return gettext("The new password is the same as the old one.")
     try:
         refuse_weak(new, session.name, session.sign_in_name)
     except Refused as refusal:

@@ -181,7 +181,7 @@ async def take_code(request: Request[Any, Any]) -> HTTPResponse:
         return _code_page(request, half, after, 422, gettext(wrong.message))
     response = redirect(after, status=303)
     if kind == "recovery_code":
-        response = go_on(after, gettext("A recovery code was used: it is good for nothing more."))
+        response = go_on(after, gettext("You used a recovery code; it can't be used again."))
     async with site.pool.connection() as connection:
         await BY_CODE.forget(connection, own_id)
         await BY_ADDRESS.give_back(connection, network_of(ip_address_of(request)))

@@ -29,13 +29,13 @@ GROUP = 4  # letters of the secret that stand together
 PROVEN = {
     "off": (
         N_("Switch two-factor off"),
-        N_("Signing in asks for the password only. The recovery codes are good for nothing more."),
-        N_("Switch it off"),
+        N_("Signing in will ask for the password only. The recovery codes stop working."),
+        N_("Switch two-factor off"),
     ),
     "codes": (
         N_("New recovery codes"),
-        N_("They replace the ones you have, which are good for nothing more."),
-        N_("Make new codes"),
+        N_("They replace your current ones, which stop working."),
+        N_("Generate new codes"),
     ),
 }
 blueprint = Blueprint("two_factor")

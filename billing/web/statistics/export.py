@@ -90,8 +90,8 @@ async def _facts(
         (gettext("Company"), names.get(streams[0], asked.company_id)),
         (gettext("Account"), names.get(asked.account, asked.account)),
         (gettext("Log position"), str(found.position)),
-        (gettext("Period before"), f"{day(before.first)} / {day(before.last)}"),
-        (gettext("Calls in the period before"), str(found.before.total.calls)),
+        (gettext("Previous period"), f"{day(before.first)} / {day(before.last)}"),
+        (gettext("Calls in the previous period"), str(found.before.total.calls)),
     ]
     return [(name, value) for name, value in said if value]
 

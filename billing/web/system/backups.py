@@ -70,7 +70,7 @@ async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
     first, last = form.day("from"), form.day("to")
     for name, chosen in (("from", first), ("to", last)):
         if chosen is None:
-            form.errors.setdefault(name, gettext("This is needed."))
+            form.errors.setdefault(name, gettext("Required"))
     if first and last and first > last:
         form.errors["to"] = gettext("The period ends before it begins.")
     if form.errors:
@@ -131,7 +131,7 @@ def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
 
     return [
         Field(gettext("File"), lambda row: row.file, width=44),
-        Field(gettext("Made"), lambda row: row.made_at, "time", 24),
+        Field(gettext("Created"), lambda row: row.made_at, "time", 24),
         Field(gettext("What"), lambda row: words.word(words.TASKS, row.kind), width=24),
         Field(gettext("By"), maker, width=24),
         Field(gettext("Days"), lambda row: row.period, width=26),

@@ -65,9 +65,7 @@ def _warnings(
     said = []
     if not site.config.cookie_secure:
         said.append(
-            gettext(
-                "Sessions travel without encryption. Behind HTTPS set BILLING_COOKIE_SECURE=yes."
-            )
+            gettext("Sessions are not encrypted. Behind HTTPS set BILLING_COOKIE_SECURE=yes.")
         )
     if machine.disk_free_bytes < machine.disk_bytes * LEAST_FREE:
         said.append(gettext("Less than a tenth of the disk is free."))
@@ -77,10 +75,11 @@ def _warnings(
     if late:
         said.append(gettext("There is no recent backup of everything."))
     if status.lag > MOST_LAG:
-        said.append(gettext("The read models are behind: pages show an older state."))
+        said.append(gettext("Page data is behind: pages show an older state."))
     if count := status.silent_count:
         said.append(
-            ngettext("%(n)s device is silent.", "%(n)s devices are silent.", count) % {"n": count}
+            ngettext("%(n)s device is not reporting.", "%(n)s devices are not reporting.", count)
+            % {"n": count}
         )
     return said
 
@@ -89,7 +88,7 @@ def _certificate_warnings(site: Site) -> list[str]:
     """What browsers will complain of."""
     found, watched = site.certificate.found, site.certificate.url
     if not watched and site.config.cookie_secure:
-        return [gettext("Nobody watches the certificate. Set BILLING_PUBLIC_URL.")]
+        return [gettext("The certificate is not monitored. Set BILLING_PUBLIC_URL.")]
     if found is None:
         return []
     if found.expires_at is None:
@@ -104,7 +103,7 @@ def _certificate_warnings(site: Site) -> list[str]:
     if expires_soon(found):
         sentence = N_("The certificate of %(host)s expires on %(day)s.")
         if found.expires_at < datetime.now(UTC):
-            sentence = N_("The certificate of %(host)s has expired on %(day)s.")
+            sentence = N_("The certificate of %(host)s expired on %(day)s.")
         end = formats.day(found.expires_at.astimezone(site.zone).date())
         said.append(gettext(sentence, host=found.host, day=end))
     if found.problem:

@@ -51,8 +51,8 @@ def test_a_company_is_opened_bound_and_recharged(database_url: str, marta: httpx
     place = answer.headers["location"]
     page = marta.get(place)
     assert "Óptica Lux" in page.text
-    assert "Bind a rate group next." in page.text
-    assert "Bind a rate group next." not in marta.get(place).text
+    assert "Next, assign a rate group." in page.text
+    assert "Next, assign a rate group." not in marta.get(place).text
     assert post(marta, f"{place}/recharge", amount="1.250,50", reason="Cash").status_code == 303
     assert balance(database_url, place.removeprefix("/accounts/")) == 1_250_500_000
     assert "€1,250.50" in marta.get(place).text
@@ -66,7 +66,7 @@ def test_a_company_is_opened_bound_and_recharged(database_url: str, marta: httpx
         ("0", "A recharge is a positive amount in EUR."),
         ("0.12345678901234567890", "more than 6 decimals"),
         ("1.234", "thousands or decimals"),
-        ("", "This is needed."),
+        ("", "Required"),
     ],
 )
 def test_a_wrong_amount_is_said_beside_its_field(
@@ -117,7 +117,7 @@ def test_the_later_of_two_is_told_what_the_first_changed(
     later = post(marta, f"{CLINIC}/limits", credit_limit="200", seen=seen[1])
     assert later.status_code == 409
     assert "Credit limit: €100.00." in later.text
-    assert "What was changed meanwhile" in later.text
+    assert "Changed in the meantime" in later.text
     seen = re.search(r'name="seen" value="(\d+)"', later.text)
     assert seen
     assert post(marta, f"{CLINIC}/limits", credit_limit="200", seen=seen[1]).status_code == 303
@@ -190,7 +190,7 @@ def test_every_wrong_row_of_a_sheet_is_named(marta: httpx.Client) -> None:
         "An account needs a name.",
         "201 of Centralita Hoteles belongs to another company.",
         "Write yes or no.",
-        "This name stands in the sheet twice.",
+        "This name appears twice in the spreadsheet.",
         "There is no device nowhere.",
     ):
         assert words in answer.text, words
@@ -247,7 +247,7 @@ def test_a_statement_adds_up_on_the_page_and_in_its_files(
     page = client.get(f"{CLINIC}/statements").text
     month = re.findall(r"statements/(\d{4}-\d\d)", page)[-1]
     place = f"{CLINIC}/statements/{month}"
-    assert "The calls behind it" in client.get(place).text
+    assert "The calls of this statement" in client.get(place).text
     book = read_back(client, f"{place}/statement.xlsx")
     lines = dict(book["Statement"].iter_rows(min_row=2, values_only=True))
     opening, closing = lines["Opening balance"], lines["Closing balance"]
@@ -281,7 +281,7 @@ def test_auditors_see_the_history_replay_it_and_change_nothing(
             text = client.get(place).text
             if "The log is being read" not in text:
                 break
-        assert "Equal to the micro-unit" in text
+        assert "Balance verified" in text
 
 
 def test_evidence_has_every_event_and_the_seals_over_them(

@@ -128,7 +128,7 @@ def test_a_token_ends_with_its_day_its_revocation_and_its_owner(
                 answer = client.get("/api/v1/calls")
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
-                assert "Show a valid API token" in answer.json()["detail"]
+                assert "Send a valid API token" in answer.json()["detail"]
             connection.execute("update administrators set enabled = true")
         logged = connection.execute("select kind, reason, sign_in_name from sign_ins").fetchall()
     assert logged == [("refused", "token", "marta")], "one line a minute"
@@ -147,7 +147,7 @@ def test_a_token_is_made_on_a_page_shown_once_and_revoked(
     assert token.startswith("contarifa_")
     again = client.post("/my-account/tokens/new", data=form)
     assert again.status_code == 422
-    assert "A token of yours is called Portal already." in again.text
+    assert "You already have a token called Portal." in again.text
     with program(empty_site, token) as portal:
         assert portal.get("/api/v1/calls").status_code == 200
         page = client.get("/my-account").text

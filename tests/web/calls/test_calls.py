@@ -173,7 +173,7 @@ def test_a_call_tells_its_story(site: str, sign_in: SignIn) -> None:
         "Class of the call: Local.",
         "Connect fee: €0.05.",
         "17 s at €0.018 per 60 s, in steps of 1 s.",
-        "Rounded once, to 4 decimals (half away from zero): €0.1234.",
+        "Rounded once, to 4 decimals (half up, commercial): €0.1234.",
         "&lt;b&gt;=1+1",
     ):
         assert said in text
@@ -183,7 +183,7 @@ def test_a_call_tells_its_story(site: str, sign_in: SignIn) -> None:
 def test_a_suspended_call_says_where_it_stopped(site: str, sign_in: SignIn) -> None:
     client = sign_in(site)
     text = client.get(rows(client, "/calls?status=suspended")[0]).text
-    assert "Here it stopped: No rate." in text
+    assert "Rating stopped here: No rate." in text
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_conflicts_and_voids_are_shown(database_url: str, site: str, sign_in: Si
     store.close()
     text = client.get(address).text
     assert "Voided: sent twice" in text
-    assert "Another record came under the same key" in text
+    assert "Another record arrived with the same key" in text
     assert "&lt;a&gt;1&lt;/a&gt;" in text
     assert rows(client, "/calls?status=voided") == [address]
     assert rows(client, "/calls?status=conflict") == [address]

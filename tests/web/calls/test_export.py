@@ -205,12 +205,12 @@ def test_while_one_is_made_another_is_not_begun(
     stuck: tuple[httpx.Client, str, psycopg.Connection], site: str, sign_in: SignIn
 ) -> None:
     client, place, lock = stuck
-    assert "The spreadsheet is being made" in client.get(place).text
+    assert "The spreadsheet is being created" in client.get(place).text
     assert client.get(f"{place}/file").status_code == 404
     for path in ("/companies/export.xlsx", "/statistics/export.xlsx", "/movements/export.xlsx"):
         refused = client.get(path)
         assert refused.status_code == 409, path
-        assert "One spreadsheet is made at a time" in refused.text
+        assert "A spreadsheet is already being prepared for you." in refused.text
         assert place in refused.text
     assert client.get("/companies/export.csv").status_code == 200, "CSV needs no turn"
     lock.rollback()
@@ -235,7 +235,7 @@ def test_an_export_that_fails_says_so_and_makes_room(
                 break
             time.sleep(0.02)
     lock.rollback()
-    state_of(client, place, "The spreadsheet could not be made")
+    state_of(client, place, "The spreadsheet could not be created")
     assert client.get(f"{place}/file").status_code == 404
     assert "Failed, try again" in client.get("/exports").text
     assert client.get("/companies/export.xlsx").status_code in (200, 302)

@@ -40,14 +40,14 @@ def test_a_sheet_is_imported_by_one_event_or_refused_with_every_wrong_row(
     head = "Extensión;Cuenta;Nombre;Válida desde\n"
     wrong = send(sign_in(site), head + ";;;\n7;nobody;;\n8;;;someday\n8;;;\n")
     assert wrong.status_code == 422
-    for said in ("nobody, or several", "someday&#39; is not a day", "twice"):
+    for said in ("nobody, or more than one", "someday&#39; is not a date", "twice"):
         assert said in wrong.text
     rows = [f"{number};;Puesto {number};\n" for number in range(3000, 3400)]
     with following(database_url):
         client = sign_in(site)
         preview = send(client, head + "101;;Ana;\n3999;Recepción;;2026-11-01\n" + "".join(rows))
         assert preview.status_code == 200, preview.text
-        assert "Moves" in preview.text
+        assert "Changes account" in preview.text
         token = re.findall(r'action="/imports/([^"]+)"', preview.text)[0]
         before = len(store.load("device:clinica-pbx"))
         assert post(client, f"/imports/{token}").status_code == 303

@@ -33,7 +33,7 @@ def test_rules_are_set_and_a_number_shows_what_became_of_each(
         text = client.get(f"{PAGE}?number=9914230628").text
         assert "The number does not begin with it" in text
         assert text.count('s-rated">Applied') == 1
-        assert "Not tried: one before it applied" in text
+        assert "Not tried: an earlier one applied" in text
         assert "+34914230628" in text
         text = client.get("/route-prefixes?device=clinica-pbx&number=77914230628").text
         assert "+34914230628" in text
@@ -42,8 +42,8 @@ def test_rules_are_set_and_a_number_shows_what_became_of_each(
 def test_rules_that_make_no_sense_are_refused(site: str, sign_in: SignIn) -> None:
     client = sign_in(site)
     for rules, said in (
-        ([("9", "9")], "would leave it in front"),
-        ([("9", ""), ("9", "0")], "is there twice"),
+        ([("9", "9")], "begin with its own prefix"),
+        ([("9", ""), ("9", "0")], "appears twice"),
         ([("x", "")], "digits only"),
     ):
         answer = set_rules(client, PAGE, *rules)

@@ -84,7 +84,7 @@ def opened(answer: httpx.Response, address: str) -> list[list[object]]:
     assert book.sheetnames[-1] == "About"
     said = {row[0].value: row[1].value for row in book["About"].iter_rows()}
     assert said["Time zone"] == "Europe/Madrid", address
-    assert "Made at" in said
+    assert "Created on" in said
     sheet = book.worksheets[0]
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref

@@ -73,7 +73,7 @@ def test_a_tampered_place_is_refused_or_leads_nowhere(
             answer = client.get(path, params={name: value})
             assert answer.status_code in (200, 400), (path, name, value)
             if answer.status_code == 400:
-                assert "This address names a page that does not exist." in answer.text
+                assert "There is no page at this URL." in answer.text
             assert "Traceback" not in answer.text
 
 
@@ -81,11 +81,11 @@ def test_beyond_the_end_the_way_back_is_shown(site: str, sign_in: SignIn) -> Non
     client = sign_in(site)
     beyond = token(["1971-01-01T00:00:00Z", "x"])
     text = client.get(f"/calls?class=local&after={beyond}").text
-    assert "There is nothing beyond this page" in text
+    assert "There are no more rows" in text
     assert 'href="/calls?class=local"' in text
     before = token(["2999-01-01T00:00:00Z", "x"])
-    assert "There is nothing beyond this page" in client.get(f"/calls?before={before}").text
-    assert "There is nothing beyond" not in client.get("/calls?q=99999999").text
+    assert "There are no more rows" in client.get(f"/calls?before={before}").text
+    assert "There are no more rows" not in client.get("/calls?q=99999999").text
 
 
 @pytest.mark.parametrize("path", WITH_PERIODS)

@@ -60,7 +60,7 @@ def test_what_a_newer_program_wrote_is_shown_as_it_stands() -> None:
     assert explain([("teleported", "a", "b")], "EUR", {}) == ["teleported a b"]
     assert explain([("class",)], "EUR", {}) == ["class"]
     assert explain([("min", "not a number")], "EUR", {}) == [
-        "The least this rate charges applies: not a number."
+        "The minimum charge of the rate applies: not a number."
     ]
 
 

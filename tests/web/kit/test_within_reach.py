@@ -174,7 +174,7 @@ def test_the_menu_and_the_refusal_say_where_the_limit_is(limited: Site, sign_in:
         assert client.get(link).status_code == 200, link
     answer = client.get("/system")
     assert answer.status_code == 403
-    assert "you are limited to some companies" in answer.text
+    assert "your access is limited to some companies" in answer.text
 
 
 @pytest.mark.parametrize("role", ["auditor"])

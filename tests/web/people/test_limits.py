@@ -58,7 +58,7 @@ def test_companies_are_named_by_name_or_id_and_taken_out_again(client: httpx.Cli
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"reach": "some"}, "Name at least one company."),
+        ({"reach": "some"}, "Choose at least one company."),
         ({"reach": "some", "added": ["Nobody Ltd"]}, "There is no company “Nobody Ltd”."),
         ({"reach": "some", "companies": ["nobody"]}, "There is no company “nobody”."),
         ({"added": ["clinica"]}, "Choose one of these."),

@@ -33,7 +33,7 @@ def test_entries_are_imported_tried_changed_and_taken_out(
         assert "Entel" in client.get("/number-plan?test=%2B5691234").text
         gone = {"prefix": "5691", "country": "CL", "since": "1970-01-01T00:00:00+00:00"}
         send(client, "/number-plan/remove", layer="number-plan:imported", **gone)
-    assert "No entry knows" in client.get("/number-plan?test=%2B5691234").text
+    assert "No match for" in client.get("/number-plan?test=%2B5691234").text
     assert "5690,Chile móvil,mobile,CL" in client.get("/number-plan/export.csv").text
     assert ">Santiago<" in client.get("/number-plan?type=landline&q=56").text
 
@@ -57,9 +57,9 @@ def test_the_seed_is_shown_and_then_made_for_the_countries_of_the_devices(
         wanted = {"countries": "cl, PE", "language": "es"}
         shown = send(client, "/number-plan/seed", **wanted)
         assert shown.status_code == 200
-        assert "Replace the seed" in shown.text
+        assert "Replace the built-in plan" in shown.text
         assert "<dt>Mobile</dt>" in shown.text
-        assert "No entry knows" in client.get("/number-plan?test=5184123456").text
+        assert "No match for" in client.get("/number-plan?test=5184123456").text
         made = send(client, "/number-plan/seed", **wanted, write="yes")
         assert made.status_code == 303
         assert "Cusco" in client.get("/number-plan?test=5184123456").text

@@ -110,11 +110,11 @@ def test_one_call_is_rated_again_from_its_own_page(
 ) -> None:
     client = sign_in(empty_site)
     page = "/calls/2026-11:pbx:f"
-    assert "Rate again" in client.get(page).text
+    assert "Re-rate" in client.get(page).text
     assert post(client, "/corrections/call", call="2026-11:pbx:f").status_code == 303
     assert "nothing changed" in client.get(page).text
     set_price(store, "33", "0.5")
     post(client, "/corrections/call", call="2026-11:pbx:f")
     text = client.get(page).text
-    assert "The call was rated again." in text
+    assert "The call was re-rated." in text
     assert "€0.5000" in text

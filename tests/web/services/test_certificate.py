@@ -113,7 +113,7 @@ def system_page(client: httpx.Client) -> str:
 def test_the_system_page_and_the_metrics_tell_it(
     database_url: str, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    for days, said in ((9, "expires on"), (-3, "has expired on")):
+    for days, said in ((9, "expires on"), (-3, "expired on")):
         end = NOW + timedelta(days=days)
         with (
             tls_server(self_signed(tmp_path, end)) as url,
@@ -130,7 +130,7 @@ def test_the_system_page_and_the_metrics_tell_it(
 def test_who_serves_by_https_is_told_that_nobody_watches_the_certificate(
     site: str, database_url: str, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    assert "not watched" in sign_in(site).get("/system").text
+    assert "not monitored" in sign_in(site).get("/system").text
     lines = httpx.get(f"{site}/metrics").text.splitlines()
     assert "contarifa_certificate_expiry_timestamp_seconds 0" in lines
     client = sign_in(site)

@@ -92,13 +92,13 @@ def test_who_must_change_the_password_gets_nowhere_else_before(
     for path in ("/", "/calls", "/devices", "/calls/export.csv"):
         assert client.get(path).headers["location"] == "/password"
     page = client.get("/password").text
-    assert "Choose a password of your own" in page
+    assert "Choose your own password" in page
     assert 'href="/companies"' not in page
     csrf = page.split('name="csrf" value="')[1].split('"')[0]
     for current, new, again, problem in (
         ("wrong", NEW, NEW, "This is not your current password."),
         (PASSWORD, "short", "short", "Use at least 12 characters."),
-        (PASSWORD, PASSWORD, PASSWORD, "The new password is the old one."),
+        (PASSWORD, PASSWORD, PASSWORD, "The new password is the same as the old one."),
         (PASSWORD, NEW, "different", "The two new passwords differ."),
     ):
         form = {"csrf": csrf, "current": current, "new": new, "again": again}
@@ -122,13 +122,13 @@ def test_a_weak_password_is_refused_with_what_to_do(
     for new, problem in (
         ("aaaaaaaaaaaaaa", "Repeated characters are easy to guess."),
         ("NuriaRuiz2026", "Your name and the product&#39;s are easy to guess."),
-        ("contraseña1234", "This is among the first that are tried."),
+        ("contraseña1234", "This password is among the first that attackers try."),
     ):
         form = {"csrf": csrf, "current": PASSWORD, "new": new, "again": new}
         answer = client.post("/password", data=form)
         assert answer.status_code == 422
         assert problem in answer.text
-        assert "Use four words that are unrelated." in answer.text
+        assert "Use four unrelated words." in answer.text
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("delete from attempts")
 

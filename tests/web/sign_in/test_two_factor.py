@@ -94,7 +94,7 @@ def test_a_code_is_good_once_and_only_after_the_password(
     wrong = next(code for code in map("{:06}".format, range(9)) if code not in near)
     refused = client.post("/sign-in/code", data={"code": wrong})
     assert refused.status_code == 422
-    assert "This is not the code of this moment." in refused.text
+    assert "This is not the current code." in refused.text
     code = code_of(secret)
     answer = client.post(
         "/sign-in/code", data={"code": f" {code[:3]} {code[3:]}", "next": "/calls"}
@@ -123,7 +123,7 @@ def test_a_recovery_code_replaces_the_phone_once(
     assert answer.status_code == 303
     again = half().post("/sign-in/code", data={"code": codes[0], "recovery": "yes"})
     assert again.status_code == 422
-    assert "This is none of your unused recovery codes." in again.text
+    assert "This is not one of your unused recovery codes." in again.text
     assert events(database_url)[1:] == ["TwoFactorEnabled.1", "RecoveryCodeUsed.1"]
     with psycopg.connect(database_url) as connection:
         kept = connection.execute("select code_hash from recovery_codes").fetchall()
@@ -166,7 +166,7 @@ def test_it_is_switched_off_with_password_and_code(
     csrf = csrf_of(client)
     for form, problem in (
         ({"password": "wrong", "code": code_of(secret)}, "This is not your current password."),
-        ({"password": PASSWORD, "code": "x-1"}, "This is none of your unused recovery codes."),
+        ({"password": PASSWORD, "code": "x-1"}, "This is not one of your unused recovery codes."),
     ):
         answer = client.post(f"{SET_UP}/off", data={"csrf": csrf, **form})
         assert answer.status_code == 422
@@ -222,15 +222,15 @@ def test_another_administrator_requires_it_and_takes_it_away(
         form = {"csrf": csrf_of(nuria), "password": PASSWORD, "code": code_of(secret)}
         answer = nuria.post(f"{SET_UP}/off", data=form)
         assert answer.status_code == 422
-        assert "required of you" in answer.text
+        assert "mandatory for you" in answer.text
         assert marta.post(f"{own}/two-factor/reset", data={"csrf": csrf}).status_code == 303
         assert nuria.get("/calls").headers["location"].startswith("/sign-in"), "sessions end"
         assert sign_in(empty_site, "nuria").get("/calls").headers["location"] == SET_UP
         operations = marta.get("/operations?kind=administrator").text
         log = marta.get("/sign-ins?kind=ended").text
-    for said in ("Two-factor required, or no more", "Two-factor taken away"):
+    for said in ("Two-factor requirement changed", "Two-factor reset"):
         assert said in operations
-    assert "Two-factor was taken away" in log
+    assert "Two-factor was reset" in log
     assert "marta" in log
 
 

@@ -14,11 +14,11 @@ def test_the_overview_leads_to_what_it_counts(site: str, sign_in: SignIn) -> Non
     assert len(found) == 2
     for link, number in found:
         assert total(client, unescape(link)) == int(number.replace(",", ""))
-    for said in ("Balances in danger", "Silent devices", "Last submissions", "No rate"):
+    for said in ("Low balances", "Devices not reporting", "Last submissions", "No rate"):
         assert said in text
 
 
 def test_an_empty_installation_has_an_overview_too(empty_site: str, sign_in: SignIn) -> None:
     text = sign_in(empty_site).get("/").text
-    assert "Nothing was submitted yet." in text
+    assert "Nothing has been submitted yet." in text
     assert "No call is suspended." in text

@@ -49,7 +49,7 @@ def test_the_system_page_tells_what_to_do_something_about(site: str, sign_in: Si
     assert "BILLING_COOKIE_SECURE=yes" in text
     assert "There is no recent backup of everything." in text
     assert "Calls in the database" in text
-    assert "Every device has sent something." in text
+    assert "Every device is reporting." in text
 
 
 def test_the_calls_of_each_month_are_counted_not_estimated(
@@ -103,7 +103,7 @@ def test_a_month_is_refused_in_words_and_times_are_set_within_bounds(
     client.post("/keeping/settings", data={**csrf(client), **values})
     work()
     assert "for 12 months" in client.get("/keeping").text
-    assert "Nothing is backed up by itself." in client.get("/backups").text
+    assert "No automatic backups." in client.get("/backups").text
 
 
 def test_an_auditor_looks_and_changes_nothing(
@@ -153,7 +153,7 @@ def test_the_calls_of_a_backup_are_restored_from_its_page(
     text = client.get("/backups").text
     file = "calls-" + text.split('href="/backups/calls-')[1].split('"')[0].removesuffix("/restore")
     assert text.count("/restore") == 1  # everything is not restored into what is there
-    assert "stays as it is" in client.get(f"/backups/{file}/restore").text
+    assert "do not change" in client.get(f"/backups/{file}/restore").text
     said = client.post(f"/backups/{file}/restore", data=csrf(client), follow_redirects=True)
     assert "are being restored" in said.text
     work()
@@ -204,7 +204,7 @@ def test_a_shortened_call_says_so_wherever_it_is_shown(
         client = sign_in(address)
         page = client.get("/calls/" + segment(stream.removeprefix("call:"))).text
         assert "Number shortened" in page
-        assert "The last digits of the number were taken out" in page
+        assert "The last digits of the number were removed" in page
         assert number[:-4] + "****" in page
         # Of the 1st, local time, some calls lie in the stream of the month before (UTC).
         listed = client.get(f"/calls/export.csv?from={month}-02&to={month}-28").text

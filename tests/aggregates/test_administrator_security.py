@@ -44,7 +44,7 @@ def test_required_two_factor_can_only_be_removed_by_somebody_else() -> None:
     required = TwoFactorDemanded(demanded=True)
     given(second_factor, MARTA).when(second_factor.demand, demanded=True).then(required)
     given(second_factor, MARTA, required).when(second_factor.demand, demanded=True).then()
-    given(second_factor, MARTA, required, ON).when(second_factor.disable).then_refused("required")
+    given(second_factor, MARTA, required, ON).when(second_factor.disable).then_refused("mandatory")
     given(second_factor, MARTA, required, ON).when(second_factor.reset).then(TwoFactorReset())
     given(second_factor, MARTA).when(second_factor.reset).then_refused("is off")
 

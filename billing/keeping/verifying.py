@@ -1,8 +1,8 @@
 """`billing verify`: walk the seals of the log and name the first place that doesn't fit.
 
-Months that were archived are read from their files; where a file is missing its digests are left
-out, and the chain around them still has to fit. Where numbers were shortened, the sealed word of
-that leads from what was sealed to what is there (keeping/shortened_ranges.py).
+Months that were archived are read from their files, and each must be there and whole. Who hasn't
+the files leaves them out: the chain around them still has to fit. Where numbers were shortened, the
+sealed word of that leads from what was sealed to what is there (keeping/shortened_ranges.py).
 """
 
 import heapq
@@ -34,24 +34,44 @@ class Verdict(msgspec.Struct, frozen=True):
     seals: int
     fault: str  # '' when everything fits
     missing: tuple[str, ...] = ()  # archives that are not here, or not whole: and why
+    left_out: tuple[MonthArchived, ...] = ()  # archives that nobody asked for
+
+    @property
+    def fits(self) -> bool:
+        """Whether everything that was to be checked is there and fits."""
+        return not self.fault and not self.missing
 
 
 def verify(
-    url: str, progress: Callable[[int], None] = lambda _: None, folder: Path | None = None
+    url: str,
+    progress: Callable[[int], None] = lambda _: None,
+    folder: Path | None = None,
+    *,
+    without_archives: bool = False,
 ) -> Verdict:
     """Recompute every digest and seal from the events as they lie there, and in `folder`."""
     with psycopg.connect(url) as seals, psycopg.connect(url) as events:
-        for connection in (seals, events):
-            connection.execute("set transaction isolation level repeatable read")
+        _take_one_snapshot(events, seals)
         parts = archived_parts(events)
-        whole, missing = split_missing(parts, folder or Path())
+        wanted = [] if without_archives else parts
+        whole, missing = split_missing(wanted, folder or Path())
         files = [event_rows((folder or Path()) / part.file) for part in whole]
         with seals.cursor("seals", binary=True) as s, events.cursor("events", binary=True) as e:
             s.itersize = e.itersize = CHUNK
             rows = heapq.merge(iter(e.execute(EVENTS)), *files, key=itemgetter(0))
             walk = _Walk(parts, Stretches(shortened_stretches(events)))
             walk.over(s.execute(SEALS), _once(rows), progress)
-            return Verdict(walk.events, walk.seals, walk.fault, missing)
+            left_out = tuple(parts) if without_archives else ()
+            return Verdict(walk.events, walk.seals, walk.fault, missing, left_out)
+
+
+def _take_one_snapshot(events: psycopg.Connection, seals: psycopg.Connection) -> None:
+    """Let two connections see the same log, from which no month is dropped meanwhile."""
+    for connection in (events, seals):
+        connection.execute("set transaction isolation level repeatable read")
+    events.execute("lock table billing_events in access share mode")  # before the snapshot
+    ((snapshot,),) = events.execute("select pg_export_snapshot()").fetchall()
+    seals.execute(f"set transaction snapshot '{snapshot}'".encode())
 
 
 def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:

@@ -79,13 +79,20 @@ def test_a_month_that_is_archived_and_dropped_leaves_every_sum_and_seal(keeper: 
     assert len(load_keeping(keeper.store).parts) == 1
 
 
-def test_the_chain_fits_without_the_file_and_says_what_was_not_checked(keeper: Keeper) -> None:
+def test_the_chain_fits_without_the_file_which_is_missed_unless_it_is_left_out(
+    keeper: Keeper,
+) -> None:
     (part,) = archive(keeper, MONTH, LATER)
+    assert checked(keeper).fits
     path = keeper.archives / part.file
     path.rename(path.with_suffix(".away"))
     verdict = checked(keeper)
     assert verdict.fault == ""
     assert verdict.missing == (f"{MONTH}: There is no file {part.file}.",)
+    assert not verdict.fits
+    verdict = verify(keeper.url, folder=keeper.archives, without_archives=True)
+    assert verdict.fits
+    assert (verdict.missing, verdict.left_out) == ((), (part,))
     with psycopg.connect(keeper.url, autocommit=True) as connection:
         connection.execute("delete from billing_events where originator_id = 'company:acme'")
     assert checked(keeper).fault == "4 events were sealed at positions 1 to 4, 2 are there"

@@ -45,8 +45,14 @@ def empty_url(server_url: str) -> Iterator[str]:
 
 
 def billing(url: str, folder: Path, *words: str, code: int = 0) -> str:
+    done = billing_says(url, folder, *words)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def billing_says(url: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DATABASE_URL": url, "BILLING_DATA_DIR": str(folder)}
-    done = subprocess.run(  # noqa: S603 -- ourselves
+    return subprocess.run(  # noqa: S603 -- ourselves
         [sys.executable, "-m", "billing", *words],
         env=environment,
         capture_output=True,
@@ -55,8 +61,6 @@ def billing(url: str, folder: Path, *words: str, code: int = 0) -> str:
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stderr
 
 
 # While the file is written, before the archive is in the log, and before the month is dropped.
@@ -93,6 +97,28 @@ def test_a_backup_is_made_and_restored_by_commands(
     assert sums(empty_url) == sums(keeper.url)
     again = billing(empty_url, tmp_path / "new", "restore", str(file), code=1)
     assert "The database is not empty; nothing was changed." in again
+
+
+def test_verify_fails_where_the_file_of_a_month_is_missing_cut_or_altered(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    (part,) = archive(keeper, MONTH, LATER)
+    assert "all fit" in billing(keeper.url, tmp_path, "verify")
+    path = keeper.archives / part.file
+    whole = path.read_bytes()
+    for content in (whole[:-200], whole[:900] + b"?" + whole[901:], b"", None):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        done = billing_says(keeper.url, tmp_path, "verify")
+        assert done.returncode == 1
+        assert "archived events are missing" in done.stdout
+        assert f"Missing, {MONTH}: " in done.stdout
+        assert "all fit" not in done.stdout
+    said = billing(keeper.url, tmp_path, "verify", "--without-archives")
+    assert "all fit" in said
+    left_out = f"Not checked (--without-archives), {MONTH}: {part.events} events in {part.file}"
+    assert left_out in said
 
 
 def test_processes_that_upgrade_at_once_apply_each_migration_once(

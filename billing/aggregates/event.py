@@ -19,3 +19,4 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str = ""  # the IP address it came from, or "command line"
     request_id: str = ""
     token_id: str = ""  # the API token that authenticated the actor
+    clock_doubted: bool = False  # whether recorded_at may be wrong (keeping/clock.py)

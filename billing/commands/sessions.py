@@ -25,7 +25,9 @@ TOUCH = "update sessions set seen_at = %s, expires_at = %s where token_hash = %s
 REMOVE = "delete from sessions where token_hash = %s"
 # Run when somebody signs in or opens the login log; the end in the log is the time of expiry.
 MOVE_EXPIRED = """
-with gone as (delete from sessions where expires_at < %s returning *)
+with gone as (
+ delete from sessions
+ where expires_at < least(%s, (select at + interval '1 hour' from beats)) returning *)
 insert into sign_ins (at, kind, reason, sign_in_name, administrator_id, address, browser)
 select gone.expires_at, 'expired', '', coalesce(c.sign_in_name, ''), gone.administrator_id,
  gone.address, gone.browser

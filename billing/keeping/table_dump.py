@@ -12,6 +12,7 @@ from billing.projections import projections
 # The log has frames of its own; the others are made anew, or mean nothing elsewhere.
 LEFT_OUT = {
     "attempts",
+    "beats",
     "billing_events",
     "checkpoints",
     "half_sessions",

@@ -21,12 +21,15 @@ from billing.commands.statements import (
     close_month,
     close_statements,
 )
+from billing.keeping.clock import may_step
 from billing.log.store import Store
 from billing.periods import month_before, month_end
+from billing.queries.clock import AGREES, ClockState
 from billing.queries.wallet_months import totals_of
 
 GRACE = timedelta(hours=1)  # for calls still in progress at midnight
 MOST = 1_000  # statements per append
+CLOSE = "close"  # what takes a day, of a doubted clock
 
 STATE = "select open_month, zone from books"
 # Wallets opened before the end of the month; closed ones only if the month moved them.
@@ -45,13 +48,20 @@ select account, kind, class, late, calls, billed_seconds, amount_micros from acc
 where month = %s and account = any(%s) order by account, late, class"""
 
 
-def close_books(connection: Connection[Any], store: Store, now: datetime) -> int:
-    """Take the next step that is due; return the position of its event, or 0."""
+def close_books(
+    connection: Connection[Any], store: Store, now: datetime, clock: ClockState = AGREES
+) -> int:
+    """Take the next step that is due; return the position of its event, or 0.
+
+    While the clock is doubted none is taken; after a day of it one month a day is closed.
+    """
+    if clock.is_waiting:
+        return 0
     found = connection.execute(STATE).fetchone()
     if not found:
         return 0
     open_month, zone = found
-    envelope = Envelope(recorded_at=now, actor="system")
+    envelope = clock.mark(Envelope(recorded_at=now, actor="system"))
     closed = month_before(open_month)
     values = {"month": closed, "ended_at": month_end(closed, zone)}
     if openings := dict(connection.execute(WITHOUT_STATEMENT, values).fetchall()):
@@ -65,6 +75,6 @@ def close_books(connection: Connection[Any], store: Store, now: datetime) -> int
         )
         command = CloseStatements(month=closed, accounts=accounts)
         return close_statements(store, command, envelope)
-    if month_end(open_month, zone) + GRACE <= now:
+    if month_end(open_month, zone) + GRACE <= now and may_step(connection, clock, CLOSE):
         return close_month(store, CloseMonth(month=open_month, zone=zone), envelope)
     return 0

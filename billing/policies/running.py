@@ -2,11 +2,11 @@
 
 import logging
 import threading
-from datetime import UTC, datetime
 
 import psycopg
 
 from billing.config import Config
+from billing.keeping.clock import Clock
 from billing.log.positions import is_shown
 from billing.log.store import Store
 from billing.policies.cascades import Cascades
@@ -27,15 +27,15 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
     store = Store(config.database_url)
     mailer = Mailer(config.smtp_url, config.mail_from) if config.smtp_url else None
     waiting_for = 0
-    cascades = Cascades()
+    cascades, clock = Cascades(), Clock()
     with psycopg.connect(config.database_url, autocommit=True) as connection:
         logger.info("policies watch the read models")
         while not stopping.is_set():
             if is_shown(connection, waiting_for):
-                now = datetime.now(UTC)
+                now, state = clock.look(connection)
                 waiting_for = max(
                     watch_limits(connection, store, now),
-                    close_books(connection, store, now),
+                    close_books(connection, store, now, state),
                     cascades.watch(connection, store, now),
                 )
                 if mailer:

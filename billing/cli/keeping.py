@@ -1,19 +1,22 @@
-"""The command line of keeping: backup, restore, archive, attach; backups before upgrades."""
+"""The command line of keeping: backup, restore, archive, attach, clock; backups before upgrades."""
 
 import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.cli.setup import said_here
 from billing.config import Config
-from billing.database import migrate, pending
+from billing.database import Database, migrate, pending
 from billing.keeping import archive, attach, backup, restore
 from billing.keeping.archive_format import check
-from billing.keeping.keeper import Keeper
+from billing.keeping.clock import Clock, confirm, refuse_doubt
+from billing.keeping.exclusive import exclusive
+from billing.keeping.keeper import WAIT_SECONDS, Keeper
 from billing.log.store import Store
 from billing.values import Refused
 
@@ -47,6 +50,10 @@ def add_commands(commands: Any) -> None:
             parser.add_argument("file", type=Path)
         else:
             parser.add_argument("month", help="a month: 2026-03")
+    text = "What is known of this machine's clock; confirm that it is right."
+    parser = commands.add_parser("clock", help=text, description=text)
+    parser.set_defaults(run=run_clock)
+    parser.add_argument("word", nargs="?", choices=("confirm",))
 
 
 @contextmanager
@@ -79,7 +86,7 @@ def run_restore(arguments: argparse.Namespace, config: Config) -> int:
     file: Path = arguments.file
     if check(file, (backup.FULL, backup.CALLS)).kind == backup.CALLS:
         with keeping(config) as keeper:
-            read, missing = restore.restore_calls(keeper.store, file, said_here())
+            read, missing = restore.restore_calls(keeper, file, said_here())
         print(f"{read} events read, {missing} missing ones restored.")
         return 0
     proof = restore.restore(
@@ -93,6 +100,8 @@ def run_restore(arguments: argparse.Namespace, config: Config) -> int:
 
 def run_archive(arguments: argparse.Namespace, config: Config) -> int:
     with keeping(config) as keeper:
+        with Database(config.database_url).connect() as connection:
+            refuse_doubt(connection)
         for part in archive.archive(keeper, arguments.month, said_here()):
             print(f"{keeper.archives / part.file}: {part.events} events, {part.size_bytes} bytes")
     return 0
@@ -112,6 +121,23 @@ def run_detach(arguments: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def run_clock(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    with Database(config.database_url).connect() as connection:
+        now, clock = Clock().look(connection)
+        if arguments.word:
+            confirm(connection, now, said_here().actor)
+    told = f"{now.astimezone(ZoneInfo(config.time_zone)):%Y-%m-%d %H:%M:%S %Z}"
+    if arguments.word:
+        print(f"The clock is confirmed: {told}")
+    elif clock.is_doubted:
+        hours = clock.ran_seconds // 3600
+        print(f"The clock is in doubt ({clock.doubt}) for {hours} h of running: {told}")
+    else:
+        print(f"The clock agrees: {told}")
+    return 0
+
+
 def offer_backup(config: Config, *, wanted: bool) -> None:
     """Before an upgrade of a database that is in use: back up if it is wanted, or a person says so.
 
@@ -125,9 +151,11 @@ def offer_backup(config: Config, *, wanted: bool) -> None:
         wanted = input("Back up first? [Y/n] ").strip().lower() not in ("n", "no")
     if not wanted:
         return
-    path = backup.new_path(config.backups, "before-upgrade")
+    now = datetime.now(UTC).strftime(backup.NAME)
+    path = backup.new_path(config.backups, f"before-upgrade-{now}")
     try:
-        backup.write_backup(config.database_url, config.archives, path, backup.FULL)
+        with exclusive(config.database_url, f"backup {path.name}", WAIT_SECONDS):
+            backup.write_backup(config.database_url, config.archives, path, backup.FULL)
     except Refused as refused:
         raise Refused("Upgrade stopped, the backup failed: %(why)s", why=refused) from refused
     print(f"Backed up to {path}")

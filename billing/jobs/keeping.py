@@ -12,7 +12,8 @@ from billing.log.store import Store
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
     """Do what is asked, and every night what is due, until told to stop."""
     store = Store(config.database_url)
-    keeper = Keeper(config.database_url, store, config.archives, config.backups)
+    # Who finds another at work leaves the task in the queue, and looks again.
+    keeper = Keeper(config.database_url, store, config.archives, config.backups, wait_seconds=0)
     worker = Worker(keeper, config.time_zone)
     worker.run(told_to_stop())
     worker.close()

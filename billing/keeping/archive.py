@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ import psycopg
 
 from billing.aggregates.event import Envelope
 from billing.aggregates.keeping import MonthArchived, NumbersShortened
-from billing.commands.keeping import archive_month, load_keeping
+from billing.commands.keeping import archive_month, detach_month, load_keeping
 from billing.keeping.archive_format import (
     ROWS,
     EventRow,
@@ -22,10 +24,11 @@ from billing.keeping.archive_format import (
     seal_rows,
     writing,
 )
+from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
 from billing.keeping.shortened_ranges import Stretches, shortened_stretches
-from billing.keeping.shortening import shorten
+from billing.keeping.shortening import shorten_locked
 from billing.log import positions
 from billing.log.sealing import archived_key, partition_digests, partition_name
 from billing.log.store import LOCK
@@ -70,6 +73,7 @@ on conflict (key) do update set version = excluded.version,
 REMEMBER_MONTH = """
 insert into archived_months (month, last_position) values (%s, %s)
 on conflict (month) do update set last_position = excluded.last_position"""
+COUNT = "select count(*) from {partition} where notification_id between %s and %s"
 LATER = "select exists (select from {partition} where notification_id > %s)"
 
 
@@ -100,26 +104,43 @@ def archive(
 
     Killed at any point it is ended by the next call: nothing is dropped that no file has.
     """
+    with exclusive(keeper.url, f"archive {month}", keeper.wait_seconds) as connection:
+        parts = archive_locked(connection, keeper, month, envelope, progress)
+        if month in load_keeping(keeper.store).attached:
+            detach_month(keeper.store, month, envelope)
+        return parts
+
+
+def archive_locked(
+    connection: psycopg.Connection,
+    keeper: Keeper,
+    month: str,
+    envelope: Envelope,
+    progress: ReportProgress,
+) -> list[MonthArchived]:
+    """The same, on the connection that holds the lock of keeping."""
     if not is_over(month, envelope.recorded_at):
         raise Refused("The month %(month)s ended too recently.", month=month)
-    with psycopg.connect(keeper.url) as connection:
-        if not partition_exists(connection, month):
-            raise Refused("There are no calls of %(month)s in the database.", month=month)
-        connection.rollback()
-        state = load_keeping(keeper.store)
-        parts = state.parts_of(month)
-        if state.shorten_months:  # a file is never changed, so now or not at all
-            shorten(keeper, month, envelope, lambda share: progress(0.4 * share))
-        part = _write_part(connection, keeper.archives, month, parts, progress)
-        connection.rollback()
-        if part:
-            file = keeper.archives / part.file
+    if not partition_exists(connection, month):
+        raise Refused("There are no calls of %(month)s in the database.", month=month)
+    state = load_keeping(keeper.store)
+    parts = state.parts_of(month)
+    if state.shorten_months:  # a file is never changed, so now or not at all
+        shorten_locked(keeper, month, envelope, lambda share: progress(0.4 * share))
+    part = _write_part(connection, keeper.archives, month, parts, progress)
+    if part:
+        file = keeper.archives / part.file
+        with connection.transaction():
             _check_part(connection, file, part)
-            progress(0.8)
-            _remember_calls(connection, file)
-            archive_month(keeper.store, part, envelope)
-            parts = (*parts, part)
-        progress(0.95)
+        progress(0.8)
+        _remember_calls(connection, file)
+        archive_month(keeper.store, part, envelope)
+        parts = (*parts, part)
+    if not parts:
+        raise Refused("There are no calls of %(month)s in the database.", month=month)
+    progress(0.95)
+    with connection.transaction():
+        _check_month(connection, keeper.archives, month, parts)
         _drop_patiently(connection, month, parts[-1].last_position)
     return list(parts)
 
@@ -140,19 +161,47 @@ def _write_part(
     progress: ReportProgress,
 ) -> MonthArchived | None:
     """The events after the last part in a file of their own; None if there are none."""
-    connection.execute("set transaction isolation level repeatable read")
-    after = parts[-1].last_position if parts else 0
-    count, first, last = _one(connection, _sql(EXTENT, month), (after,))
-    if not count:
-        return None
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        after = parts[-1].last_position if parts else 0
+        extent = _one(connection, _sql(EXTENT, month), (after,))
+        if not extent[0]:
+            return None
+        _refuse_unsettled(connection, month, extent[2])
+        costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
+        path = _free_path(folder, month, len(parts) + 1)
+        written = _write_file(connection, path, (month, after), extent, progress)
+    return _part(month, len(parts) + 1, written, extent, costs)
+
+
+def _refuse_unsettled(connection: psycopg.Connection, month: str, last: int) -> None:
+    """Refuse what the read models or the books still need in the database."""
     if behind := positions.lagging(connection, last):
         raise Refused("The page data “%(name)s” is behind; try again later.", name=behind)
     if connection.execute(UNCLOSED, {"last": last}).fetchone():
         raise Refused("The statements with the calls of %(month)s are not closed yet.", month=month)
-    costs = connection.execute(_sql(COSTS, month), (after,)).fetchall()
-    number = len(parts) + 1
-    header = Header(kind="archive", made_at=datetime.now(UTC).isoformat(), about=month)
+
+
+def _free_path(folder: Path, month: str, number: int) -> Path:
+    """Where a part goes. One that was killed before the log told of its file leaves the name taken.
+
+    That file stays: whether another database needs it can't be known here.
+    """
     path = folder / f"{month}-{number}.archive"
+    return path.with_stem(f"{path.stem}-{token_hex(4)}") if path.exists() else path
+
+
+def _write_file(
+    connection: psycopg.Connection,
+    path: Path,
+    about: tuple[str, int],
+    extent: tuple[int, int, int],
+    progress: ReportProgress,
+) -> Written:
+    """The events of a month after a position, and their seals."""
+    month, after = about
+    count, first, last = extent
+    header = Header(kind="archive", made_at=datetime.now(UTC).isoformat(), about=month)
     with writing(path, header) as writer:
         seals = 0
         for seal_chunk in _chunks(connection, SEALS.encode(), (first, last, month)):
@@ -166,8 +215,7 @@ def _write_part(
         writer.finish(
             Manifest(events=events, seals=seals, first_position=first, last_position=last)
         )
-    written = writer.written(path)
-    return _part(month, number, written, (count, first, last), costs)
+    return writer.written(path)
 
 
 def _part(
@@ -218,7 +266,27 @@ def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived)
         raise Refused(
             "The file %(file)s does not match its seals: %(fault)s.", file=path.name, fault=fault
         )
-    connection.rollback()
+
+
+def _check_month(
+    connection: psycopg.Connection, folder: Path, month: str, parts: Sequence[MonthArchived]
+) -> None:
+    """Read back, from their names, the files of all that is dropped: together they have it."""
+    found = 0
+    for part in parts:
+        extent = part.first_position, part.last_position
+        there = _one(connection, _sql(COUNT, month), extent)[0]
+        if there not in (0, part.events):  # it is in the database, or only in its file
+            raise _unlike(month)
+        if there:
+            _check_part(connection, folder / part.file, part)
+        found += there
+    if _one(connection, _sql(COUNT, month), (0, parts[-1].last_position))[0] != found:
+        raise _unlike(month)
+
+
+def _unlike(month: str) -> Refused:
+    return Refused("The files of %(month)s have not the events of the database.", month=month)
 
 
 def fault_of(
@@ -266,25 +334,22 @@ def _drop_patiently(connection: psycopg.Connection, month: str, last_position: i
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_SECONDS)
-        try:
+        with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
             _drop(connection, month, last_position)
-        except psycopg.errors.LockNotAvailable:
-            continue
-        return
+            return
     raise Refused("The calls of %(month)s are being read; try again later.", month=month)
 
 
 def _drop(connection: psycopg.Connection, month: str, last_position: int) -> None:
     """Drop a month whose every event lies in a file."""
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
-        cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        positions.hold(cursor, "calls")
-        if _one(connection, _sql(LATER, month), (last_position,))[0]:
-            raise Refused("Calls of %(month)s have just arrived; try again.", month=month)
-        cursor.execute(REMEMBER_MONTH, (month, last_position))
-        for parent in ("billing_events", "call_list"):
-            name = f"{parent}_{month.replace('-', '_')}"
-            if _one(connection, b"select to_regclass(%s)", (name,))[0]:
-                cursor.execute(f"alter table {parent} detach partition {name}".encode())
-                cursor.execute(f"drop table {name}".encode())
+    connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'".encode())
+    connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+    positions.hold(connection, "calls")
+    if _one(connection, _sql(LATER, month), (last_position,))[0]:
+        raise Refused("Calls of %(month)s have just arrived; try again.", month=month)
+    connection.execute(REMEMBER_MONTH, (month, last_position))
+    for parent in ("billing_events", "call_list"):
+        name = f"{parent}_{month.replace('-', '_')}"
+        if _one(connection, b"select to_regclass(%s)", (name,))[0]:
+            connection.execute(f"alter table {parent} detach partition {name}".encode())
+            connection.execute(f"drop table {name}".encode())

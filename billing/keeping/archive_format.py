@@ -1,6 +1,6 @@
 """The files of archives and backups: a readable first line, compressed frames, a checksum.
 
-A file appears under its name when it is whole: it is written beside it, flushed and renamed.
+A file appears under its name when it is whole (keeping/new_files.py).
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 import msgspec
 
 from billing import __version__
+from billing.keeping.new_files import making
 from billing.values import Refused
 
 FORMAT = 1
 MAGIC = "contarifa"
-UNFINISHED = ".unfinished"
 LEVEL = 1  # of gzip: two thirds of the size of level 6 would cost three times the time
 BLOCK = 1 << 20
 ROWS = 500  # of one frame
@@ -122,39 +122,8 @@ class Writer:
 @contextmanager
 def writing(path: Path, header: Header) -> Iterator[Writer]:
     """Make a file. It is there, whole and on the disk, after the block; or not at all."""
-    unfinished = path.with_name(path.name + UNFINISHED)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            unfinished.chmod(0o600)  # a backup holds the hashes of passwords
-            stamped = msgspec.structs.replace(header, program=__version__)
-            yield Writer(file, stamped)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise unwritten(path.name, error) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
-
-
-def unwritten(name: str, error: OSError) -> Refused:
-    """That a file could not be written, and why: the disk is full, as a rule."""
-    return Refused(
-        "The file %(file)s could not be written: %(why)s.",
-        file=name,
-        why=error.strerror or str(error),
-    )
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with making(path) as file:
+        yield Writer(file, msgspec.structs.replace(header, program=__version__))
 
 
 def check(path: Path, kinds: tuple[str, ...], sha256: str = "") -> Header:

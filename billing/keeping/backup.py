@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from pathlib import Path
+from secrets import token_hex
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,12 +22,15 @@ from billing.keeping.archive_format import (
     Header,
     Writer,
     Written,
+    check,
     event_rows,
     writing,
 )
 from billing.keeping.archived_events import archived_parts, split_missing
+from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import kept_months
+from billing.keeping.new_files import restoring
 from billing.keeping.table_dump import kept_tables, write_table
 from billing.log import positions
 from billing.log.sealing import partition_name
@@ -67,21 +71,24 @@ def back_up(
     progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
     """Everything into one file, and a note of it into the log."""
-    path = path or new_path(keeper.backups, kind)
-    made = write_backup(keeper.url, keeper.archives, path, kind, progress)
-    note_backup(keeper.store, made, envelope)
+    path = path or new_path(keeper.backups, f"{kind}-{datetime.now(UTC).strftime(NAME)}")
+    with exclusive(keeper.url, f"backup {path.name}", keeper.wait_seconds):
+        made = write_backup(keeper.url, keeper.archives, path, kind, progress)
+        note_backup(keeper.store, made, envelope)
+        if kind == SCHEDULED:
+            _rotate(keeper, envelope)
     return made
 
 
-def new_path(folder: Path, kind: str) -> Path:
-    """Where a backup made now goes."""
-    return folder / f"{kind}-{datetime.now(UTC).strftime(NAME)}.backup"
+def new_path(folder: Path, name: str) -> Path:
+    """Where a backup goes: those begun in the same second have names of their own."""
+    return folder / f"{name}-{token_hex(3)}.backup"
 
 
 def write_backup(
     url: str, archives: Path, path: Path, kind: str, progress: ReportProgress = lambda _: None
 ) -> BackupMade:
-    """Everything as it is at one moment, while others go on writing."""
+    """Everything as it is at one moment, while others go on writing; under the lock of keeping."""
     with psycopg.connect(url) as connection:
         last, sealed, shows = _begin_snapshot(connection)
         parts, _ = split_missing(archived_parts(connection), archives)
@@ -156,7 +163,12 @@ def _write_file(writer: Writer, path: Path) -> None:
 def _made(kind: str, events: int, written: Written) -> BackupMade:
     """What was made; beside it a checksum for sha256sum -c."""
     path = written.path
-    path.with_name(path.name + ".sha256").write_text(f"{written.sha256}  {path.name}\n")
+    try:
+        with restoring(path.with_name(path.name + ".sha256")) as file:
+            file.write(f"{written.sha256}  {path.name}\n".encode())
+    except Refused:
+        path.unlink()  # nobody was told of it yet
+        raise
     return BackupMade(
         kind=kind,
         file=path.name,
@@ -187,8 +199,20 @@ def back_up_calls(
     progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
     """The events of the calls of some local days into one file, archived ones too."""
+    path = path or new_path(keeper.backups, f"{CALLS}-{period.first}-{period.last}")
+    with exclusive(keeper.url, f"backup {path.name}", keeper.wait_seconds):
+        count, written = _write_calls(keeper, period, zone, path, progress)
+        made = _made(CALLS, count, written)
+        made = msgspec.structs.replace(made, first=period.first, last=period.last)
+        note_backup(keeper.store, made, envelope)
+    return made
+
+
+def _write_calls(
+    keeper: Keeper, period: Period, zone: ZoneInfo, path: Path, progress: ReportProgress
+) -> tuple[int, Written]:
+    """The calls of a period into a file; how many events they are."""
     begin, end = period.bounds(zone)
-    path = path or keeper.backups / f"{CALLS}-{period.first}-{period.last}.backup"
     header = Header(
         kind=CALLS, made_at=datetime.now(UTC).isoformat(), about=f"{period.first}/{period.last}"
     )
@@ -208,10 +232,7 @@ def back_up_calls(
             if not count:
                 raise Refused("There are no calls in this period.")
             writer.finish(Manifest(events=count))
-    made = _made(CALLS, count, writer.written(path))
-    made = msgspec.structs.replace(made, first=period.first, last=period.last)
-    note_backup(keeper.store, made, envelope)
-    return made
+    return count, writer.written(path)
 
 
 def _month(
@@ -240,16 +261,19 @@ def backups_made(store: Store) -> list[tuple[datetime, BackupMade]]:
     return list(made.values())
 
 
-def rotate(keeper: Keeper, envelope: Envelope) -> list[str]:
-    """Remove the oldest scheduled backups beyond those that are kept; their names."""
+def _rotate(keeper: Keeper, envelope: Envelope) -> None:
+    """Remove the oldest scheduled backups beyond those that are kept, once the newest is whole."""
     kept = load_keeping(keeper.store).backups_kept
     scheduled = [made for _, made in backups_made(keeper.store) if made.kind == SCHEDULED]
-    old = [made.file for made in scheduled[:-kept]]
-    for file in old:
-        for name in (file, f"{file}.sha256"):
-            (keeper.backups / name).unlink(missing_ok=True)
-        note_backup(keeper.store, BackupRemoved(file=file), envelope)
-    return old
+    check(keeper.backups / scheduled[-1].file, (FULL,), scheduled[-1].sha256)
+    for made in scheduled[:-kept]:
+        _remove(keeper, made.file, envelope)
+
+
+def _remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
+    for name in (file, f"{file}.sha256"):
+        (keeper.backups / name).unlink(missing_ok=True)
+    note_backup(keeper.store, BackupRemoved(file=file), envelope)
 
 
 def last_scheduled(store: Store) -> datetime | None:
@@ -260,10 +284,9 @@ def last_scheduled(store: Store) -> datetime | None:
 
 def remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
     """Remove a backup that a person no longer wants."""
-    known_file(keeper, file)
-    for name in (file, f"{file}.sha256"):
-        (keeper.backups / name).unlink(missing_ok=True)
-    note_backup(keeper.store, BackupRemoved(file=file), envelope)
+    with exclusive(keeper.url, f"remove {file}", keeper.wait_seconds):
+        known_file(keeper, file)
+        _remove(keeper, file, envelope)
 
 
 def known_file(keeper: Keeper, file: str) -> Path:

@@ -44,11 +44,11 @@ class _Envelope(msgspec.Struct, frozen=True):
     recorded_at: datetime
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StoredTime(msgspec.Struct, frozen=True):
     envelope: _Envelope
 
 
-_state = msgspec.json.Decoder(_State)
+_decoder = msgspec.json.Decoder(_StoredTime)
 
 
 def steady() -> float:
@@ -150,7 +150,7 @@ def read_clock(connection: psycopg.Connection[Any]) -> ClockState:
 
 def _newest(connection: psycopg.Connection[Any]) -> datetime | None:
     row = connection.execute(NEWEST).fetchone()
-    return _state.decode(row[0]).envelope.recorded_at if row else None
+    return _decoder.decode(row[0]).envelope.recorded_at if row else None
 
 
 def may_step(connection: psycopg.Connection[Any], clock: ClockState, step: str) -> bool:

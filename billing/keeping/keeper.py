@@ -8,6 +8,7 @@ import msgspec
 from billing.log.store import Store
 
 ReportProgress = Callable[[float], None]  # called with the share that is done, 0 to 1
+WAIT_SECONDS = 10.0  # for another operation of keeping to end
 
 
 class Keeper(msgspec.Struct, frozen=True):
@@ -17,3 +18,4 @@ class Keeper(msgspec.Struct, frozen=True):
     store: Store
     archives: Path
     backups: Path
+    wait_seconds: float = WAIT_SECONDS

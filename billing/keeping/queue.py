@@ -1,6 +1,6 @@
 """What the keeping job is asked to do: a queue in a table, so that it outlives every process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +18,16 @@ where not exists (
   select from tasks where ended_at is null and kind = %(kind)s and argument = %(argument)s)"""
 NEXT = """
 update tasks set began_at = %s, done = 0
-where task_id = (select min(task_id) from tasks where ended_at is null)
+where task_id = (select min(task_id) from tasks where ended_at is null and kind <> all(%s))
 returning task_id, kind, argument, envelope::text as said"""
 TELL = "update tasks set done = %s where task_id = %s"
 END = """
 update tasks set ended_at = %s, done = 100, outcome = %s, refusal = %s::jsonb where task_id = %s"""
-FORGET = "delete from tasks where ended_at < %s - interval '90 days'"
+PUT_BACK = "update tasks set began_at = null where task_id = %s"
+# By the word of two clocks: the last beat was one that agreed (keeping/clock.py).
+FORGET = """
+delete from tasks
+where ended_at < least(%s, (select at + interval '1 hour' from beats)) - interval '90 days'"""
 LAST_REFUSED = """
 select max(ended_at) from tasks where kind = %s and argument = %s and refusal is not null"""
 
@@ -63,10 +67,15 @@ def _asked(kind: str, argument: str, envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def take(connection: psycopg.Connection, now: datetime) -> Task | None:
-    """The next task; one that a killed job had begun is taken again."""
+def take(connection: psycopg.Connection, now: datetime, but: Sequence[str] = ()) -> Task | None:
+    """The next task, `but` some kinds; one that a killed job had begun is taken again."""
     with connection.cursor(row_factory=class_row(Task)) as cursor:
-        return cursor.execute(NEXT, (now,)).fetchone()
+        return cursor.execute(NEXT, (now, list(but))).fetchone()
+
+
+def put_back(connection: psycopg.Connection, task: Task) -> None:
+    """Leave a task that could not be begun yet."""
+    connection.execute(PUT_BACK, (task.task_id,))
 
 
 def teller(connection: psycopg.Connection, task: Task) -> Callable[[float], None]:

@@ -7,7 +7,6 @@ on it.
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -23,6 +22,9 @@ from billing.keeping import archive_format
 from billing.keeping.archive_format import END, Header, check, event_rows, frames
 from billing.keeping.archived_events import archived_parts, open_store, split_missing
 from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
+from billing.keeping.exclusive import exclusive
+from billing.keeping.keeper import Keeper
+from billing.keeping.new_files import restoring
 from billing.keeping.table_dump import COLUMNS_OF, ROWS_OF, read_table
 from billing.keeping.verifying import verify
 from billing.log.sealing import create_partition
@@ -34,6 +36,7 @@ from billing.values import Refused
 Tell = Callable[[str], None]
 BATCH = 2_000
 LOOKS = 30
+WAIT_SECONDS = 3.0  # a killed restore holds its lock a moment longer than it lives
 COPY = """
 copy billing_events (notification_id, originator_id, originator_version, topic, state)
 from stdin (format binary)"""
@@ -67,13 +70,13 @@ def restore(url: str, file: Path, archives: Path, zone: str, tell: Tell = lambda
     header = check(file, (FULL,))
     _refuse_newer(file, header)
     tell("The file is whole.")
-    _begin(url, file)
-    migrate(url, only=header.migrations)
-    manifest = _load(url, file, header, archives)
-    tell(f"{manifest.events} events were loaded.")
-    migrate(url, only=migrations())
-    proof = _prove(url, manifest, archives, zone, tell)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with exclusive(url, "restore", WAIT_SECONDS) as connection:
+        _begin(connection, file)
+        migrate(url, only=header.migrations)
+        manifest = _load(url, file, header, archives)
+        tell(f"{manifest.events} events were loaded.")
+        migrate(url, only=migrations())
+        proof = _prove(url, manifest, archives, zone, tell)
         connection.execute("drop table restoring")
     return proof
 
@@ -89,18 +92,17 @@ def _refuse_newer(file: Path, header: Header) -> None:
             )
 
 
-def _begin(url: str, file: Path) -> None:
+def _begin(connection: psycopg.Connection, file: Path) -> None:
     """Make sure that nothing is lost, then mark the database as half restored."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        _refuse_others(connection)
-        if not half_restored(connection):
-            ((migrated,),) = connection.execute("select to_regclass('billing_events')").fetchall()
-            if migrated and connection.execute(IN_USE).fetchall() == [(True,)]:
-                raise Refused("The database is not empty; nothing was changed.")
-        with connection.transaction():
-            connection.execute(EMPTY)
-            connection.execute(BEGIN)
-            connection.execute("insert into restoring (file) values (%s)", (str(file),))
+    _refuse_others(connection)
+    if not half_restored(connection):
+        ((migrated,),) = connection.execute("select to_regclass('billing_events')").fetchall()
+        if migrated and connection.execute(IN_USE).fetchall() == [(True,)]:
+            raise Refused("The database is not empty; nothing was changed.")
+    with connection.transaction():
+        connection.execute(EMPTY)
+        connection.execute(BEGIN)
+        connection.execute("insert into restoring (file) values (%s)", (str(file),))
 
 
 def _refuse_others(connection: psycopg.Connection) -> None:
@@ -153,18 +155,9 @@ def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int
 def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
     if Path(name).name != name:
         raise Refused("There is no file %(file)s.", file=name)
-    unfinished = folder / (name + archive_format.UNFINISHED)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as out:
-            for block in blocks:
-                out.write(block)
-        unfinished.rename(folder / name)
-    except OSError as error:
-        raise archive_format.unwritten(name, error) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    with restoring(folder / name) as out:
+        for block in blocks:
+            out.write(block)
 
 
 def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) -> Proof:
@@ -202,13 +195,21 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
 
 
 def restore_calls(
-    store: Store, file: Path, envelope: Envelope, tell: Tell = lambda _: None
+    keeper: Keeper, file: Path, envelope: Envelope, tell: Tell = lambda _: None
 ) -> tuple[int, int]:
     """The events of a backup of calls that the log lacks; how many were read, and were missing.
 
     A call that is there, or lies in an archive, stays as it is: it is charged once.
     """
     check(file, (CALLS,))
+    with exclusive(keeper.url, f"restore {file.name}", keeper.wait_seconds):
+        read, missing = _append_missing(keeper.store, file, tell)
+        event = CallsRestored(file=file.name, events=read, missing=missing)
+        note_backup(keeper.store, event, envelope)
+    return read, missing
+
+
+def _append_missing(store: Store, file: Path, tell: Tell) -> tuple[int, int]:
     read = missing = 0
     rows = event_rows(file)
     while chunk := list(islice(rows, BATCH)):
@@ -219,6 +220,4 @@ def restore_calls(
         missing += sum(1 for at in store.append_new(store.encode(pending)) if at)
         read += len(chunk)
         tell(f"{read} events, {missing} were missing.")
-    event = CallsRestored(file=file.name, events=read, missing=missing)
-    note_backup(store, event, envelope)
     return read, missing

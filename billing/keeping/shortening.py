@@ -18,6 +18,7 @@ from billing.aggregates.keeping import NumbersShortened
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.keeping import load_keeping
 from billing.keeping.archive_format import EventRow
+from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
 from billing.log.sealing import digest_over, partition_digests, partition_name
@@ -85,6 +86,12 @@ def shorten(
     A call that still waits for its price keeps its number until it has one. What lies in an
     archive stays as it is there. Refused, and nothing changed, where the log doesn't fit its seals.
     """
+    with exclusive(keeper.url, f"shorten {month}", keeper.wait_seconds):
+        return shorten_locked(keeper, month, envelope, progress)
+
+
+def shorten_locked(keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress) -> int:
+    """The same, for who holds the lock of keeping."""
     if not is_over(month, envelope.recorded_at):
         raise Refused("The month %(month)s ended too recently.", month=month)
     calls = 0

@@ -2,26 +2,32 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
 import psycopg
+from msgspec.structs import replace
 
 from billing.aggregates.event import Envelope
+from billing.aggregates.keeping import Keeping
 from billing.commands.keeping import load_keeping
 from billing.keeping import backup, queue
 from billing.keeping.archive import archive
-from billing.keeping.archive_format import UNFINISHED
 from billing.keeping.attach import attach, detach
+from billing.keeping.clock import Clock, may_step
+from billing.keeping.exclusive import Busy, exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import due_months
+from billing.keeping.new_files import sweep, unfinished_in
 from billing.keeping.queue import Task
 from billing.keeping.restore import restore_calls
 from billing.keeping.shortening import is_unshortened, shorten
+from billing.queries.clock import AGREES, ClockState
 from billing.values import Refused
 
+WAITING = ("archive", "shorten", backup.SCHEDULED)  # while the clock is doubted
 LOCK = 0x6B656570  # one keeping job at a time
 EVERY_SECONDS = 1.0
 LOOK_EVERY = timedelta(minutes=1)  # for what is due
@@ -35,9 +41,10 @@ logger = logging.getLogger("billing.keeping")
 class Worker:
     """Does the tasks of one database, one after the other."""
 
-    def __init__(self, keeper: Keeper, zone: str) -> None:
+    def __init__(self, keeper: Keeper, zone: str, clock: Clock | None = None) -> None:
         self._keeper = keeper
         self._zone = ZoneInfo(zone)
+        self._clock = clock or Clock(keeps=True)
         self._connection = psycopg.connect(keeper.url, autocommit=True)
         self._looked = datetime.min.replace(tzinfo=UTC)
 
@@ -50,27 +57,30 @@ class Worker:
         while not self._is_alone():
             if stopping.wait(EVERY_SECONDS):
                 return
-        for folder in (self._keeper.archives, self._keeper.backups):
-            _clear(folder)
         logger.info("keeping watches the months and the backups")
         while not stopping.is_set():
-            if not self.step(datetime.now(UTC)):
+            if not self.step(*self._clock.look(self._connection)):
                 stopping.wait(EVERY_SECONDS)
 
     def _is_alone(self) -> bool:
         row = self._connection.execute("select pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
         return bool(row and row[0])
 
-    def step(self, now: datetime) -> bool:
-        """Do the next task; whether there was one."""
-        if now - self._looked >= LOOK_EVERY:
+    def step(self, now: datetime, clock: ClockState = AGREES) -> bool:
+        """Do the next task; whether there was one that could be done."""
+        if abs(now - self._looked) >= LOOK_EVERY:
             self._looked = now
-            self.ask_what_is_due(now)
-        task = queue.take(self._connection, now)
+            self._sweep()
+            if not clock.is_waiting:
+                self.ask_what_is_due(now, clock)
+        task = queue.take(self._connection, now, WAITING if clock.is_waiting else ())
         if task is None:
             return False
         try:
-            outcome = self._do(task, now)
+            outcome = self._do(task, clock.mark(replace(task.envelope, recorded_at=now)))
+        except Busy:
+            queue.put_back(self._connection, task)
+            return False
         except Refused as refused:
             logger.warning("%s %s: %s", task.kind, task.argument, refused)
             queue.end(self._connection, task, datetime.now(UTC), refused=refused)
@@ -82,26 +92,40 @@ class Worker:
             queue.end(self._connection, task, datetime.now(UTC), outcome=outcome)
         return True
 
-    def ask_what_is_due(self, now: datetime) -> None:
+    def _sweep(self) -> None:
+        """Remove what killed operations left unfinished, unless one is at work."""
+        folders = self._keeper.archives, self._keeper.backups
+        if not any(unfinished_in(folder) for folder in folders):
+            return
+        with suppress(Busy), exclusive(self._keeper.url, "sweep", self._keeper.wait_seconds):
+            for folder in folders:
+                sweep(folder)
+
+    def ask_what_is_due(self, now: datetime, clock: ClockState = AGREES) -> None:
         """Ask for the months that fell out of the keeping time, and for the nightly backup."""
         if now.astimezone(self._zone).hour < NIGHT:
             return
-        store = self._keeper.store
-        state = load_keeping(store)
+        state = load_keeping(self._keeper.store)
+        for kind, argument in self._due(state, now):
+            if not self._was_refused(kind, argument, now) and may_step(
+                self._connection, clock, kind
+            ):
+                self._ask(kind, argument, now)
+
+    def _due(self, state: Keeping, now: datetime) -> Iterator[tuple[str, str]]:
+        """The kind and the argument of every task that is due."""
         if state.shorten_months:
             for month in due_months(self._connection, state.shorten_months, now):
-                if is_unshortened(self._connection, store, month) and not self._was_refused(
-                    "shorten", month, now
-                ):
-                    self._ask("shorten", month, now)
+                if is_unshortened(self._connection, self._keeper.store, month):
+                    yield "shorten", month
         for month in due_months(self._connection, state.months, now):
-            if month not in state.attached and not self._was_refused("archive", month, now):
-                self._ask("archive", month, now)
+            if month not in state.attached:
+                yield "archive", month
         if self._backup_is_due(state.backup_days, now):
-            self._ask(backup.SCHEDULED, "", now)
+            yield backup.SCHEDULED, ""
 
     def _backup_is_due(self, days: int, now: datetime) -> bool:
-        if not days or self._was_refused(backup.SCHEDULED, "", now):
+        if not days:
             return False
         made = backup.last_scheduled(self._keeper.store)
         if made is None:
@@ -117,19 +141,15 @@ class Worker:
         envelope = Envelope(recorded_at=now, actor="system")
         queue.ask(self._connection, kind, argument, envelope)
 
-    def _do(self, task: Task, now: datetime) -> str:
+    def _do(self, task: Task, envelope: Envelope) -> str:
         """Do a task; what came of it."""
         keeper = self._keeper
         tell = queue.teller(self._connection, task)
-        envelope = msgspec.structs.replace(task.envelope, recorded_at=now)
         match task.kind:
             case "archive" | "attach" | "detach" | "shorten":
                 return self._do_month(task, envelope, tell)
             case backup.FULL | backup.SCHEDULED:
-                made = backup.back_up(keeper, envelope, task.kind, progress=tell)
-                if task.kind == backup.SCHEDULED:
-                    backup.rotate(keeper, envelope)
-                return made.file
+                return backup.back_up(keeper, envelope, task.kind, progress=tell).file
             case backup.CALLS:
                 period = backup.parse_period(task.argument)
                 return backup.back_up_calls(
@@ -137,7 +157,7 @@ class Worker:
                 ).file
             case "restore":
                 file = backup.known_file(keeper, task.argument)
-                read, missing = restore_calls(keeper.store, file, envelope)
+                read, missing = restore_calls(keeper, file, envelope)
                 return f"{missing}/{read}"
             case "remove":
                 backup.remove(keeper, task.argument, envelope)
@@ -153,9 +173,3 @@ class Worker:
             return str(shorten(self._keeper, month, envelope, tell))
         (attach if task.kind == "attach" else detach)(self._keeper, month, envelope, tell)
         return month
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a killed job left unfinished."""
-    for path in folder.glob(f"*{UNFINISHED}"):
-        path.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 
 from billing.aggregates.event import Envelope
+from billing.commands.keeping import load_keeping
+from billing.keeping.archive_format import check, event_rows
 from billing.keeping.archived_events import Past
 from billing.keeping.keeper import Keeper
 from billing.log.store import Store
@@ -28,6 +30,7 @@ from tests.projections.sample import (
 
 LATER = Envelope(recorded_at=datetime(2027, 2, 3, tzinfo=UTC), actor="system")
 MONTH = "2026-10"
+KEYS = "select notification_id, originator_id, originator_version from billing_events"
 BALANCES = "select account, balance_micros, charged_micros, credited_micros, calls from balances"
 SUMS = (
     BALANCES,
@@ -113,6 +116,17 @@ def sums(url: str) -> dict[str, list[Any]]:
 def listed(url: str) -> list[Any]:
     """The call list."""
     return rows(url, "select * from call_list")["select * from call_list"]
+
+
+def keys_of(keeper: Keeper) -> set[tuple[int, str, int]]:
+    """The events there are: in the log, and in the files it names, which are whole."""
+    with psycopg.connect(keeper.url) as connection:
+        found = set(connection.execute(KEYS).fetchall())
+    for part in load_keeping(keeper.store).parts:
+        path = keeper.archives / part.file
+        check(path, ("archive",), part.sha256)
+        found |= {row[:3] for row in event_rows(path)}
+    return found
 
 
 @contextmanager

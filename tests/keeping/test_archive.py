@@ -10,6 +10,7 @@ import pytest
 
 from billing.aggregates.keeping import KeepingSet
 from billing.commands.keeping import load_keeping
+from billing.keeping import archive as archiving
 from billing.keeping.archive import archive, fault_of
 from billing.keeping.archive_format import ROWS, Header, check, event_rows, writing
 from billing.keeping.attach import attach, detach
@@ -159,6 +160,29 @@ def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_ch
     assert checked(keeper).fault == ""
 
 
+def test_a_month_whose_last_part_was_not_dropped_is_attached_whole(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(keeper, MONTH, LATER)
+    late = received(1, 500_000)
+    append(keeper.store, [(stream(late), late)])
+    catch_up(keeper)
+    close_books_until(keeper, datetime(2027, 3, 3, tzinfo=UTC))
+    monkeypatch.setattr(archiving, "ATTEMPTS", 1)
+    with psycopg.connect(keeper.url) as reader:
+        reader.execute("select count(*) from call_list").fetchall()
+        with pytest.raises(Refused, match="being read"):
+            archive(keeper, MONTH, LATER)
+    assert len(load_keeping(keeper.store).parts_of(MONTH)) == 2
+    attach(keeper, MONTH, LATER)
+    catch_up(keeper)
+    found = {call[0] for call in listed(keeper.url) if str(call[1]).startswith(MONTH)}
+    parts = load_keeping(keeper.store).parts_of(MONTH)
+    assert len(found) == sum(part.calls for part in parts)
+    detach(keeper, MONTH, LATER)
+    assert checked(keeper).fits
+
+
 def test_a_file_that_does_not_fit_the_log_keeps_the_month_in_the_database(
     keeper: Keeper,
 ) -> None:
@@ -180,6 +204,7 @@ def test_a_kill_between_the_file_and_the_drop_is_ended_by_the_next_call(keeper: 
     attach(keeper, MONTH, LATER)  # the month is there, and the files have all of it
     (again,) = archive(keeper, MONTH, LATER)
     assert again == part
+    assert load_keeping(keeper.store).attached == frozenset()
     assert months(keeper) == ["2026-11"]
     assert sums(keeper.url) == before
 
@@ -220,7 +245,7 @@ def test_a_byte_that_changed_in_a_file_is_named(keeper: Keeper) -> None:
         attach(keeper, MONTH, LATER)
     assert "damaged" in checked(keeper).missing[0]
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(Refused, match="was cut"):
+    with pytest.raises(Refused, match="truncated"):
         attach(keeper, MONTH, LATER)
     assert months(keeper) == ["2026-11"]
 

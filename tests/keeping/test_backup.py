@@ -21,6 +21,7 @@ from billing.keeping import archive_format, backup
 from billing.keeping.archive import archive
 from billing.keeping.archive_format import check, writing
 from billing.keeping.keeper import Keeper
+from billing.keeping.new_files import UNFINISHED, sweep
 from billing.keeping.restore import restore, restore_calls
 from billing.keeping.verifying import verify
 from billing.log.store import Store
@@ -96,7 +97,7 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
     for name, content, reason in (
         ("flipped", data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
         ("flipped-at-the-end", data[:-8] + b"x" + data[-7:], "damaged"),
-        ("cut", data[: len(data) // 3], "was cut"),
+        ("cut", data[: len(data) // 3], "truncated"),
         ("emptied", b"", "neither an archive nor a backup"),
         ("foreign", b"PK\x03\x04" + bytes(5_000), "neither an archive nor a backup"),
         ("newer", data.replace(b'"format":1', b'"format":2', 1), "newer program"),
@@ -179,8 +180,9 @@ def test_a_backup_that_was_killed_is_no_backup_and_the_next_one_is(
     ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
     assert ended.returncode == -signal.SIGKILL
     (half,) = keeper.backups.iterdir()
-    assert half.name.endswith(archive_format.UNFINISHED)
+    assert half.name.endswith(UNFINISHED)
     assert backup.backups_made(keeper.store) == []
+    assert sweep(keeper.backups) == [half.name]
     made = backup.back_up(keeper, LATER)
     restore(other_url, keeper.backups / made.file, tmp_path / "elsewhere", ZONE)
     assert sums(other_url) == sums(keeper.url)
@@ -193,6 +195,7 @@ def many(number: int) -> Event:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from billing.keeping.new_files import UNFINISHED, sweep
 from billing.keeping.restore import restore
 
 def die(said):
@@ -232,12 +235,12 @@ def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missin
     made = backup.back_up_calls(keeper, period, ZoneInfo(ZONE), LATER)
     file = keeper.backups / made.file
     assert made.events >= expected
-    assert restore_calls(keeper.store, file, LATER) == (made.events, 0)
+    assert restore_calls(keeper, file, LATER) == (made.events, 0)
     other = Store(other_url)
     elsewhere = keeper_of(other_url, other, tmp_path / "elsewhere")
     install(elsewhere, calls=0)
-    assert restore_calls(other, file, LATER) == (made.events, made.events)
-    assert restore_calls(other, file, LATER) == (made.events, 0)
+    assert restore_calls(elsewhere, file, LATER) == (made.events, made.events)
+    assert restore_calls(elsewhere, file, LATER) == (made.events, 0)
     catch_up(elsewhere)
     assert len(listed(other_url)) == expected
     other.close()

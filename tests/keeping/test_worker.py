@@ -115,7 +115,6 @@ def test_scheduled_backups_are_rotated_and_the_others_stay(keeper: Keeper, worke
         path = keeper.backups / f"scheduled-{number}.backup"
         said = msgspec.structs.replace(LATER, recorded_at=now)
         backup.back_up(keeper, said, backup.SCHEDULED, path)
-        backup.rotate(keeper, said)
         catch_up(keeper)
         work(worker, keeper, now + timedelta(days=1))
         assert ended(keeper) == []

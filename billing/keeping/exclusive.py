@@ -1,0 +1,54 @@
+"""One operation of keeping at a time, whoever starts it: command line, page, night.
+
+PostgreSQL's lock belongs to a connection, so it ends with the process that holds it, however that
+ends. Whatever is dropped is dropped on that very connection: without the lock nothing can be.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from billing.values import Refused
+
+LOCK = 0x6B6F6E65
+LOOK_SECONDS = 0.1
+NAME = "keeping: "
+TRY = "select pg_try_advisory_lock(%s)"
+HOLDER = """
+select application_name from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and granted and classid = 0 and objid = %s and objsubid = 1
+ and database = (select oid from pg_database where datname = current_database())"""
+
+
+class Busy(Refused):
+    """Another operation is at work; nothing was done."""
+
+
+@contextmanager
+def exclusive(url: str, operation: str, wait_seconds: float) -> Iterator[psycopg.Connection]:
+    """The connection that holds the lock, for the whole of an operation. Busy after the wait."""
+    name = NAME + operation
+    with psycopg.connect(url, autocommit=True, application_name=name) as connection:
+        end = time.monotonic() + wait_seconds
+        while not _has_taken(connection):
+            if time.monotonic() >= end:
+                raise Busy(
+                    "Another keeping operation is running (%(operation)s); try again when it has "
+                    "ended.",
+                    operation=_running(connection),
+                )
+            time.sleep(LOOK_SECONDS)
+        yield connection
+
+
+def _has_taken(connection: psycopg.Connection) -> bool:
+    ((taken,),) = connection.execute(TRY, (LOCK,)).fetchall()
+    return bool(taken)
+
+
+def _running(connection: psycopg.Connection) -> str:
+    """What the operation that holds the lock is called; "?" if it ended just now."""
+    row = connection.execute(HOLDER, (LOCK,)).fetchone()
+    return str(row[0]).removeprefix(NAME) if row else "?"

@@ -1,0 +1,90 @@
+"""Two of an operation at once, killed at random moments: nothing is lost, all of it is ended.
+
+DRILLS=50 is the long form; a few kills otherwise.
+"""
+
+import os
+import random
+import time
+from zoneinfo import ZoneInfo
+
+from billing.aggregates.keeping import BackupMade
+from billing.commands.keeping import load_keeping
+from billing.keeping import backup
+from billing.keeping.archive_format import check
+from billing.keeping.attach import attach, detach
+from billing.keeping.keeper import Keeper
+from billing.keeping.new_files import sweep, unfinished_in
+from billing.keeping.verifying import verify
+from billing.values import Refused
+from tests.keeping.sample import LATER, MONTH, catch_up, keys_of, listed, sums
+from tests.keeping.working import OPERATIONS, PERIOD, ready
+from tests.projections.sample import ZONE
+
+KILLS = int(os.environ.get("DRILLS", "7"))
+LONGEST = 0.4  # seconds: about what an operation on so few calls takes
+MONTHS = (MONTH, "2026-11")
+KINDS = ("archive", "attach", "detach", "archive", "full", "restore", "shorten")
+
+
+def about(kind: str, choose: random.Random, file: str) -> str:
+    """What an operation is done to."""
+    return file if kind == "restore" else choose.choice(MONTHS)
+
+
+def end(keeper: Keeper, kind: str, target: str) -> None:
+    """Do again what was killed; how far it had come is told by what it is refused with."""
+    try:
+        OPERATIONS[kind](keeper, target)
+    except Refused as refused:
+        known = ("no calls of", "is not archived", "already attached", "is not attached")
+        assert any(each in str(refused) for each in known), refused  # noqa: PT017 -- one of several
+
+
+def test_operations_that_are_killed_lose_nothing_and_can_be_ended(keeper: Keeper) -> None:
+    seed = int(time.time())
+    choose = random.Random(seed)  # noqa: S311 -- no secret
+    print(f"seed {seed}")  # noqa: T201 -- shown when it fails
+    before, calls, events = sums(keeper.url), len(listed(keeper.url)), keys_of(keeper)
+    file = backup.back_up_calls(keeper, PERIOD, ZoneInfo(ZONE), LATER).file
+    for number in range(KILLS):
+        kind = KINDS[number % len(KINDS)]
+        target = about(kind, choose, file)
+        with ready(keeper, (kind, target), (kind, target)) as workers:
+            for worker in workers:
+                worker.begin()
+            for worker in workers:
+                time.sleep(choose.uniform(0, LONGEST))
+                worker.process.kill()
+        assert events <= keys_of(keeper), (kind, target)
+        assert verify(keeper.url, folder=keeper.archives).fits, (kind, target)
+        backups_are_whole(keeper)
+        catch_up(keeper)
+        assert sums(keeper.url) == before, (kind, target)
+        end(keeper, kind, target)
+        catch_up(keeper)
+    for folder in (keeper.archives, keeper.backups):
+        sweep(folder)
+        assert unfinished_in(folder) == []
+    assert len(all_calls(keeper)) == calls
+    assert sums(keeper.url) == before
+    assert verify(keeper.url, folder=keeper.archives).fits
+
+
+def backups_are_whole(keeper: Keeper) -> None:
+    """Every backup that the log tells of."""
+    for _, made in backup.backups_made(keeper.store):
+        assert isinstance(made, BackupMade)
+        check(keeper.backups / made.file, ("full", "calls"), made.sha256)
+
+
+def all_calls(keeper: Keeper) -> list[object]:
+    """The call list, with every archived month attached, whatever was killed on its way."""
+    state = load_keeping(keeper.store)
+    for month in MONTHS:
+        if month in state.attached:
+            detach(keeper, month, LATER)
+        if state.parts_of(month):
+            attach(keeper, month, LATER)
+    catch_up(keeper)
+    return listed(keeper.url)

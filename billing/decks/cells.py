@@ -29,7 +29,7 @@ def prefixes(cell: str, country_code: str = "") -> list[str]:
 
 def _pieces(cell: str) -> Iterator[str]:
     for piece in re.split(r"[,;/|\n]+", cell):
-        text = re.sub(r"\s*([-\u2013])\s*", r"\1", piece.strip())
+        text = "-".join(part.strip() for part in re.split("[-\u2013]", piece.strip()))
         if not text:
             continue
         if text.startswith(("+", "00")):
@@ -48,6 +48,8 @@ def _expanded(piece: str) -> Iterator[str]:
         yield _bare(piece)
         return
     first, last = ends.groups()
+    if max(len(first), len(last)) > LONGEST_PREFIX:
+        raise Refused("%(text)s is not a prefix.", text=repr(piece[:LONGEST_PREFIX]))
     if len(last) < len(first):
         last = first[: len(first) - len(last)] + last
     count = int(last) - int(first) + 1

@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 PREFIX = b"cdr="
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_\s-]+={0,2}\s*")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_\s-]+={0,2}")
 
 
 def content_of(body: bytes) -> bytes:
@@ -16,7 +16,7 @@ def content_of(body: bytes) -> bytes:
     """
     value = body[len(PREFIX) :].partition(b"&")[0]
     content = unquote_to_bytes(value)
-    if _BASE64.fullmatch(content):
+    if _BASE64.fullmatch(content.strip()):
         # Restore plus signs that became spaces on the way.
         packed = content.strip().replace(b" ", b"+").translate(None, b"\r\n\t\v\f")
         packed = packed.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")

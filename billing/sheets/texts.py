@@ -26,7 +26,10 @@ def text_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
     encoding = _encoding(file, file_name)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
-    sample = text.read(SAMPLE)
+    try:
+        sample = text.read(SAMPLE)
+    except UnicodeError as error:  # UTF-16 cut in the middle of a character
+        raise Refused("%(name)s is damaged.", name=file_name) from error
     separator = _separator(sample)
     text.seek(0)
     return _read(text, separator)
@@ -81,8 +84,9 @@ def _is_in(file: BinaryIO, encoding: str) -> bool:
 
 def _separator(sample: str) -> str:
     """Return the separator that gives most rows the same number of cells; on a tie, more cells."""
-    if sample.startswith("sep=") and len(sample) > len("sep="):
-        return sample[len("sep=")]
+    told = sample.removeprefix("sep=")[:1]
+    if sample.startswith("sep=") and told.isascii() and not told.isalnum() and told not in '"\r\n ':
+        return told
 
     def fitness(separator: str) -> tuple[int, int]:
         widths = Counter[int]()

@@ -3,7 +3,6 @@
 openpyxl needs twice the time an import may take for 200,000 rows, and more memory.
 """
 
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,10 +21,14 @@ MOST_UNZIPPED = 400_000_000
 MOST_TIMES = 200  # largest ratio of size to compressed size; honest sheets stay under 50
 UNSUSPECTED = 20_000_000  # bytes; the ratio of smaller files is ignored
 MOST_OF_SMALL_PARTS = 20_000_000
-MOST_CHARACTERS = 60_000_000  # of shared texts
-LONGEST_CELL = 32_767  # Excel's own limit
-MOST_TEXTS = 3_000_000  # shared texts
-MOST_PIECES = 100  # pieces of text per cell
+MOST_CHARACTERS = 60_000_000  # of the texts that cells share
+LONGEST_CELL = 32_767  # Excel's own bound
+LONGEST_FORMAT = 255  # Excel's own bound for the code of a number format
+LONGEST_NUMBER = 100  # characters; longer ones are texts
+LONGEST_COLUMN = 3  # letters of the last column
+MOST_DAYS_DIGITS = 8  # before the point, of a date
+MOST_TEXTS = 3_000_000  # that cells share
+MOST_PIECES = 100  # that a cell comes in
 CHUNK = 1 << 16
 SIGNIFICANT = 15  # digits of a number that spreadsheet programs keep
 LETTERS, DIGITS = 26, "0123456789"
@@ -213,7 +216,11 @@ def _date_styles(package: Package) -> set[str]:
             formats.append(given.get("numFmtId", "0"))
 
     package.gather("xl/styles.xml", start)
-    dates = {number for number, code in codes.items() if is_date_format(code)}  # type: ignore[no-untyped-call]
+    dates = {
+        number
+        for number, code in codes.items()
+        if len(code) <= LONGEST_FORMAT and is_date_format(code)  # type: ignore[no-untyped-call]
+    }
     return {str(place) for place, number in enumerate(formats) if number in dates}
 
 
@@ -293,7 +300,9 @@ class SheetReader:
 
 @lru_cache(1_000)
 def _column(letters: str) -> int:
-    """Return the column index, from 0, of the letters in a cell reference."""
+    """The column of the letters of a reference, from 0; MOST_COLUMNS where there is none such."""
+    if len(letters) > LONGEST_COLUMN or not letters.isascii() or not letters.isupper():
+        return MOST_COLUMNS
     found = 0
     for letter in letters:
         found = found * LETTERS + ord(letter) - ord("A") + 1
@@ -304,6 +313,8 @@ def number_text(value: str) -> str:
     """Return a number as a person types it: no exponent, no binary noise, no trailing zeros."""
     if len(value) <= SIGNIFICANT and value.isdigit():
         return value
+    if len(value) > LONGEST_NUMBER:
+        return value[:LONGEST_CELL].strip()
     try:
         number = Decimal(value.strip())
         if len(number.as_tuple().digits) > SIGNIFICANT:
@@ -313,13 +324,15 @@ def number_text(value: str) -> str:
     if not number.is_finite() or abs(number.adjusted()) > FARTHEST:
         return value.strip()
     text = f"{number:f}"
-    return re.sub(r"\.?0+$", "", text) if "." in text else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def date_text(value: str, epoch: datetime) -> str:
     """Return the date, time or both that a number means; "" if it means none."""
     try:
-        days = Decimal(value.strip())
+        days = Decimal(value.strip()) if len(value) <= LONGEST_NUMBER else Decimal("NaN")
+        if not days.is_finite() or days.adjusted() >= MOST_DAYS_DIGITS:
+            return ""
         moment = epoch + timedelta(seconds=int((days * 86_400).to_integral_value()))
     except (InvalidOperation, OverflowError, ValueError):
         return ""

@@ -12,7 +12,8 @@ PRICE_DECIMALS = 8
 GROUP = 3  # digits between thousands separators
 PLAIN_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,8}")
 PRICE_UNITS = 10**PRICE_DECIMALS
-YEARS = range(1970, 2200)  # of a valid date
+EMAIL = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,190}")  # ASCII; no blank, no control character
+YEARS = range(1970, 2200)  # that a day can be of
 MOST_PRICE = 1_000_000  # in any currency, for any unit
 
 
@@ -138,6 +139,11 @@ def first_repeated(texts: Sequence[str]) -> str:
     """Return the first text that repeats an earlier one. Raises StopIteration if there is none."""
     seen: set[str] = set()
     return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
+
+
+def is_email(text: str) -> bool:
+    """Whether a text can be an e-mail address: one @ between printable parts without blanks."""
+    return EMAIL.fullmatch(text) is not None
 
 
 def new_id() -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from billing.aggregates.event import Event
 from billing.aggregates.statement import StatementClosed
-from billing.values import Money, Refused
+from billing.values import Money, Refused, is_email
 
 
 class AccountRecharged(Event, frozen=True, kw_only=True):
@@ -219,8 +219,8 @@ def set_limits(account: Account, limits: Limits) -> list[Event]:
         raise Refused("A credit limit can't be negative.")
     if limits.freeze_at_limit and limits.credit_limit_micros is None:
         raise Refused("Without a credit limit the account can't be frozen at it.")
-    if limits.warn_email and ("@" not in limits.warn_email or " " in limits.warn_email):
-        raise Refused("%(text)s is not an e-mail address.", text=limits.warn_email)
+    if limits.warn_email and not is_email(limits.warn_email):
+        raise Refused("%(text)s is not an e-mail address.", text=repr(limits.warn_email))
     if limits == account.limits:
         return []
     return [LimitsSet(**msgspec.structs.asdict(limits))]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import psycopg
 
 from billing import __version__
 from billing.cli import demo, keeping, setup
@@ -20,9 +21,12 @@ from billing.jobs.jobs import set_up_logging
 from billing.keeping.archived_events import open_store
 from billing.keeping.verifying import verify
 from billing.log.store import Store
+from billing.periods import read_month
 from billing.projections import projections
 from billing.projections.runner import Runner
 from billing.values import Refused
+
+SET_ASIDE = "select name, position, topic, error from set_aside order by name, position"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,10 +59,16 @@ def parser() -> argparse.ArgumentParser:
     command("psql", run_psql, "Open psql on the database.")
     rebuild = command("rebuild", run_rebuild, "Rebuild a projection from the event log.")
     rebuild.add_argument("name")
+    aside = command(
+        "set-aside", run_set_aside, "List the events that read models could not process."
+    )
+    aside.add_argument("--retry", action="store_true", help="rebuild these read models")
     ingest = command("ingest", run_ingest, "Import a file of call records.")
     ingest.add_argument("file", type=Path)
     ingest.add_argument("--device", required=True, help="id, name or account of the device")
     ingest.add_argument("--format", default="auto", help="record format (default: auto)")
+    history = "load records as old as this month (2024-01), each month with its own partition"
+    ingest.add_argument("--history", default="", metavar="MONTH", help=history)
     setup.add_commands(commands)
     keeping.add_commands(commands)
     return top
@@ -142,6 +152,25 @@ def run_rebuild(arguments: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def run_set_aside(arguments: argparse.Namespace, config: Config) -> int:
+    migrate(config.database_url)
+    with psycopg.connect(config.database_url) as connection:
+        found = connection.execute(SET_ASIDE).fetchall()
+    for name, position, topic, error in found:
+        print(f"{name}: {topic} at position {position}: {error}")
+    print(f"{len(found)} events are set aside.")
+    if arguments.retry and found:
+        store = open_store(config.database_url, config.archives)
+        runner = Runner(config.database_url, store, projections(config.time_zone))
+        for name in sorted({name for name, *_ in found}):
+            runner.rebuild(name)
+            print(f"{name} reads the log again.")
+        runner.catch_up()
+        runner.close()
+        store.close()
+    return 0
+
+
 def run_ingest(arguments: argparse.Namespace, config: Config) -> int:
     migrate(config.database_url)
     if not arguments.file.is_file():
@@ -154,6 +183,7 @@ def run_ingest(arguments: argparse.Namespace, config: Config) -> int:
         record_format=arguments.format,
         envelope=setup.said_here(),
         progress=show_progress,
+        history_from=read_month(arguments.history) if arguments.history else "",
     )
     print(file=sys.stderr)
     print(counted(counts))

@@ -6,6 +6,7 @@ import msgspec
 
 from billing.aggregates import call
 from billing.aggregates.event import Envelope
+from billing.aggregates.fitting import SUSPECT_BYTES, fit
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, fold
 from billing.commands.dialogs import complete_dialogs, halves_of
@@ -109,9 +110,13 @@ def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:
 
     `raw` keeps them.
     """
-    encoded = _encoder.encode(cdr)
-    if b"\\u00" not in encoded:  # JSON's escape for control characters; rare
+    try:
+        encoded = _encoder.encode(cdr)
+    except UnicodeEncodeError:  # a lone surrogate
+        encoded = b""
+    if encoded and b"\\u00" not in encoded and len(encoded) <= SUSPECT_BYTES:  # nearly all
         return cdr, encoded
+    cdr = fit(cdr)
     clean = {
         name: value.translate(_CONTROL)
         for name, value in msgspec.structs.asdict(cdr).items()

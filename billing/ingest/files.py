@@ -33,10 +33,12 @@ def ingest_file(
     record_format: str,
     envelope: Envelope,
     progress: ReportIngested,
+    history_from: str = "",
 ) -> Counter[str]:
     """Ingest a file; return the number of records read and of each status.
 
     Batches are rated while earlier ones are committed.
+    `history_from` is the first month that is loaded on purpose, however old it is (Store.encode).
     """
     catalogue = Catalogue()
     catalogue.refresh(store)
@@ -52,7 +54,7 @@ def ingest_file(
         shown = time.monotonic()
         for batch in _batches(records):
             command = SubmitCalls(device_id=device_id, records=batch, envelope=envelope)
-            encoded = store.encode(prepare(catalogue, command))
+            encoded = store.encode(prepare(catalogue, command), history_from)
             if len(waiting) == AHEAD:
                 _count(counts, waiting.popleft())
             waiting.append(writer.submit(commit, store, catalogue, encoded))

@@ -30,7 +30,8 @@ from billing.keeping.months import is_over, partition_exists
 from billing.keeping.shortened_ranges import Stretches, shortened_stretches
 from billing.keeping.shortening import shorten_locked
 from billing.log import positions
-from billing.log.sealing import archived_key, partition_digests, partition_name
+from billing.log.partitions import partition_name
+from billing.log.sealing import archived_key, partition_digests
 from billing.log.store import LOCK
 from billing.values import Money, Refused
 

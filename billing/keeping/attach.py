@@ -16,7 +16,7 @@ from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import partition_exists
 from billing.log import positions
-from billing.log.sealing import create_partition, partition_name
+from billing.log.partitions import create_partition, partition_name
 from billing.log.store import LOCK, Row, Store
 from billing.projections import calls
 

@@ -33,7 +33,7 @@ from billing.keeping.months import kept_months
 from billing.keeping.new_files import restoring
 from billing.keeping.table_dump import kept_tables, write_table
 from billing.log import positions
-from billing.log.sealing import partition_name
+from billing.log.partitions import partition_name
 from billing.log.store import Store
 from billing.periods import Period, months_between
 from billing.values import Refused

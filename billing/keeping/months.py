@@ -4,7 +4,7 @@ from datetime import datetime
 
 import psycopg
 
-from billing.log.sealing import partition_name
+from billing.log.partitions import partition_name
 from billing.periods import months_before, read_month
 
 PARTITIONS = """

@@ -27,7 +27,7 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.new_files import restoring
 from billing.keeping.table_dump import COLUMNS_OF, ROWS_OF, read_table
 from billing.keeping.verifying import verify
-from billing.log.sealing import create_partition
+from billing.log.partitions import create_partition
 from billing.log.store import Pending, Row, Store
 from billing.projections import projections
 from billing.projections.runner import Runner

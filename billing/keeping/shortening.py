@@ -21,7 +21,8 @@ from billing.keeping.archive_format import EventRow
 from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
-from billing.log.sealing import digest_over, partition_digests, partition_name
+from billing.log.partitions import partition_name
+from billing.log.sealing import digest_over, partition_digests
 from billing.log.store import Pending, Recorded, Row, Store
 from billing.values import Refused
 

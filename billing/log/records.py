@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from billing.aggregates.event import Envelope, Event
+from billing.log.partitions import Dates
 
 
 class Conflict(Exception):  # noqa: N818 -- an outcome that leads to a new decision, not an error
@@ -39,6 +40,7 @@ class Encoded(msgspec.Struct, frozen=True):
 
     events: Sequence[Pending]
     rows: Sequence[Row]
+    dates: Dates
 
 
 class Recorded(msgspec.Struct, frozen=True):

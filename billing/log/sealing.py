@@ -6,24 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg import Cursor
 
 GENESIS = bytes(32)  # the predecessor of the first seal
 CALLS = "call:"  # prefix of every stream of a call
 _encoder = msgspec.json.Encoder()
-
-
-def partition_name(month: str) -> str:
-    """Return the partition of a month of calls, such as "2026-11"."""
-    return f"billing_events_{month.replace('-', '_')}"
-
-
-def create_partition(cursor: Cursor[Any], month: str) -> None:
-    """Create the partition for a month of calls."""
-    cursor.execute(
-        f"create table {partition_name(month)} partition of billing_events "
-        f"for values from ('{CALLS}{month}') to ('{CALLS}{month};')".encode()
-    )
 
 
 def archived_key(stream: str) -> UUID:

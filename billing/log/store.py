@@ -14,16 +14,18 @@ from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from billing.aggregates.event import Envelope, Event
+from billing.aggregates.event import Event
 from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
+from billing.aggregates.keeping import Keeping
 from billing.log import queries
 from billing.log.binary_arrays import TextArray, register
+from billing.log.codec import Codec
+from billing.log.partitions import Dates, create_partition
 from billing.log.records import Conflict, Encoded, Past, Pending, Recorded, Row
 from billing.log.sealing import (
     CALLS,
     GENESIS,
     archived_key,
-    create_partition,
     partition_digests,
     partition_of,
     seal_of,
@@ -35,46 +37,23 @@ CHANNEL = "billing_events"  # NOTIFY: something was appended
 LOCK = 0x62696C6C  # advisory lock that keeps positions in commit order
 
 
-_envelope = msgspec.json.Decoder(Envelope)
 _encoder = msgspec.json.Encoder()
 
 
 class EventMapper(Mapper[str]):
-    """Converts structs to bytes and back."""
+    """What the library asks for rows and events: see codec.py."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The events of a request share their envelope, so it is encoded and decoded once.
-        self._encoded: tuple[Envelope | None, bytes] = (None, b"")
-        self._decoded: tuple[bytes, Envelope | None] = (b"", None)
+        self._codec = Codec()
 
     def to_stored_event(self, domain_event: Any) -> Any:
-        """Encode a `Pending` as a row."""
-        pending: Pending = domain_event
-        envelope, encoded = self._encoded
-        if envelope is not pending.envelope:
-            encoded = _encoder.encode(pending.envelope)
-            self._encoded = pending.envelope, encoded
-        state = b'{"event":%b,"envelope":%b}' % (_encoder.encode(pending.event), encoded)
-        return Row(pending.stream, pending.version, TOPIC_OF[type(pending.event)], state)
+        """The row of a `Pending`."""
+        return self._codec.row(domain_event)
 
     def to_domain_event(self, stored_event: Any) -> Any:
-        """Decode a row that was read into a `Recorded`."""
-        row: Row = stored_event
-        stored = decode_stored(row.topic, row.state)
-        known, envelope = self._decoded
-        encoded = bytes(stored.envelope)
-        if envelope is None or encoded != known:
-            envelope = _envelope.decode(encoded)
-            self._decoded = encoded, envelope
-        return Recorded(
-            row.originator_id,
-            row.originator_version,
-            row.id,
-            row.topic,
-            stored.event,
-            envelope,
-        )
+        """The `Recorded` of a row read with its position."""
+        return self._codec.recorded(stored_event)
 
 
 class EventRecorder(PostgresApplicationRecorder):
@@ -104,7 +83,8 @@ class EventRecorder(PostgresApplicationRecorder):
     # Not cached: a month that has a partition now may be archived and dropped tomorrow.
     MONTHS = """
     select month, to_regclass('billing_events_' || replace(month, '-', '_')) is null,
-     exists (select from archived_months as archived where archived.month = given.month)
+     exists (select from archived_months as archived where archived.month = given.month),
+     coalesce((select max(months) from keeping), %s)
     from unnest(%s::text[]) as given (month)"""
     ARCHIVED = "select key, version from archived_calls where key = any(%s)"
 
@@ -119,7 +99,7 @@ class EventRecorder(PostgresApplicationRecorder):
             cursor: Cursor[Any] = rows_as_dicts
             cursor.row_factory = tuple_row
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            archived = self._ensure_partitions(cursor, streams)
+            archived = self._ensure_partitions(cursor, streams, kwargs["dates"])
             if in_transaction := kwargs.get("in_transaction"):
                 in_transaction(cursor)
             new = self._new(cursor, stored_events, archived)
@@ -175,14 +155,19 @@ class EventRecorder(PostgresApplicationRecorder):
         self._seal(cursor, rows, first)
         return {id(row): position for position, row in enumerate(rows, first)}
 
-    def _ensure_partitions(self, cursor: Cursor[Any], streams: Sequence[str]) -> set[str]:
-        """Create missing partitions for months of calls; return the months that are archived."""
+    def _ensure_partitions(
+        self, cursor: Cursor[Any], streams: Sequence[str], dates: Dates
+    ) -> set[str]:
+        """Give each plausible month of calls its partition before its first event.
+
+        Returns the months that are archived.
+        """
         months = sorted({partition_of(stream) for stream in streams if stream.startswith(CALLS)})
         archived = set()
         if months:
-            cursor.execute(self.MONTHS, (months,), prepare=True)
-            for month, is_missing, is_archived in cursor.fetchall():
-                if is_missing:
+            cursor.execute(self.MONTHS, (Keeping().months, months), prepare=True)
+            for month, is_missing, is_archived, keeping_months in cursor.fetchall():
+                if is_missing and (is_archived or dates.admit(month, keeping_months)):
                     create_partition(cursor, month)
                 if is_archived:
                     archived.add(month)
@@ -339,16 +324,26 @@ class Store:
         Raises Conflict if a version is taken: load and decide again, never append the same again.
         `in_transaction` is called in the same transaction, while nobody else appends.
         """
-        rows = self.encode(events).rows
-        return max(self._recorder.insert_events(rows, in_transaction=in_transaction), default=0)
+        encoded = self.encode(events)
+        positions = self._recorder.insert_events(
+            encoded.rows, in_transaction=in_transaction, dates=encoded.dates
+        )
+        return max(positions, default=0)
 
-    def encode(self, events: Sequence[Pending]) -> Encoded:
-        """Encode events for `append_new`, for instance while another batch is being appended."""
-        return Encoded(events, [self._mapper.to_stored_event(event) for event in events])
+    def encode(self, events: Sequence[Pending], history_from: str = "") -> Encoded:
+        """Events as `append_new` takes them: made ahead, while another batch is appended.
+
+        `history_from` is the first month "2024-01" that gets a partition however old it is.
+        """
+        recorded_at = max((each.envelope.recorded_at for each in events), default=None)
+        rows = [self._mapper.to_stored_event(event) for event in events]
+        return Encoded(events, rows, Dates(recorded_at, history_from))
 
     def append_new(self, encoded: Encoded) -> Sequence[int]:
-        """Append the new ones of these events; return the position of each, 0 if it existed."""
-        positions: Sequence[int] = self._recorder.insert_events(encoded.rows, skip_existing=True)
+        """Append what is not there yet; the position of each, 0 for what was there before."""
+        positions: Sequence[int] = self._recorder.insert_events(
+            encoded.rows, skip_existing=True, dates=encoded.dates
+        )
         return positions
 
     def archived(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -70,6 +70,7 @@ def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> Non
 
 def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipient: str) -> None:
     event: Any = recorded.event
+    name = " ".join(name.split())  # a name may hold a line break
     balance = Money(event.balance_micros, currency)
     amount = f"{decimal_string(balance.micros)} {balance.currency}"
     if isinstance(event, LowBalanceWarned):
@@ -87,6 +88,6 @@ def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipien
         )
     try:
         mailer.send(recipient, subject, text)
-    except (OSError, smtplib.SMTPException) as error:
-        # A mail server that refuses must not block the others; the page and the log warn as well.
+    except (OSError, ValueError, smtplib.SMTPException) as error:  # ValueError: no such address
+        # A mail server that refuses must not hold up the others; the page and the log warn as well.
         logger.warning("The mail about %s could not be sent: %s", recorded.stream, error)

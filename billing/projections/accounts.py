@@ -45,7 +45,10 @@ insert into accounts (account, kind, company_id, name, currency, own_wallet, sta
   rate_group, payment, opened_at, credit_limit_micros)
 values (%s, %s, %s, %s, %s, %s, 'open', %s, '', %s, %s, %s)"""
 BIND = "insert into rate_group_bindings values (%s, %s, %s, %s, %s, %s)"
-GIVE = "insert into account_lines values (%s, %s, %s, %s, %s, %s, %s)"
+GIVE = """
+insert into account_lines values (%s, %s, %s, %s, %s, %s, %s)
+on conflict (device_id, kind, tenant, line, given_at) do update set account = excluded.account,
+ valid_from = excluded.valid_from"""
 GIVE_PIN = "insert into account_pins values (%s, %s, %s, %s, %s)"
 SET_VERSIONS = """
 update accounts set version = new.version from unnest(%s::text[], %s::int8[]) as new (id, version)

@@ -1,12 +1,11 @@
 """The call list: one row per call record, with its current state."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from psycopg import Cursor
-from psycopg.sql import SQL, Identifier, Literal
 
 from billing.aggregates.call import (
     CallRated,
@@ -17,6 +16,7 @@ from billing.aggregates.call import (
 )
 from billing.aggregates.keeping import NumbersShortened
 from billing.log.binary_arrays import TextArray, register
+from billing.log.partitions import create_list_partition
 from billing.log.sealing import CALLS
 from billing.log.store import Recorded
 from billing.rating.shortening import SHORTENED, shorten_ends
@@ -77,10 +77,11 @@ update call_list as call set caller = new.caller, dialled = new.dialled, number 
 from unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[])
  as new (started_at, id, caller, dialled, number)
 where call.started_at = new.started_at and call.call_id = new.id"""
+# Months whose events have a partition and whose rows have none yet; the others lie in the default.
 MISSING = """
-select month from unnest(%s::text[]) as month where to_regclass('call_list_' || month) is null"""
-CREATE_PARTITION = "create table {name} (like call_list including all)"
-ATTACH_PARTITION = "alter table call_list attach partition {name} for values from ({a}) to ({b})"
+select month from unnest(%s::text[]) as month
+where to_regclass('call_list_' || replace(month, '-', '_')) is null
+ and to_regclass('billing_events_' || replace(month, '-', '_')) is not null"""
 
 
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
@@ -173,23 +174,11 @@ def _flags(flags: tuple[str, ...]) -> TextArray:
 
 
 def _write(cursor: Cursor[Any], rows: dict[str, list[Any]]) -> None:
-    months = {call_id[:7].replace("-", "_") for call_id in rows}
+    months = {call_id[:7] for call_id in rows}
     for (month,) in cursor.execute(MISSING, (list(months),)).fetchall():
-        _create_partition(cursor, month)
+        create_list_partition(cursor, month)
     register(cursor)
     with cursor.copy(COPY) as copy:
         copy.set_types(list(TYPES.values()))
         for row in rows.values():
             copy.write_row(row)
-
-
-def _create_partition(cursor: Cursor[Any], month: str) -> None:
-    # Attaching, unlike creating in place, does not block readers of the list.
-    year, number = int(month[:4]), int(month[5:])
-    values = {
-        "name": Identifier(f"call_list_{month}"),
-        "a": Literal(datetime(year, number, 1, tzinfo=UTC)),
-        "b": Literal(datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)),
-    }
-    cursor.execute(SQL(CREATE_PARTITION).format(**values))
-    cursor.execute(SQL(ATTACH_PARTITION).format(**values))

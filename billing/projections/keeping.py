@@ -42,11 +42,16 @@ insert into archives (month, part, file, sha256, bytes, events, first_position, 
 select %(month)s, %(part)s, %(file)s, %(sha256)s, %(size_bytes)s, %(events)s, %(first_position)s,
  %(last_position)s, %(calls)s, %(amounts)s::jsonb, %(archived_at)s, false,
  exists (select from shortened_months
-  where month = %(month)s and last_position >= %(last_position)s)"""
+  where month = %(month)s and last_position >= %(last_position)s)
+on conflict (month, part) do update set file = excluded.file, sha256 = excluded.sha256,
+ bytes = excluded.bytes, events = excluded.events, calls = excluded.calls"""
 SET_ATTACHED = "update archives set attached = %s where month = %s"
 ADD_BACKUP = """
 insert into backups (file, kind, sha256, bytes, events, period, made_at, made_by, removed)
-values (%s, %s, %s, %s, %s, %s, %s, %s, false)"""
+values (%s, %s, %s, %s, %s, %s, %s, %s, false)
+on conflict (file) do update set sha256 = excluded.sha256, bytes = excluded.bytes,
+ events = excluded.events, made_at = excluded.made_at, made_by = excluded.made_by,
+ removed = false"""
 REMOVE_BACKUP = "update backups set removed = true where file = %s"
 
 

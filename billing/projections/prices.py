@@ -31,7 +31,9 @@ where p.group_id = k.group_id and p.target = k.target and p.effective_from = k.e
 COPY = """
 copy prices (group_id, target, effective_from, position, kind, standing, name, price, unit_s, rate,
  recorded_at, actor, source) from stdin"""
-IMPORT = "insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)"
+IMPORT = """
+insert into deck_imports values (%s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (import_id) do nothing"""
 UNDO = "update deck_imports set undone_at = %s, undone_by = %s where import_id = %s"
 Key = tuple[str, str, datetime]
 Change = tuple[str, Rate | RateKey]  # kind ("set", also for ended prices, or "removed") and price

@@ -2,24 +2,35 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
+import msgspec
 import psycopg
 
 from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import CHANNEL, Past, Recorded, Store
 from billing.projections import Projection
+from billing.projections.isolation import TRANSIENT, Broken, Isolation, forget
 from billing.values import Refused
 
 BATCH = 5_000  # events per transaction
 POLL_SECONDS = 1.0  # notifications can be lost, polls can't
+LONGEST_PAUSE_SECONDS = 300.0  # between two tries of a broken read model
 
 ARCHIVED_TO = "select max(last_position) from archived_months"
 
 logger = logging.getLogger("billing.projections")
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Until when a broken read model rests, on the monotonic clock, and for how long."""
+
+    until: float = 0.0
+    seconds: float = 0.5
 
 
 class Runner:
@@ -28,6 +39,7 @@ class Runner:
     def __init__(self, url: str, store: Store, projections: Sequence[Projection]) -> None:
         self._store = store
         self._past: Past | None = None  # archived events, read on from batch to batch
+        self._held_back: dict[str, Pause] = {}
         self._by_name = {projection.name: projection for projection in projections}
         self._connection = psycopg.connect(url, autocommit=True)
         for name, projection in self._by_name.items():
@@ -63,15 +75,29 @@ class Runner:
         moved, refusals = False, []
         for (position, names), stop in zip(groups, stops, strict=True):
             try:
-                moved |= self._advance(position, names, stop)
+                moved |= self._advance(position, self._rested(names), stop)
             except Refused as refused:
                 refusals.append(refused)
         if refusals:
             raise refusals[0]
         return moved
 
+    def _rested(self, names: list[str]) -> list[str]:
+        """Those that are not held back for a while because they are broken."""
+        now = time.monotonic()
+        return [name for name in names if self._held_back.get(name, Pause()).until <= now]
+
+    def _hold_back(self, name: str) -> None:
+        """Let a broken read model rest, each time for longer; the others go on."""
+        pause = self._held_back.get(name, Pause())
+        seconds = min(pause.seconds * 2, LONGEST_PAUSE_SECONDS)
+        self._held_back[name] = Pause(time.monotonic() + seconds, seconds)
+        logger.error("%s refuses nearly every event; it is tried again in %s s", name, seconds)
+
     def _advance(self, position: int, names: list[str], stop: int | None) -> bool:
         """Apply one batch after `position`, up to `stop`, the position of other projections."""
+        if not names:
+            return False
         batch = live = self._store.after(position, BATCH)
         if any(self._by_name[name].needs_past for name in names):
             batch = self._with_past(position, live)
@@ -85,12 +111,40 @@ class Runner:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             held = positions.hold_free(cursor, names)
             ours = [name for at, name in held if at == position]
-            for name in ours:
-                projection = self._by_name[name]
-                seen = batch if projection.archived else live
-                projection.apply(cursor, seen if projection.calls else without_calls)
-            positions.advance(cursor, ours, until)
+            seen = {name: self._seen(name, batch, live, without_calls) for name in ours}
+            done = [name for name in ours if self._apply(cursor, name, seen[name])]
+            positions.advance(cursor, done, until)
+        refusing = [name for name in ours if name not in done]
+        for name in refusing:
+            isolation = Isolation(self._connection, name, self._by_name[name].apply)
+            try:
+                isolation.advance(position, seen[name], until)
+            except Broken:
+                self._hold_back(name)
+            else:
+                self._held_back.pop(name, None)
         return bool(ours)
+
+    def _seen(
+        self, name: str, batch: list[Recorded], live: list[Recorded], without_calls: list[Recorded]
+    ) -> list[Recorded]:
+        """The events of a batch that a read model looks at."""
+        projection = self._by_name[name]
+        if not projection.calls:
+            return without_calls
+        return batch if projection.archived else live
+
+    def _apply(self, cursor: psycopg.Cursor, name: str, events: list[Recorded]) -> bool:
+        """Apply a batch to one read model; False, and nothing written, if it refuses an event."""
+        try:
+            with self._connection.transaction():
+                self._by_name[name].apply(cursor, events)
+        except TRANSIENT:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a read model that fails keeps only itself back
+            logger.warning("%s refuses a batch: %r", name, error)
+            return False
+        return True
 
     def _with_past(self, position: int, live: list[Recorded]) -> list[Recorded]:
         """Merge events read from the log with those of archived months: sums need both.
@@ -147,5 +201,6 @@ class Runner:
             past.check()  # before anything is deleted
         with self._connection.transaction(), self._connection.cursor() as cursor:
             positions.hold(cursor, name)
+            forget(cursor, name)
             cursor.execute(f"truncate {', '.join(self._by_name[name].tables)}")
             positions.advance(cursor, [name], 0)

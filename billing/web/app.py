@@ -67,6 +67,7 @@ CONTENT_SECURITY_POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+UNREAD = ("/assets/", "/healthz", "/readyz", "/metrics")  # no figures stand there
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -181,6 +182,8 @@ async def _prepare(request: Request[Any, Any]) -> None:
     set_language(
         choose_language(request.cookies.get("language"), request.headers.get("accept-language", ""))
     )
+    if request.method == "GET" and not request.path.startswith(UNREAD):
+        await request.app.ctx.site.freshness.refresh()
 
 
 async def _add_headers(request: Request[Any, Any], response: BaseHTTPResponse) -> None:

@@ -16,6 +16,7 @@ from billing.web.kit.pages import make_environment
 from billing.web.services.arrivals import Arrivals
 from billing.web.services.certificate import CertificateWatch
 from billing.web.services.export_jobs import Exports
+from billing.web.services.freshness import Freshness
 from billing.web.services.import_plans import Plans
 from billing.web.services.knowledge import Knowledge
 from billing.web.services.passwords import Passwords
@@ -35,6 +36,7 @@ class Site:
         self.passwords = Passwords()
         self.arrivals = Arrivals(pool)
         self.certificate = CertificateWatch(config.public_url)
+        self.freshness = Freshness(pool)
         self.exports = Exports()
         self.plans = Plans()
         self.offload = Offload(store.url)

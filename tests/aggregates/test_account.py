@@ -73,10 +73,10 @@ def test_an_adjustment_is_positive_or_negative_and_needs_a_reason() -> None:
 def test_limits_are_set_once_and_validated() -> None:
     given(company, OPENED).when(set_limits, LIMITS).then(SET)
     given(company, OPENED, SET).when(set_limits, LIMITS).then()
-    given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused(
-        "Without a credit limit"
-    )
-    given(company, OPENED).when(set_limits, Limits(warn_email="x")).then_refused("not an e-mail")
+    given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused("nothing")
+    for wrong in ("x", "a b@c", "a@b\n", "a@b@c", "@b", "a@\x00"):
+        limits = Limits(warn_email=wrong)
+        given(company, OPENED).when(set_limits, limits).then_refused("not an e-mail")
     given(company, OPENED).when(set_limits, Limits(credit_limit_micros=-1)).then_refused("negative")
 
 

@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime
 
+import msgspec
 import psycopg
 import pytest
 
@@ -76,16 +77,45 @@ def test_a_stream_is_read_in_chunks_without_excluded_kinds(
     assert found == [[1, 2], [3, 4]]  # as many as fit, and one that exceeds the limit
 
 
-def test_each_month_of_calls_has_its_partition(store: Store, database_url: str) -> None:
-    store.append_new(store.encode([freeze("call:2015-03:d:1", 1), freeze("call:2026-11:d:1", 1)]))
-    with psycopg.connect(database_url) as connection:
-        places = connection.execute(
-            "select tableoid::regclass::text, originator_id from billing_events order by 2"
+def places(url: str) -> dict[str, str]:
+    """Which partition each stream of calls is in."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "select originator_id, tableoid::regclass::text from billing_events"
         ).fetchall()
-    assert places == [
-        ("billing_events_2015_03", "call:2015-03:d:1"),
-        ("billing_events_2026_11", "call:2026-11:d:1"),
-    ]
+    return dict(found)
+
+
+def test_a_plausible_month_has_its_partition_and_all_others_share_one(
+    store: Store, database_url: str
+) -> None:
+    months = [f"{year}-{month:02}" for year in range(1990, 2100) for month in range(1, 13)]
+    store.append_new(store.encode([freeze(f"call:{month}:d:1", 1) for month in months]))
+    found = places(database_url)
+    own = {stream[5:12] for stream, place in found.items() if place != "billing_events_other"}
+    assert own == {f"2026-{month:02}" for month in range(5, 12)}  # six months kept, and this one
+    assert len(found) == len(months)
+
+
+def test_history_that_is_loaded_on_purpose_has_partitions(store: Store, database_url: str) -> None:
+    events = [freeze(f"call:{month}:d:1", 1) for month in ("2024-01", "2025-03")]
+    store.append_new(store.encode(events, history_from="2025-01"))
+    assert places(database_url) == {
+        "call:2024-01:d:1": "billing_events_other",
+        "call:2025-03:d:1": "billing_events_2025_03",
+    }
+
+
+def test_calls_that_came_too_early_move_into_the_partition_of_their_month(
+    store: Store, database_url: str
+) -> None:
+    early, late = freeze("call:2027-03:d:1", 1), freeze("call:2027-03:d:2", 1)
+    store.append_new(store.encode([early]))
+    assert set(places(database_url).values()) == {"billing_events_other"}
+    march = Envelope(recorded_at=datetime(2027, 3, 2, tzinfo=UTC), actor="system")
+    store.append_new(store.encode([msgspec.structs.replace(late, envelope=march)]))
+    assert set(places(database_url).values()) == {"billing_events_2027_03"}
+    assert store.append_new(store.encode([early])) == [0]  # known wherever it is
 
 
 def test_the_log_can_be_read_after_a_position_and_without_its_calls(store: Store) -> None:

@@ -3,9 +3,11 @@
 import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import msgspec
 import psycopg
 import pytest
 
@@ -14,6 +16,7 @@ from billing.aggregates.account import (
     LimitsSet,
     LowBalanceWarned,
 )
+from billing.aggregates.company import CompanyChanged
 from billing.aggregates.event import Envelope, Event
 from billing.log.store import Pending, Store
 from billing.policies.mails import Mailer, send_mails
@@ -112,3 +115,34 @@ def test_an_unreachable_mail_server_blocks_nothing(database_url: str, store: Sto
         ).fetchone()
     own.close()
     assert row == (store.after(0, 1000)[-1].position,)
+
+
+@pytest.mark.parametrize("recipient", ["a@acme.example\nBcc: b@x.example", "\x00@", "ñ@ñ", "@"])
+def test_no_name_and_no_address_stops_the_mails(
+    database_url: str, store: Store, mailer: Mailer, recipient: str
+) -> None:
+    append(store, INSTALLATION)
+    limits = LimitsSet(
+        credit_limit_micros=None,
+        low_balance_micros=1,
+        freeze_at_limit=False,
+        warn_email=recipient,
+    )
+    low = LowBalanceWarned(balance_micros=0, threshold_micros=1)
+    renamed = CompanyChanged(
+        name="Acme\r\nBcc: b@x.example", time_zone="Europe/Madrid", payment="prepaid"
+    )
+    with (
+        closing(runner(database_url, store)) as own,
+        psycopg.connect(database_url, autocommit=True) as connection,
+    ):
+        send_mails(connection, store, mailer)
+        tell(store, renamed, limits, low)
+        own.catch_up()
+        send_mails(connection, store, mailer)
+        tell(store, msgspec.structs.replace(limits, warn_email="pagos@acme.example"), low)
+        own.catch_up()
+        send_mails(connection, store, mailer)
+    last = Conversation.received[-1]
+    assert "To: pagos@acme.example" in last
+    assert "\nBcc" not in last

@@ -19,6 +19,7 @@ from billing.aggregates.call import (
 from billing.aggregates.event import Envelope
 from billing.aggregates.events import TOPICS, decode_stored
 from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
+from billing.log.partitions import Dates
 from billing.log.store import Encoded, Pending, Row, Store
 from billing.projections import operations, projections
 from billing.projections.runner import Runner
@@ -93,7 +94,8 @@ def test_a_log_of_version_0_1_rebuilds_to_the_rows_that_it_would_have_today(
     append(store, INSTALLATION)
     now = [("device:new", ExtensionsAssigned(entries=(entry,))) for entry in entries]
     append(store, now)
-    store.append_new(Encoded([], [old_row(at, entry) for at, entry in enumerate(entries, 1)]))
+    rows = [old_row(at, entry) for at, entry in enumerate(entries, 1)]
+    store.append_new(Encoded([], rows, Dates(SAID.recorded_at)))
     own = runner(database_url, store)
     own.catch_up()
     own.close()

@@ -101,6 +101,7 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
         "csrf": session.csrf_token if session else "",
         "here": here,
         "past_end": _start_of_list(request),
+        "freshness": request.app.ctx.site.freshness,
         "now": datetime.now(UTC),
         "page": "",
         "notice": "",

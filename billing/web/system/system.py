@@ -11,7 +11,7 @@ from sanic.exceptions import Forbidden
 from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
-from billing.queries import keeping
+from billing.queries import keeping, set_aside
 from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
 from billing.web.kit import formats
 from billing.web.kit.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
@@ -34,6 +34,7 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
     machine = await _look(site)
     async with site.pool.connection() as connection:
         status = await read_status(connection, now)
+        aside = await set_aside.newest(connection)
         settings = await keeping.read_settings(connection)
         months = await keeping.kept_months(connection)
     return page(
@@ -43,6 +44,7 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
         found=status,
         machine=machine,
         months=months[::-1],
+        aside=aside,
         certificate=site.certificate,
         warnings=_certificate_warnings(site)
         + _warnings(site, machine, status, settings.backup_days, now),
@@ -144,10 +146,13 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
     machine = await _look(site)
     async with site.pool.connection() as connection:
         status = await read_status(connection, datetime.now(UTC))
+        aside = await set_aside.counts(connection)
         months = await keeping.kept_months(connection)
     lines = [
         line
-        for name, kind, said, values in _metrics(machine, status, months, site.certificate.found)
+        for name, kind, said, values in _metrics(
+            machine, status, months, site.certificate.found, aside
+        )
         for line in _lines(name, kind, said, values)
     ]
     return text("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
@@ -174,6 +179,7 @@ def _metrics(
     status: Status,
     months: list[keeping.KeptMonth],
     certificate: Certificate | None,
+    aside: dict[str, int],
 ) -> list[tuple[str, str, str, Values]]:
     backed_up = status.backed_up_at.timestamp() if status.backed_up_at else 0
     end = certificate.expires_at if certificate else None
@@ -193,6 +199,12 @@ def _metrics(
             "gauge",
             "Events that a read model is behind.",
             {f'{{projection="{name}"}}': lag for name, lag in status.lags.items()},
+        ),
+        (
+            "events_set_aside",
+            "gauge",
+            "Events that a read model could not process.",
+            {f'{{projection="{name}"}}': count for name, count in aside.items()} or {"": 0},
         ),
         ("database_bytes", "gauge", "Size of the database.", {"": status.database_bytes}),
         (

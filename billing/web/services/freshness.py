@@ -1,0 +1,44 @@
+"""How old the figures on pages are, and which events they lack: asked at most once a second."""
+
+import asyncio
+import time
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from billing.log.positions import lags
+from billing.queries import set_aside
+
+MAX_AGE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.5  # a database that does not answer holds up no page for this
+MOST_BEHIND = 5_000  # events: one batch of the read models
+LATE_SECONDS = 5.0  # figures older than this are said to be behind
+
+
+class Freshness:
+    """One for each process of pages; `behind` and `set_aside` are what every page tells."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
+        self._pool = pool
+        self._asked_at = 0.0
+        self._late_since: float | None = None
+        self.behind = 0  # events, 0 while the figures are as good as current
+        self.set_aside = 0  # events that some read model lacks
+
+    async def refresh(self) -> None:
+        """Ask the database again if the last answer is old. What fails leaves the last answer."""
+        now = time.monotonic()
+        if now - self._asked_at < MAX_AGE_SECONDS:
+            return
+        self._asked_at = now
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._pool.connection() as connection:
+                lag = max((await lags(connection)).values(), default=0)
+                counts = await set_aside.counts(connection)
+        except (TimeoutError, PoolTimeout, psycopg.Error):
+            return
+        self.set_aside = sum(counts.values())
+        self._late_since = (self._late_since or now) if lag else None
+        is_late = self._late_since is not None and now - self._late_since > LATE_SECONDS
+        self.behind = lag if is_late or lag > MOST_BEHIND else 0

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from billing.database import EmbeddedServer, migrate
+from billing.database import migrate
+from billing.database.embedded import EmbeddedServer
 from billing.log.store import Store
 
 
@@ -22,9 +23,10 @@ def server_url() -> Iterator[str]:
     if given:
         yield given
         return
-    # Not in pytest's own folder: each session that begins there shuts out other users, and
-    # started by root the server runs as one.
+    # Not in pytest's own folder, which shuts out other users: started by root the server runs as
+    # one, and what it can't reach lies elsewhere and stays.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
         server = EmbeddedServer(Path(folder))
         with psycopg.connect(server.url, autocommit=True) as connection:
             # The data dies with the tests; they measure nothing.

@@ -13,7 +13,9 @@ import psycopg
 from billing import __version__
 from billing.cli import demo, keeping, setup
 from billing.config import Config, read_config
-from billing.database import EmbeddedServer, embedded_if_needed, migrate, pending
+from billing.database import migrate, pending
+from billing.database.address import in_words, psql_environment, steady
+from billing.database.embedded import EmbeddedServer, embedded_if_needed
 from billing.ingest.files import ingest_file
 from billing.interpreter import tune
 from billing.jobs import serve
@@ -82,11 +84,12 @@ def main() -> int:
     server: EmbeddedServer | None = None
     try:
         config = read_config(os.environ)
-        server = embedded_if_needed(config)
-        if server:
-            config = msgspec.structs.replace(config, database_url=server.url)
+        # What serves answers while its database recovers from a kill.
+        server = embedded_if_needed(config, wait=arguments.run is not run_serve)
+        url = steady(server.url if server else config.database_url)
+        config = msgspec.structs.replace(config, database_url=url)
         arguments.server = server
-        code: int = arguments.run(arguments, config)
+        code: int = _run(arguments, config)
     except Refused as refused:
         print(f"billing: {refused}", file=sys.stderr)
         return 1
@@ -97,6 +100,14 @@ def main() -> int:
             server.stop()
 
 
+def _run(arguments: argparse.Namespace, config: Config) -> int:
+    try:
+        code: int = arguments.run(arguments, config)
+    except psycopg.OperationalError as error:
+        raise in_words(config.database_url, error) from error
+    return code
+
+
 def run_migrate(arguments: argparse.Namespace, config: Config) -> int:
     keeping.offer_backup(config, wanted=arguments.backup)
     applied = migrate(config.database_url)
@@ -105,11 +116,13 @@ def run_migrate(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def run_serve(arguments: argparse.Namespace, config: Config) -> int:
-    keeping.offer_backup(config, wanted=arguments.backup)
-    migrate(config.database_url)
-    print(f"Pages:      http://{config.bind_address}:{config.web_port}/")
-    print(f"Submission: http://{config.bind_address}:{config.cdr_port}/v1/cdr", flush=True)
-    return serve.serve(config)
+    def prepare() -> None:
+        keeping.offer_backup(config, wanted=arguments.backup)
+        migrate(config.database_url)
+        print(f"Pages:      http://{config.bind_address}:{config.web_port}/")
+        print(f"Submission: http://{config.bind_address}:{config.cdr_port}/v1/cdr", flush=True)
+
+    return serve.serve(config, prepare, arguments.server)
 
 
 def run_demo(arguments: argparse.Namespace, config: Config) -> int:
@@ -139,7 +152,11 @@ def run_verify(arguments: argparse.Namespace, config: Config) -> int:
 
 def run_psql(arguments: argparse.Namespace, config: Config) -> int:
     program = str(arguments.server.psql) if arguments.server else "psql"
-    return os.spawnlp(os.P_WAIT, program, program, config.database_url)  # noqa: S606 -- no shell
+    told, environment = psql_environment(config.database_url)
+    try:
+        return os.spawnvpe(os.P_WAIT, program, [program, told], environment)  # noqa: S606 -- no shell
+    except FileNotFoundError as error:
+        raise Refused("There is no %(name)s here. Install it.", name="psql") from error
 
 
 def run_rebuild(arguments: argparse.Namespace, config: Config) -> int:

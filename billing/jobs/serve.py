@@ -1,9 +1,10 @@
-"""`billing serve`: one process a job, each started again if it dies; nothing outlives the parent.
+"""`billing serve`: one process a job, and the embedded database; each is started again if it dies.
 
-Sanic restarts no crashed process of its own, so the parent watches its children itself. If one
-can't live, the parent ends with a non-zero code and the machine's own supervisor takes over.
+Sanic restarts no crashed process of its own, so the parent watches its children itself. What dies
+again and again is started again after growing pauses, for ever; no death ends another process.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -11,18 +12,71 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import msgspec
+import psycopg
 
 from billing.config import SETTINGS, Config
+from billing.database.address import in_words
+from billing.database.embedded import EmbeddedServer
+from billing.database.states import State, write_states
 from billing.jobs.jobs import JOBS
+from billing.jobs.ports import open_port
+from billing.values import Refused
 
-STOP_SECONDS = 20  # requests in flight get 15
-LIVES = 5  # deaths within MINUTE that mean it can't live
-MINUTE = 60.0
+STOP_SECONDS = 4.0  # then what has not ended is made to; requests in flight get 3
+DATABASE_STOP_SECONDS = 0.7  # what it has not written by then, it reads from its log next time
+LOOK_SECONDS = 0.1
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0  # a disk that has space again is noticed within ten
+WELL_SECONDS = 60.0  # alive for so long, its deaths are forgotten
+SAY_EVERY_SECONDS = 60.0
+TOLD_DEATHS = 3
 
 logger = logging.getLogger("billing.jobs.serve")
+
+
+class Lives:
+    """How often something died of late, and when it is to be started again."""
+
+    def __init__(self) -> None:
+        self.deaths = 0
+        self.since = time.time()
+        self.starts_at = 0.0
+        self._begun = time.monotonic()
+        self._due = 0.0
+        self._told_at = float("-inf")
+
+    def begin(self) -> None:
+        """It was started."""
+        self.since, self._begun, self.starts_at = time.time(), time.monotonic(), 0.0
+
+    def end(self) -> float:
+        """It died; the seconds until it is to be started again."""
+        now = time.monotonic()
+        self.deaths = 1 if now - self._begun > WELL_SECONDS else self.deaths + 1
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
+        self._due = now + pause
+        self.since, self.starts_at = time.time(), time.time() + pause
+        return pause
+
+    def is_news(self) -> bool:
+        """Whether its death is to be told of: the first ones, then one a minute."""
+        now = time.monotonic()
+        if self.deaths > TOLD_DEATHS and now - self._told_at < SAY_EVERY_SECONDS:
+            return False
+        self._told_at = now
+        return True
+
+    def is_due(self) -> bool:
+        """Whether the pause is over."""
+        return time.monotonic() >= self._due
+
+    def forget(self) -> None:
+        """After a minute alive."""
+        if self.deaths and not self.starts_at and time.monotonic() - self._begun > WELL_SECONDS:
+            self.deaths = 0
 
 
 class Child:
@@ -31,59 +85,228 @@ class Child:
     def __init__(self, name: str, config: Config) -> None:
         self.name = name
         self._config = config
-        self._deaths: list[float] = []
-        self.process = self._start()
+        self._lives = Lives()
+        self._last_exit = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         values = msgspec.structs.asdict(self._config)
         said = {SETTINGS[field]: _setting(value) for field, value in values.items()}
         command = [sys.executable, "-m", "billing.jobs", self.name]
         environment = {**os.environ, **said}
-        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
-
-    def restart_if_dead(self) -> bool:
-        """Start it again if it died; False if it died too often to go on."""
-        if self.process.poll() is None:
-            return True
-        now = time.monotonic()
-        self._deaths = [at for at in self._deaths if now - at < MINUTE] + [now]
-        logger.error("%s ended with %s", self.name, self.process.returncode)
-        if len(self._deaths) >= LIVES:
-            return False
-        time.sleep(0.2 * 2 ** len(self._deaths))
-        self.process = self._start()
-        return True
-
-    def stop(self) -> None:
-        """Ask it to end, and make it end."""
-        self.process.terminate()
+        # Ctrl-C reaches the whole terminal, and each child hears of it from the parent too.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            self.process.wait(STOP_SECONDS)
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
+            self._lives.begin()
+        except OSError as error:  # no memory, no process left: later there may be
+            logger.error("%s can't be started: %s", self.name, error)  # noqa: TRY400 -- it says it all
+            self._lives.end()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+    def tend(self) -> None:
+        """Note its death; start it again when its pause is over."""
+        if self._process and self._process.poll() is not None:
+            self._last_exit = self._process.returncode
+            self._forget_process()
+            pause = self._lives.end()
+            if self._lives.is_news():
+                code = self._last_exit
+                logger.error("%s ended with %s, starts in %.1f s", self.name, code, pause)
+        if self._process is None and self._lives.is_due():
+            self._start()
+        self._lives.forget()
+
+    def _forget_process(self) -> None:
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+        self._process = None
+
+    def state(self) -> State:
+        """For who reads of it."""
+        return State(
+            name=self.name,
+            pid=self._process.pid if self._process else 0,
+            since=self._lives.since,
+            deaths=self._lives.deaths,
+            last_exit=self._last_exit,
+            starts_at=self._lives.starts_at,
+        )
+
+    def ask_to_end(self) -> None:
+        """Once: a second signal would break off an orderly end."""
+        if self._process:
+            self._process.terminate()
+
+    def end(self, deadline: float) -> None:
+        """Wait until it ended; make it end then."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            logger.warning("%s did not end by itself", self.name)
+            self._process.kill()
+            self._process.wait()
 
 
 def _setting(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def serve(config: Config) -> int:
-    """Run every job until SIGTERM or SIGINT; the exit code. `config` names the database."""
+class DatabaseGuard:
+    """Keeps the embedded server alive, and brings the database up to date when it answers.
+
+    In a thread: starting a server waits for what is left of a dead one.
+    """
+
+    def __init__(
+        self, url: str, server: EmbeddedServer | None, prepare: Callable[[], None]
+    ) -> None:
+        self._url = url
+        self._server = server
+        self._prepare = prepare
+        self._lives = Lives()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="database", daemon=True)
+        # Our own is starting; that another's does not answer is said at once.
+        self._told_at = time.monotonic() if server else float("-inf")
+        self.refused: Refused | None = None  # the database can't be used by this program
+        self.prepared = False
+
+    def start(self, patience: float) -> None:
+        """Begin. Within `patience` seconds of an answer, a refusal is raised here."""
+        deadline = time.monotonic() + patience
+        while not self._try_to_prepare() and time.monotonic() < deadline:
+            self._tend_server()
+            time.sleep(LOOK_SECONDS)
+        if self.refused:
+            raise self.refused
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Start nothing any more."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+
+    def states(self) -> list[State]:
+        """For who reads of it; none where the server is not ours."""
+        if self._server is None:
+            return []
+        return [
+            State(
+                name="database",
+                pid=self._server.pid,
+                since=self._lives.since,
+                deaths=self._lives.deaths,
+                starts_at=self._lives.starts_at,
+            )
+        ]
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            self._tend_server()
+            if not self.prepared and self.refused is None:
+                self._try_to_prepare()
+
+    def _tend_server(self) -> None:
+        if self._server is None or self._server.is_alive():
+            self._lives.forget()
+            return
+        if not self._lives.starts_at:
+            pause = self._lives.end()
+            if self._lives.is_news():
+                why = self._server.last_words()
+                logger.error("the database ended (%s), starts in %.1f s", why, pause)
+        if self._lives.is_due():
+            try:
+                self._server.ensure()
+                self._lives.begin()
+            except (Refused, OSError) as error:  # a full disk, another's files: later it may work
+                self._lives.end()
+                if self._lives.is_news():
+                    logger.error("the database can't be started: %s", error)  # noqa: TRY400 -- it says it all
+
+    def _try_to_prepare(self) -> bool:
+        try:
+            self._prepare()
+        except Refused as refused:
+            self.refused = refused
+        except psycopg.Error as error:
+            if time.monotonic() - self._told_at > SAY_EVERY_SECONDS:
+                self._told_at = time.monotonic()
+                logger.warning("%s Waiting for it.", in_words(self._url, error))
+            return False
+        else:
+            self.prepared = True
+        return True
+
+
+def serve(config: Config, prepare: Callable[[], None], server: EmbeddedServer | None = None) -> int:
+    """Run every job until SIGTERM or SIGINT; the exit code. `config` names the database.
+
+    `prepare` brings the database up to date; it is called when that answers, and again while it
+    does not. Refused where a port is in use, or the database is unfit for this program.
+    """
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away is no reason to end
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    for port in (config.web_port, config.cdr_port):
+        _await_port(config.bind_address, port)
+    if server:
+        server.hold()
+    guard = DatabaseGuard(config.database_url, server, prepare)
+    guard.start(patience=5.0 if server else 0.0)
     children = [Child(name, config) for name in JOBS]
-    code = 0
-    while not stopping.wait(0.5):
-        if not all(child.restart_if_dead() for child in children):
-            code = 1
-            break
+    _watch(config, guard, children, stopping)
+    _end(guard, children, server)
+    if guard.refused:
+        raise guard.refused
+    return 0
+
+
+def _await_port(address: str, port: int) -> None:
+    """Refused if another program uses it; children of a killed parent have a moment to end."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            open_port(address, port).close()
+        except Refused:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
+
+
+def _watch(
+    config: Config, guard: DatabaseGuard, children: list[Child], stopping: threading.Event
+) -> None:
+    told: list[State] = []
+    while not stopping.wait(LOOK_SECONDS) and guard.refused is None:
+        for child in children:
+            child.tend()
+        states = guard.states() + [child.state() for child in children]
+        if states != told:
+            write_states(config.data_dir, states)
+            told = states
+
+
+def _end(guard: DatabaseGuard, children: list[Child], server: EmbeddedServer | None) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
     for child in children:
-        child.process.terminate()
+        child.ask_to_end()
+    guard.stop()
     for child in children:
-        child.stop()
-    return code
+        child.end(deadline)
+    if server:
+        with contextlib.suppress(OSError):
+            server.stop(DATABASE_STOP_SECONDS)

@@ -2,19 +2,19 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from billing.config import Config
 from billing.database import Database
-from billing.ingest.endpoint import create_app
+from billing.jobs.ports import serve_application
 
 
 def run(config: Config, _told_to_stop: Callable[[], threading.Event]) -> None:
     """Serve it until told to stop; Sanic listens for that itself."""
-    app = create_app(config, Database(config.database_url))
-    app.run(
-        host=config.bind_address,
-        port=config.cdr_port,
-        single_process=True,
-        access_log=False,
-        motd=False,
-    )
+
+    def make() -> Any:
+        from billing.ingest.endpoint import create_app  # noqa: PLC0415 -- the port is open before
+
+        return create_app(config, Database(config.database_url))
+
+    serve_application(make, config, config.cdr_port)

@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 from billing.aggregates.event import Event
 from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
 from billing.aggregates.keeping import Keeping
+from billing.database.pulse import watch_pool
 from billing.log import queries
 from billing.log.binary_arrays import TextArray, register
 from billing.log.codec import Codec
@@ -203,6 +204,8 @@ class _Billing(Application[str]):
         "POSTGRES_PASSWORD": "-",
         "POSTGRES_POOL_SIZE": "1",
         "POSTGRES_MAX_OVERFLOW": "7",
+        "POSTGRES_PRE_PING": "y",  # the first use of a connection after a restart works
+        "POSTGRES_CONNECT_TIMEOUT": "2",  # for a connection of the pool
     }
 
     def __init__(self, database_url: str) -> None:
@@ -216,6 +219,7 @@ class _Billing(Application[str]):
         for name in ("dbname", "host", "port", "user", "password"):
             del kwargs[name]
         kwargs.update(conninfo_to_dict(self._database_url))
+        watch_pool(factory.datastore.pool)
         return factory  # type: ignore[no-any-return]
 
 

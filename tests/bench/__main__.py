@@ -7,7 +7,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from billing.database import EmbeddedServer
+from billing.database.embedded import EmbeddedServer
 from billing.interpreter import tune
 from tests.bench import auditing, bulk, clients, decks, exporting, installation
 
@@ -25,6 +25,7 @@ def main() -> int:
     """Measure; DATABASE_URL names another server than an embedded one of its own."""
     tune()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # started by root the server runs as another user
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")
         url = given or server.url  # type: ignore[union-attr] # one of both is there

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from billing.database import EmbeddedServer
+from billing.database.embedded import EmbeddedServer
 from tests.bench import filling
 from tests.bench.filling import LAST, MONTHS
 from tests.bench.installation import database
@@ -65,7 +65,7 @@ def _pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], st
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/healthz")
+        _wait_for(f"{address}/sign-in")
         yield process, address
     finally:
         process.terminate()
@@ -75,11 +75,11 @@ def _pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], st
 def _wait_for(address: str) -> None:
     for _ in range(200):
         try:
-            httpx.get(address)
+            if httpx.get(address).is_success:
+                return
         except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
+            pass
+        time.sleep(0.1)
     raise RuntimeError(f"{address} does not answer.")
 
 
@@ -113,6 +113,7 @@ def _peak(pid: int) -> float:
 def main() -> int:
     """This measurement alone: python -m tests.bench.exporting."""
     with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o711)  # started by root the server runs as another user
         folder = Path(place)
         server = EmbeddedServer(folder / "data")
         with database(server.url, "bench_exports") as url:

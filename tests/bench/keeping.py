@@ -16,7 +16,7 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.cli.demo import synthetic_lines
 from billing.commands.keeping import load_keeping
-from billing.database import EmbeddedServer
+from billing.database.embedded import EmbeddedServer
 from billing.interpreter import tune
 from billing.keeping import backup
 from billing.keeping.archive import archive
@@ -40,6 +40,7 @@ def main() -> int:
     """Measure on an embedded server of its own."""
     tune()
     with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)  # started by root the server runs as another user
         folder = Path(name)
         server = EmbeddedServer(folder / "data")
         with (

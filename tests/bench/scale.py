@@ -19,7 +19,8 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
-from billing.database import Database, EmbeddedServer
+from billing.database import Database
+from billing.database.embedded import EmbeddedServer
 from billing.interpreter import tune_for_pages
 from tests.bench import filling
 from tests.bench.filling import COMPANIES, DEVICES, EXTENSIONS, GATEWAYS, USERS
@@ -177,6 +178,7 @@ def main() -> int:
     """Measure with a tenth and with all; DATABASE_URL names another server than our own."""
     vars(serving)["Database"] = TimedDatabase  # its pages tell their statements
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # started by root the server runs as another user
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")
         url = given or server.url  # type: ignore[union-attr] # one of both is there

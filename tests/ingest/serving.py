@@ -17,6 +17,7 @@ import psycopg
 from billing.aggregates.event import Envelope
 from billing.cli.setup import said_here
 from billing.commands import companies, devices, rate_groups
+from billing.jobs.ports import WAITS
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
 
@@ -99,16 +100,18 @@ def served(url: str) -> Iterator[str]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the port accepts connections."""
+    """Wait until the application answers at the port, and not what holds it for that."""
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError(process.returncode)
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
+            answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30)
+        except httpx.TransportError:
             time.sleep(0.1)
         else:
-            return
+            if answer.text != WAITS:
+                return
+            time.sleep(0.1)
     raise TimeoutError(port)
 
 

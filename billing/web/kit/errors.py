@@ -8,6 +8,7 @@ from sanic import Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, json, text
 
+from billing.database import is_away, tell_away
 from billing.values import Refused
 from billing.web.kit.access import (
     BeyondReach,
@@ -54,7 +55,9 @@ def install_error_pages(app: Sanic[Any, Any]) -> None:
 async def show_error(request: Request[Any, Any], error: Exception) -> HTTPResponse:
     """The page or fragment for an error; a fault of ours is logged with its reference."""
     status, explanation = _meaning(error)
-    if status >= 500:  # noqa: PLR2004 -- a fault of ours
+    if is_away(error):
+        tell_away(error)
+    elif status >= 500:  # noqa: PLR2004 -- a fault of ours
         logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
     elif request.app.ctx.site:
         await _know_who(request)
@@ -97,6 +100,7 @@ def _meaning(error: Exception) -> tuple[int, str]:
     if isinstance(error, OutOfScope):
         return 403, gettext("This token does not allow that. Create one with the scope it needs.")
     status = error.status_code if isinstance(error, SanicException) else 500
+    status = 503 if is_away(error) else status
     status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004
     return status, gettext(EXPLANATIONS[status])
 

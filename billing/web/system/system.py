@@ -11,6 +11,7 @@ from sanic.exceptions import Forbidden
 from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
+from billing.database.states import State, unwell
 from billing.queries import keeping, set_aside
 from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
 from billing.web.kit import formats
@@ -134,7 +135,13 @@ async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
         return text(f"the database is of another version: {missing[0]}", status=503)
     if lag > MOST_LAG:
         return text(f"the read models are {lag} events behind", status=503)
-    return text("ready")
+    unwell = [f"{each.name} ended with {each.last_exit}" for each in unwell_processes(request)]
+    return text("; ".join(["ready", *unwell]))
+
+
+def unwell_processes(request: Request[Any, Any]) -> list[State]:
+    """Those of the service that died of late: pages can be shown, and somebody should look."""
+    return unwell(site_of(request).config.data_dir)
 
 
 @blueprint.get("/metrics")

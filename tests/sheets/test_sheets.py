@@ -100,7 +100,7 @@ def test_a_formula_is_refused_with_its_cell() -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 old", "old or a protected"),
         (b"PK\x03\x04 but no more", "damaged"),
         (b'a,"b\n' + b"x" * 200_000, "quotation mark"),
-        (b" " * (MOST_BYTES + 1), "At most 25 MB"),
+        (b" " * (MOST_BYTES + 1), "The limit is 25 MB"),
         (raw_workbook("<worksheet><sheetData><row>"), "damaged"),
         (raw_workbook("<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet>&a;</worksheet>"), "not a spread"),
         (raw_workbook("<row><c r='ZZZ1'><v>1</v></c></row>"), "more than 200 columns"),

@@ -68,7 +68,7 @@ def _fields(zone: ZoneInfo, spoken: str) -> list[Field[Rate]]:
         Field(gettext("Increments"), _increments, width=20),
         Field(gettext("Connect fee"), lambda rate: written(rate.connect_fee), width=20),
         Field(gettext("Valid from"), since, width=20),
-        Field(gettext("Least a call costs"), lambda rate: written(rate.min_cost), width=20),
+        Field(gettext("Minimum charge per call"), lambda rate: written(rate.min_cost), width=20),
         Field(gettext("Seconds of the price"), _unit),
         Field(gettext("Class or area"), lambda rate: rate.call_class or rate.area),
     ]

@@ -97,7 +97,7 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
     for name, content, reason in (
         ("flipped", data[:900] + bytes([data[900] ^ 4]) + data[901:], "damaged"),
         ("flipped-at-the-end", data[:-8] + b"x" + data[-7:], "damaged"),
-        ("cut", data[: len(data) // 3], "truncated"),
+        ("cut", data[: len(data) // 3], "is truncated"),
         ("emptied", b"", "neither an archive nor a backup"),
         ("foreign", b"PK\x03\x04" + bytes(5_000), "neither an archive nor a backup"),
         ("newer", data.replace(b'"format":1', b'"format":2', 1), "newer program"),

@@ -245,7 +245,7 @@ def test_a_writer_that_always_conflicts_is_asked_to_try_again(store: Store) -> N
         store.append([Pending("company:acme", taken, AccountFrozen(reason="x"), ENVELOPE)])
         return [AccountFrozen(reason="unpaid")]
 
-    with pytest.raises(Refused, match="try again"):
+    with pytest.raises(Refused, match="Try again"):
         decide(store, "company:acme", company.evolve, late, ENVELOPE)
     assert len(tries) == ATTEMPTS
     assert AccountFrozen(reason="unpaid") not in events(store, "company:acme")

@@ -1,4 +1,4 @@
-"""How old the figures on pages are, and which events they lack: asked at most once a second."""
+"""What every page warns of: figures that are old or lack events, and a doubted clock."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from billing.log.positions import lags
 from billing.queries import set_aside
+from billing.queries.clock import clock_state
 
 MAX_AGE_SECONDS = 1.0
 PATIENCE_SECONDS = 0.5  # a database that does not answer holds up no page for this
@@ -25,6 +26,7 @@ class Freshness:
         self._late_since: float | None = None
         self.behind = 0  # events, 0 while the figures are as good as current
         self.set_aside = 0  # events that some read model lacks
+        self.clock_waits = False  # what can't be taken back waits because the clock is doubted
 
     async def refresh(self) -> None:
         """Ask the database again if the last answer is old. What fails leaves the last answer."""
@@ -36,9 +38,11 @@ class Freshness:
             async with asyncio.timeout(PATIENCE_SECONDS), self._pool.connection() as connection:
                 lag = max((await lags(connection)).values(), default=0)
                 counts = await set_aside.counts(connection)
+                clock = await clock_state(connection)
         except (TimeoutError, PoolTimeout, psycopg.Error):
             return
         self.set_aside = sum(counts.values())
+        self.clock_waits = clock.is_waiting
         self._late_since = (self._late_since or now) if lag else None
         is_late = self._late_since is not None and now - self._late_since > LATE_SECONDS
         self.behind = lag if is_late or lag > MOST_BEHIND else 0

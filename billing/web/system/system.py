@@ -13,6 +13,7 @@ from sanic.response import HTTPResponse, text
 from billing.database import migrations
 from billing.database.states import State, unwell
 from billing.queries import keeping, set_aside
+from billing.queries.clock import ClockState, clock_state
 from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
 from billing.web.kit import formats
 from billing.web.kit.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
@@ -154,11 +155,12 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         status = await read_status(connection, datetime.now(UTC))
         aside = await set_aside.counts(connection)
+        clock = await clock_state(connection)
         months = await keeping.kept_months(connection)
     lines = [
         line
         for name, kind, said, values in _metrics(
-            machine, status, months, site.certificate.found, aside
+            machine, status, months, site.certificate.found, aside=aside, clock=clock
         )
         for line in _lines(name, kind, said, values)
     ]
@@ -186,7 +188,9 @@ def _metrics(
     status: Status,
     months: list[keeping.KeptMonth],
     certificate: Certificate | None,
+    *,
     aside: dict[str, int],
+    clock: ClockState,
 ) -> list[tuple[str, str, str, Values]]:
     backed_up = status.backed_up_at.timestamp() if status.backed_up_at else 0
     end = certificate.expires_at if certificate else None
@@ -207,6 +211,7 @@ def _metrics(
             "Events that a read model is behind.",
             {f'{{projection="{name}"}}': lag for name, lag in status.lags.items()},
         ),
+        ("clock_doubted", "gauge", "1: nothing is closed or archived.", {"": clock.is_doubted}),
         (
             "events_set_aside",
             "gauge",

@@ -31,11 +31,14 @@ def test_every_page_says_that_figures_are_behind_or_lack_an_event(
         connection.execute(
             "insert into set_aside values ('usage', 7, 'call:x', 'CallRated.1', 'KeyError', now())"
         )
+        connection.execute("insert into beats (at, doubt) values (now(), 'jumped')")
         for path in PAGES:
             page = client.get(path).text
+            assert "The clock of the server is in doubt" in page, path
             assert "1 event has not been counted yet" in page, path
             assert "1 event could not be processed" in page, path
         system = client.get("/system").text
         assert "KeyError" in system
         metrics = client.get("/metrics").text
+        assert "contarifa_clock_doubted 1" in metrics
         assert 'contarifa_events_set_aside{projection="usage"} 1' in metrics

@@ -13,6 +13,7 @@ import msgspec
 LONGEST_TEXT = 400  # bytes of UTF-8: three such texts fit into one entry of an index
 LONGEST_PROSE = 4_000  # bytes, of texts that no index holds
 PROSE = frozenset({"reason", "note", "detail"})
+UNCUT = frozenset({"key", "call_id"})  # they tell records apart; their stream has its own bound
 UNTOUCHED = frozenset({"raw"})  # what the sender wrote is kept as it is; no column holds it
 NUL_ESCAPED = b"\\u0000"  # as JSON writes it
 SUSPECT_BYTES = 2_500  # an event below this size holds no text that an index refuses
@@ -38,7 +39,8 @@ def fit(value: Any, name: str = "", *, cut: bool = True) -> Any:
         if name in UNTOUCHED:
             return value.encode(errors="replace").decode()
         most_bytes = LONGEST_PROSE if name in PROSE else LONGEST_TEXT
-        return fit_text(value, most_bytes if cut else len(value) * 4)
+        whole = not cut or name in UNCUT
+        return fit_text(value, len(value) * 4 if whole else most_bytes)
     if isinstance(value, msgspec.Struct):
         fields = ((field, getattr(value, field)) for field in value.__struct_fields__)
         fitted = {field: fit(part, field, cut=cut) for field, part in fields}

@@ -73,7 +73,9 @@ def test_an_adjustment_is_positive_or_negative_and_needs_a_reason() -> None:
 def test_limits_are_set_once_and_validated() -> None:
     given(company, OPENED).when(set_limits, LIMITS).then(SET)
     given(company, OPENED, SET).when(set_limits, LIMITS).then()
-    given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused("nothing")
+    given(company, OPENED).when(set_limits, Limits(freeze_at_limit=True)).then_refused(
+        "frozen at it"
+    )
     for wrong in ("x", "a b@c", "a@b\n", "a@b@c", "@b", "a@\x00"):
         limits = Limits(warn_email=wrong)
         given(company, OPENED).when(set_limits, limits).then_refused("not an e-mail")

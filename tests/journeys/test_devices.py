@@ -74,7 +74,7 @@ def test_a_preview_is_made_and_left_and_what_is_suspended_is_tried_again(
     expect(page.get_by_text("It was stopped.")).to_be_visible()
     page.goto("/suspended")
     page.get_by_role("button", name="Re-rate").first.click()
-    expect(page.get_by_text("stays suspended")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("stay suspended")).to_be_visible(timeout=20_000)
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

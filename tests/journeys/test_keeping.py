@@ -78,7 +78,7 @@ def test_the_calls_of_a_period_are_backed_up_with_their_checksum_and_restored(
     page.get_by_label("First day").fill(f"{MONTH}-02")  # a month that lies in its file
     page.get_by_label("Last day").fill(f"{MONTH}-20")
     page.get_by_role("button", name="Back up the calls").click()
-    row = page.locator("tbody tr", has_text=f"calls-{MONTH}-02-{MONTH}-20.backup").first
+    row = page.locator("tbody tr", has_text=f"calls-{MONTH}-02-{MONTH}-20").first
     told = row.locator("code")
     expect(told).to_be_visible(timeout=15_000)
     with page.expect_download() as download:

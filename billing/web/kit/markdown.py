@@ -7,7 +7,7 @@ from markupsafe import Markup, escape
 
 HEADING = re.compile(r"(#{1,3}) +(.+)")
 ITEM = re.compile(r"(?:-|\d+\.) +(.+)", re.DOTALL)
-SPAN = re.compile(r"\*\*(.+?)\*\*|\*(.+?)\*|`(.+?)`|\[(.+?)\]\((/[^\s)]*)\)")
+SPAN = re.compile(r"\*\*([^*]+)\*\*|\*([^*]+)\*|`([^`]+)`|\[([^\]\[]+)\]\((/[^\s)]*)\)")
 
 
 def render_markdown(text: str) -> Markup:

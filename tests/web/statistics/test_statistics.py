@@ -52,7 +52,7 @@ def test_accounts_are_ranked_and_their_sum_is_the_total(site: str, sign_in: Sign
     client = sign_in(site)
     text = client.get("/statistics").text
     table = text[text.index('id="c4"') : text.index('id="c5"')]
-    names = re.findall(r'<td class="co"><a [^>]*>([^<]+)<', table)
+    names = re.findall(r'<td class="co">\s*<a [^>]*>([^<]+)<', table)
     assert len(names) == 4
     assert names[0] == "Clínica Santa Águeda"
     users = client.get("/statistics?by=user&measure=calls").text

@@ -1,1 +1,1 @@
-"""Queries: what pages, files and programs ask of the read models, within the reader's reach."""
+"""Queries: read the read models for pages, files and programs, within the reader's companies."""

@@ -1,4 +1,4 @@
-"""What programs ask of accounts: all of them with their balances, by key."""
+"""The list of accounts with their balances, for programs."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountsFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which accounts; an empty field admits all."""
+    """Which accounts to list; an empty field does not filter."""
 
     reach: Reach
     kind: str = ""
@@ -42,7 +42,7 @@ BY_ID = Order({"a.account": "account"})
 async def list_accounts(
     connection: AsyncConnection[Any], wanted: AccountsFilter, place: Place | None, size: int
 ) -> Page[AccountRow]:
-    """One page of the accounts, by their ids."""
+    """Return one page of the accounts that pass the filter, ordered by id."""
     values: dict[str, Any] = {
         "companies": wanted.reach.within(wanted.company_id),
         "kind": wanted.kind,

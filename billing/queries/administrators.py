@@ -1,4 +1,4 @@
-"""What the administrators' pages show: who may sign in, and where each is signed in now."""
+"""What the administrators' pages show: the administrators and their open sessions."""
 
 from datetime import datetime
 from typing import Any
@@ -19,14 +19,14 @@ class AdministratorRow(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     language: str
     enabled: bool
-    companies: tuple[str, ...]  # that it is limited to; none: not limited
+    companies: tuple[str, ...]  # the companies it is limited to; empty: not limited
     sessions: int
     two_factor: bool
     seen_at: datetime | None
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    session_id: str  # of the token's hash: it names a session and opens none
+    session_id: str  # part of the hash of its token: it opens no session
     created_at: datetime
     seen_at: datetime
     address: str
@@ -35,7 +35,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class SecondFactorRow(msgspec.Struct, frozen=True, kw_only=True):
     demanded: bool
-    confirmed_at: datetime | None  # since when it is on
+    confirmed_at: datetime | None  # None: two-factor is off
     codes_left: int
 
 
@@ -67,7 +67,7 @@ BY_NAME = Order({"a.sign_in_name": "sign_in_name"})
 async def list_administrators(
     connection: AsyncConnection[Any], text: str, place: Place | None, size: int
 ) -> Page[AdministratorRow]:
-    """One page of the administrators, by sign-in name."""
+    """Return one page of the administrators, by sign-in name; `text` is part of either name."""
     where, cut = "true", BY_NAME.cut(place, size)
     if text:
         where += " and (lower(a.name) like lower(%(part)s) or a.sign_in_name like lower(%(part)s))"
@@ -79,7 +79,7 @@ async def list_administrators(
 async def find_administrator(
     connection: AsyncConnection[Any], administrator_id: str
 ) -> AdministratorRow | None:
-    """One administrator."""
+    """Return one administrator; None if there is none with this id."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
         statement = LIST.format(where="a.administrator_id = %(id)s", sort="", limit="")
         await cursor.execute(statement, {"id": administrator_id})
@@ -87,7 +87,7 @@ async def find_administrator(
 
 
 async def sessions_of(connection: AsyncConnection[Any], administrator_id: str) -> list[SessionRow]:
-    """Where somebody is signed in, the last seen first."""
+    """Return the open sessions of an administrator, the last seen first."""
     async with connection.cursor(row_factory=class_row(SessionRow)) as cursor:
         await cursor.execute(SESSIONS, (administrator_id,))
         return await cursor.fetchall()
@@ -96,7 +96,7 @@ async def sessions_of(connection: AsyncConnection[Any], administrator_id: str) -
 async def second_factor_of(
     connection: AsyncConnection[Any], administrator_id: str
 ) -> SecondFactorRow:
-    """Whether somebody signs in with a code, and must."""
+    """Return whether an administrator must use two-factor, has it, and how many codes are left."""
     async with connection.cursor(row_factory=class_row(SecondFactorRow)) as cursor:
         await cursor.execute(SECOND_FACTOR, (administrator_id,))
         found = await cursor.fetchone()
@@ -104,6 +104,6 @@ async def second_factor_of(
 
 
 async def pending_secret(connection: AsyncConnection[Any], administrator_id: str) -> str:
-    """The secret that somebody is about to confirm; empty where there is none."""
+    """Return the secret of an enrolment that is not confirmed yet; empty if there is none."""
     row = await (await connection.execute(PENDING, (administrator_id,))).fetchone()
     return str(row[0]) if row else ""

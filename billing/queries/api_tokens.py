@@ -1,4 +1,4 @@
-"""What the pages show of API tokens: never a token, always what it may do and when it last did."""
+"""What the pages show of API tokens: scopes, state, last use; never the token itself."""
 
 from datetime import datetime
 from typing import Any
@@ -33,13 +33,13 @@ where t.token_hash = %s"""
 
 
 async def tokens_of(connection: AsyncConnection[Any], administrator_id: str) -> list[TokenRow]:
-    """The tokens of somebody, the valid ones first."""
+    """Return the tokens of an administrator, the valid ones first."""
     async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
         await cursor.execute(TOKENS, (administrator_id,))
         return await cursor.fetchall()
 
 
 async def owner_of_token(connection: AsyncConnection[Any], token_hash: bytes) -> tuple[str, str]:
-    """Whose a token is or was, by id and sign-in name; two empty texts for one that never was."""
+    """Return the owner's id and sign-in name, also of an expired token; ("", "") if unknown."""
     row = await (await connection.execute(WHOSE, (token_hash,))).fetchone()
     return (row[0], row[1]) if row else ("", "")

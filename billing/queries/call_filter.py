@@ -1,4 +1,4 @@
-"""Which calls a list, its totals and its exports speak of."""
+"""The filter of calls, shared by the call list, its totals and its exports."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,18 +9,18 @@ from billing.periods import Period
 from billing.queries.paging import like
 from billing.queries.reach import Reach
 
-ANY, NONE = "*", "-"  # instead of an account or an area: has one, has none
-UNRATED = "status in ('suspended', 'voided')"  # word for word what the partial index says
+ANY, NONE = "*", "-"  # in place of an account or an area: any; none
+UNRATED = "status in ('suspended', 'voided')"  # literally the condition of the partial index
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which calls; an empty field admits all."""
+    """Which calls to list; an empty field does not filter."""
 
     reach: Reach
     period: Period
     zone: ZoneInfo
-    text: str = ""  # of the number, matched as `match` says; or an extension exactly
-    match: str = ""  # '' = part, begins, ends
+    text: str = ""  # part of the number, as `match` says; or a whole extension
+    match: str = ""  # "" = anywhere, begins, ends
     call_class: str = ""
     company_id: str = ""
     user_account: str = ""
@@ -33,17 +33,17 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     least_micros: int | None = None
     most_micros: int | None = None
-    weekday: int | None = None  # 1 = Monday
-    hour: int | None = None  # of the local clock
+    weekday: int | None = None  # 1 = Monday, in `zone`
+    hour: int | None = None  # 0-23, in `zone`
 
     @property
     def companies(self) -> list[str] | None:
-        """Those whose calls are meant; None: every call, also of no company."""
+        """The companies whose calls pass; None: every call, also those without a company."""
         return self.reach.within(self.company_id)
 
     @property
     def is_selective(self) -> bool:
-        """Whether an index of something else than the company finds its few calls."""
+        """Whether a field other than the company has an index and few calls."""
         one = (self.user_account, self.gateway_account)
         return bool(
             self.device_id
@@ -58,8 +58,8 @@ TEXTS = {
     "begins": "(c.number like %(start)s or c.number like %(plus_start)s)",
     "ends": "reverse(c.number) like %(end_reversed)s",
 }
-# What a field that is set asks of a call. `text` and `match` are TEXTS; period and company are in
-# where_calls.
+# The condition of each field that is set. `text` and `match` use TEXTS; where_calls adds the
+# period and the companies.
 CONDITIONS = {
     "device_id": "c.device_id = %(device_id)s",
     "extension": "c.extension = %(extension)s",
@@ -67,7 +67,7 @@ CONDITIONS = {
     "status": "c.status = %(status)s",
     "currency": "c.currency = %(currency)s",
     "call_class": "c.class = %(call_class)s",
-    # Said twice: so the planner uses a partial index without knowing the value.
+    # The second condition looks redundant: with it the planner uses the partial index of accounts.
     "user_account": "c.user_account_id = %(user_account)s and c.user_account_id <> ''",
     "gateway_account": "c.gateway_account_id = %(gateway_account)s and c.gateway_account_id <> ''",
     "area": "c.area = %(area)s",
@@ -76,7 +76,7 @@ CONDITIONS = {
     "weekday": "extract(isodow from c.started_at at time zone %(zone)s) = %(weekday)s",
     "hour": "extract(hour from c.started_at at time zone %(zone)s) = %(hour)s",
 }
-# What some values ask instead: that there is any, or none.
+# Columns of the fields whose value may be ANY or NONE.
 PRESENT = {
     "call_class": "c.class",
     "user_account": "c.user_account_id",
@@ -93,7 +93,10 @@ IN_PERIOD = "c.started_at >= %(begin)s and c.started_at < %(end)s"
 
 
 def where_calls(wanted: CallFilter, own: str = "") -> tuple[str, dict[str, Any]]:
-    """The condition on `call_list c`, and its values; `own` stands for one of its companies."""
+    """Return the condition on `call_list c`, and its values.
+
+    `own` is a column with one company id, which replaces the list of companies.
+    """
     begin, end = wanted.period.bounds(wanted.zone)
     literal = like(wanted.text)[1:-1]
     values = msgspec.structs.asdict(wanted) | {

@@ -1,4 +1,4 @@
-"""The totals of a filter of calls: from the roll-ups where they know it, else counted."""
+"""The totals of a filter of calls: read from the roll-ups if they have it, else counted."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -11,25 +11,25 @@ from billing.queries.call_filter import ANY, NONE, UNRATED, CallFilter, where_ca
 from billing.queries.reach import Reach
 from billing.values import Money
 
-COUNT_BOUND = 20_000  # beyond it a count takes longer than a person waits
+COUNT_BOUND = 20_000  # counting more rows takes too long for a page
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over the whole filter. With `more`, there are more calls than were counted.
+    """Sums over the whole filter. If `more` is true, there are more calls than were counted.
 
-    Suspended and voided calls are on the list and count as calls; nothing else of them is added.
+    Suspended and voided calls count as calls and add nothing to the other sums.
     """
 
     calls: int = 0
     rated: int = 0
-    answered: int = 0  # of the rated ones
+    answered: int = 0  # rated calls only
     talk_ms: int = 0
     amounts: tuple[Money, ...] = ()
     more: bool = False
 
 
 class RollUp(msgspec.Struct, frozen=True):
-    """A table of sums, and the condition under which it says what a filter asks."""
+    """A table of sums, and the condition that selects what the filter needs."""
 
     table: str
     answered: str
@@ -38,7 +38,7 @@ class RollUp(msgspec.Struct, frozen=True):
 
 BY_RESULT = "sum(c.calls) filter (where c.result = 'answered')"
 COUNTED = "sum(c.answered)"
-# What each roll-up knows beside the period, the account and the currency.
+# The columns of each roll-up besides the period, the account and the currency.
 KNOWN = {
     "usage_days": {"call_class", "result"},
     "usage_areas": {"area"},
@@ -52,7 +52,7 @@ COLUMNS = {
 }
 ACCOUNTS = ("companies", "user_account", "gateway_account", "device_id")
 DETAILS = ("text", "extension", "area", "least_micros", "most_micros", "weekday", "hour")
-# The primary key begins with the company.
+# Begins with the company because the primary key does.
 OF_USER = """
  c.company_id in (select company_id from accounts where account = %(user_account)s)
  and c.user_account_id = %(user_account)s"""
@@ -60,7 +60,7 @@ AREAS = """
 select distinct area from usage_areas
 where account = any(%(accounts)s) and day > %(after)s and day <= %(last)s and area <> ''
 order by area"""
-AREA_DAYS = 31  # at the end of a period: what is called is called in a month
+AREA_DAYS = 31  # the end of a period: the areas of its last month are enough
 SUMS = f"""
  count(*), count(*) filter (where not {UNRATED}),
  count(*) filter (where not {UNRATED} and result = 'answered'),
@@ -69,13 +69,13 @@ SUMS = f"""
 
 
 def days_of(period: Period) -> list[date]:
-    """Every day of a period: an index finds each of them, whatever its column stands behind."""
+    """Return every day of a period. With a list of days the index is used for any column order."""
     count = (period.last - period.first).days + 1
     return [period.first + timedelta(days=number) for number in range(count)]
 
 
 def accounts_of(wanted: CallFilter) -> tuple[str, list[str]] | None:
-    """The kind and names under which roll-ups add up what the filter's accounts say, if any."""
+    """Return the kind and ids that roll-ups store for the filter's accounts; None if they can't."""
     companies, gateway = wanted.companies, wanted.gateway_account
     own = companies or []
     found = {
@@ -96,7 +96,7 @@ def accounts_of(wanted: CallFilter) -> tuple[str, list[str]] | None:
 
 
 def roll_up_of(wanted: CallFilter) -> RollUp | None:
-    """The roll-up that knows this filter; None where only the calls themselves do."""
+    """Return the roll-up that can answer this filter; None if the calls must be counted."""
     if wanted.status not in ("", "charged"):
         return None
     details = {field for field in DETAILS if getattr(wanted, field) not in ("", None)}
@@ -120,7 +120,7 @@ def roll_up_of(wanted: CallFilter) -> RollUp | None:
 
 
 def _by_user(wanted: CallFilter) -> RollUp:
-    """Of a user account, perhaps with its company."""
+    """The roll-up of user accounts, for one of them and perhaps its company."""
     conditions = _equal(wanted, {"call_class", "result", "currency"})
     if wanted.companies is not None:
         conditions.append("c.company_id = any(%(companies)s)")
@@ -146,7 +146,7 @@ def _present(value: str, column: str, field: str) -> str:
 
 
 async def total_calls(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals:
-    """The totals of the whole filter."""
+    """Return the totals of every call that passes the filter, on all pages."""
     roll_up = roll_up_of(wanted)
     if roll_up is None:
         return await _count(connection, wanted)
@@ -180,7 +180,7 @@ async def _count(connection: AsyncConnection[Any], wanted: CallFilter) -> Totals
     )
     totals = _totals(await cursor.fetchall())
     if totals.calls > COUNT_BOUND:
-        # What was added up is an arbitrary part: a sum of it would be a wrong figure.
+        # Only an arbitrary part was read, so its sums would be wrong figures.
         return Totals(calls=COUNT_BOUND, more=True)
     return totals
 
@@ -196,7 +196,7 @@ def _totals(rows: list[tuple[Any, ...]]) -> Totals:
 
 
 async def area_choices(connection: AsyncConnection[Any], reach: Reach, period: Period) -> list[str]:
-    """The areas that were called of late, by name."""
+    """Return the areas called in the last month of a period, by name."""
     first = max(period.first, period.last - timedelta(days=AREA_DAYS))
     companies = reach.within("")
     accounts = ["*"] if companies is None else [f"company:{each}" for each in companies]

@@ -1,4 +1,4 @@
-"""What the call list shows: pages and exports of one filter, and how many calls came in."""
+"""The call list: its pages, its export, and the number of calls received."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -42,7 +42,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: int
 
 
-# What of a row is not a column of the call list of the same name.
+# Fields of a row that are not columns of `call_list` with the same name.
 ELSEWHERE = {
     "company": "coalesce(a.name, c.company_id)",
     "device": "coalesce(d.name, c.device_id)",
@@ -59,9 +59,9 @@ NAMED = """
  left join accounts u on u.account = c.user_account_id
  left join accounts g on g.account = c.gateway_account_id"""
 
-# Of a number's digits the server estimates badly, and then reads all calls in the order of time to
-# find a dozen. Whether there are few the index says at once; then they are found first, and sorted.
-INDEXED = ("begins", "ends")  # ways to match a number that have an index
+# The planner estimates digits badly: to find a dozen calls it may read all of them by time. An
+# indexed probe tells whether there are few; if so, they are found first and then sorted.
+INDEXED = ("begins", "ends")  # ways to match a number that an index supports
 FEW = 2_000
 PROBE = "select count(*) from (select 1 from call_list c where {where} limit {most}) found"
 ROWS_OF_FEW = """
@@ -69,7 +69,7 @@ select * from (select * from call_list c where {where} offset 0) c {sort} {limit
 
 ARRIVED = "select company_id, sum(calls)::bigint from devices group by company_id"
 ROWS = "select * from call_list c where {where} {sort} {limit}"
-# Of several companies each has its newest read in order from the index, and these are merged.
+# For several companies: read the newest of each in index order, then merge.
 ROWS_OF_SEVERAL = """
 select c.* from unnest(%(companies)s::text[]) as own(company_id)
  cross join lateral ({rows}) c {sort} {limit}"""
@@ -79,7 +79,7 @@ NEWEST_FIRST = Order({"c.started_at": "started_at", "c.call_id": "call_id"}, new
 async def list_calls(
     connection: AsyncConnection[Any], wanted: CallFilter, place: Place | None, size: int
 ) -> Page[CallRow]:
-    """One page of the filter, newest first."""
+    """Return one page of the calls that pass the filter, newest first."""
     several = len(wanted.companies or ()) > 1 and not wanted.is_selective
     where, values = where_calls(wanted, "own.company_id" if several else "")
     cut = NEWEST_FIRST.cut(place, size)
@@ -89,7 +89,7 @@ async def list_calls(
     rows = (ROWS_OF_FEW if few else ROWS).format(where=where, sort=cut.sort, limit=cut.limit)
     if several:
         rows = ROWS_OF_SEVERAL.format(rows=rows, sort=cut.sort, limit=cut.limit)
-    statement = f"select {COLUMNS} from ({rows}) c {NAMED} {cut.sort}"  # the names at last
+    statement = f"select {COLUMNS} from ({rows}) c {NAMED} {cut.sort}"  # join names last
     return await cut.fetch(connection, CallRow, statement, values)
 
 
@@ -102,7 +102,7 @@ async def _are_few(connection: AsyncConnection[Any], where: str, values: dict[st
 async def export_calls(
     connection: AsyncConnection[Any], wanted: CallFilter
 ) -> AsyncGenerator[list[CallRow], None]:
-    """Every call of the filter, newest first, a chunk at a time from a cursor in the server."""
+    """Yield every call that passes the filter, newest first, in chunks of a server-side cursor."""
     where, values = where_calls(wanted)
     async with (
         connection.transaction(),
@@ -118,16 +118,16 @@ async def export_calls(
 
 
 async def count_arrived(connection: AsyncConnection[Any]) -> dict[str, int]:
-    """How many calls ever came in from the devices of each company; what it grows by is new."""
+    """Return how many calls were ever received, by the company of the device."""
     cursor = await connection.execute(ARRIVED)
     return dict(await cursor.fetchall())
 
 
 def arrived_within(reach: Reach, arrived: dict[str, int]) -> int:
-    """How many of them are within a reach."""
+    """Sum up the counts of the companies within a reach."""
     return sum(count for company_id, count in arrived.items() if reach.holds(company_id))
 
 
 def key_type() -> Any:
-    """What a place in the call list is made of."""
+    """The type of a key in the call list: start and call id."""
     return tuple[datetime, str]

@@ -1,4 +1,4 @@
-"""What the companies page shows: accounts with their balances, and names to choose from."""
+"""The companies page: company accounts with their balances, and totals."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ KEY_TYPE = tuple[str, str]
 
 
 class CompanyFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which companies; an empty field admits all."""
+    """Which companies to list; an empty field does not filter."""
 
     reach: Reach
     text: str = ""  # part of the name
@@ -76,7 +76,7 @@ def _where(wanted: CompanyFilter) -> tuple[str, dict[str, Any]]:
 async def list_companies(
     connection: AsyncConnection[Any], wanted: CompanyFilter, place: Place | None, size: int
 ) -> Page[CompanyRow]:
-    """One page of the companies, by name."""
+    """Return one page of the companies that pass the filter, by name."""
     where, values = _where(wanted)
     cut = BY_NAME.cut(place, size)
     statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -84,7 +84,7 @@ async def list_companies(
 
 
 async def total_companies(connection: AsyncConnection[Any], wanted: CompanyFilter) -> CompanyTotals:
-    """The totals of the whole filter, one amount a currency."""
+    """Return the totals of every company that passes the filter, one amount for each currency."""
     where, values = _where(wanted)
     cursor = await connection.execute(f"{SUMS} {where} group by a.currency order by 1", values)
     rows = await cursor.fetchall()

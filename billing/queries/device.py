@@ -1,4 +1,4 @@
-"""What the page of one device shows: its settings, its health, its accounts, its submissions."""
+"""The page of one device: its settings, health, credentials and submissions."""
 
 from datetime import datetime
 from typing import Any
@@ -35,12 +35,12 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     suspended: int
     today: int  # records that came in today
-    skew_ms: int | None  # the least delay of a day; < 0: its clock is ahead
+    skew_ms: int | None  # the smallest delay within 24 hours; below 0: the device's clock is ahead
     silent: bool
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair of credentials; its password is nowhere."""
+    """A device account: the name of a pair of credentials. The password is not stored."""
 
     account: str
     valid_until: datetime | None
@@ -48,7 +48,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cascade(msgspec.Struct, frozen=True, kw_only=True):
-    """Through which device its calls go on."""
+    """The device that a device's calls go on through, and how its calls are matched."""
 
     upper: str
     name: str
@@ -101,28 +101,28 @@ NEWEST_FIRST = Order({"id": "id"}, newest_first=True)
 
 
 async def find_device(connection: AsyncConnection[Any], device_id: str, zone: str) -> Device | None:
-    """A device as its page shows it; today is a day of `zone`."""
+    """Return a device as its page shows it; "today" is a day in the time zone `zone`."""
     async with connection.cursor(row_factory=class_row(Device)) as cursor:
         await cursor.execute(FIND, {"device_id": device_id, "zone": zone})
         return await cursor.fetchone()
 
 
 async def accounts_of(connection: AsyncConnection[Any], device_id: str) -> list[Account]:
-    """The accounts a device may submit with, and those that ended."""
+    """Return the device accounts, valid and ended, without those of connection tests."""
     async with connection.cursor(row_factory=class_row(Account)) as cursor:
         await cursor.execute(ACCOUNTS, (device_id,))
         return await cursor.fetchall()
 
 
 async def submissions_of(connection: AsyncConnection[Any], device_id: str) -> list[Submission]:
-    """What came in of late, newest first."""
+    """Return the latest submissions, newest first."""
     return (await submissions_before(connection, device_id, None, LOG_LINES)).rows
 
 
 async def submissions_before(
     connection: AsyncConnection[Any], device_id: str, place: Place | None, size: int
 ) -> Page[Submission]:
-    """One page of what came in, newest first."""
+    """Return one page of the submissions of a device, newest first."""
     cut = NEWEST_FIRST.cut(place, size)
     statement = f"{SUBMISSIONS} {cut.beyond} {cut.sort} {cut.limit}"
     return await cut.fetch(connection, Submission, statement, {"device": device_id})
@@ -131,7 +131,7 @@ async def submissions_before(
 async def cascade_of(
     connection: AsyncConnection[Any], reach: Reach, device_id: str
 ) -> Cascade | None:
-    """The rule of a device whose calls go on through another one that is within the reach."""
+    """Return the cascade rule of a lower device; None if the upper device is outside the reach."""
     statement = CASCADE.format(within=reach.condition("d.company_id"))
     async with connection.cursor(row_factory=class_row(Cascade)) as cursor:
         await cursor.execute(statement, {"device_id": device_id, "companies": reach.within("")})

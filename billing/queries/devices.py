@@ -1,4 +1,4 @@
-"""What the devices page shows: phone systems, when they last sent a record, and how many."""
+"""The devices page: phone systems, their last records, and how many they sent."""
 
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,13 @@ KEY_TYPE = tuple[str, str]
 
 
 class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which devices; an empty field admits all."""
+    """Which devices to list; an empty field does not filter."""
 
     reach: Reach
     text: str = ""  # part of the name or the model
     company_id: str = ""
     state: str = ""  # enabled, disabled
-    zone: str = "UTC"  # of today
+    zone: str = "UTC"  # the time zone of "today"
 
 
 class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ def _where(wanted: DeviceFilter) -> tuple[str, dict[str, Any]]:
 async def list_devices(
     connection: AsyncConnection[Any], wanted: DeviceFilter, place: Place | None, size: int
 ) -> Page[DeviceRow]:
-    """One page of the devices, by name."""
+    """Return one page of the devices that pass the filter, by name."""
     where, values = _where(wanted)
     cut = BY_NAME.cut(place, size)
     statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -87,7 +87,7 @@ async def list_devices(
 
 
 async def total_devices(connection: AsyncConnection[Any], wanted: DeviceFilter) -> DeviceTotals:
-    """The totals of the whole filter."""
+    """Return the totals of every device that passes the filter."""
     where, values = _where(wanted)
     cursor = await connection.execute(f"{SUMS} {where}", values)
     row = await cursor.fetchone() or (0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What the page of a device's extensions shows."""
+"""The page of a device's extensions."""
 
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,11 @@ KEY_TYPE = tuple[str, str]
 class ExtensionRow(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     extension: str
-    account: str  # '' = the company
+    account: str  # "" = the company
     account_name: str
     name: str
-    valid_from: datetime | None  # of what was said last
-    times: int  # it was assigned
+    valid_from: datetime | None  # of the latest assignment
+    times: int  # number of assignments so far
 
 
 LIST = """
@@ -41,7 +41,7 @@ async def list_extensions(
     *,
     size: int,
 ) -> Page[ExtensionRow]:
-    """One page, by tenant and number; `text` is part of the number or of a name."""
+    """Return one page, by tenant and number; `text` is part of the number or of a name."""
     where, cut = "", BY_NUMBER.cut(place, size)
     values: dict[str, Any] = {"device_id": device_id, "part": like(text)}
     values["companies"] = reach.within("")
@@ -58,6 +58,6 @@ async def list_extensions(
 async def holders(
     connection: AsyncConnection[Any], device_id: str
 ) -> dict[tuple[str, str], tuple[str, str]]:
-    """The account and the name of each extension of a device."""
+    """Return the account and the name of each extension of a device, by tenant and extension."""
     cursor = await connection.execute(HOLDERS, (device_id,))
     return {(row[0], row[1]): (row[2], row[3]) for row in await cursor.fetchall()}

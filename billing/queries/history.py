@@ -1,7 +1,7 @@
-"""The history of one account: its own events and those of its calls, in order, with the balance.
+"""The history of one account: its own events and those of its calls, with the balance after each.
 
-Read models say where in the log the charges are and what the account held at its own events
-(projections/balances.py); the events themselves are read from the log, a page at a time.
+Read models store the log positions of charges and the balance at the account's own events
+(projections/balances.py). The events themselves are read from the log, one page at a time.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MONEY = ("AccountRecharged", "RechargeReversed", "AccountAdjusted", "StatementCl
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An event, what it moved on the account and what the account held then, in micro-units."""
+    """An event, the amount it moved on the account, and the balance after it, in micro-units."""
 
     recorded: Recorded
     amount_micros: int
@@ -30,21 +30,21 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Where a page begins: beneath a position, and what the account held until there."""
+    """Where a page begins: below a position, with the balance after all earlier events."""
 
     below: int
     balance_micros: int
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
-    """Newest first; `older` is where the next page goes on."""
+    """A page of events, newest first; `older` is the start of the next page."""
 
     entries: list[Entry]
     older: Start | None = None
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What an account held at a moment, and its own events until then."""
+    """The balance of an account at a moment, and its own events until then."""
 
     balance_micros: int
     events: list[Recorded]
@@ -53,7 +53,7 @@ class Moment(msgspec.Struct, frozen=True):
 OWN = """
 select notification_id from billing_events where originator_id = %(account)s
 and notification_id < %(below)s order by originator_version desc limit %(most)s"""
-# The stretch that `below` lies in, and those before it.
+# The range of positions that contains `below`, and the ranges before it.
 CHARGES = """
 select positions from account_charges where account = %(account)s and last_position < coalesce(
   (select min(last_position) + 1 from account_charges
@@ -78,7 +78,7 @@ def read_history(
     start: Start | None = None,
     size: int,
 ) -> HistoryPage:
-    """One page of an account's events. Blocks."""
+    """Return one page of an account's events. Blocks. Refused for an unknown `kind`."""
     if kind not in KINDS:
         raise Refused("The filter %(name)s can't be %(value)s.", name="kind", value=kind)
     start = start or Start(TOP, _balance(connection, account))
@@ -102,7 +102,7 @@ def _before(entry: Entry) -> Start:
 def _walk(
     connection: Connection[Any], store: Store, account: str, start: Start, size: int
 ) -> tuple[list[Entry], bool]:
-    """Some more events going back, with balances; and whether there are others."""
+    """Return the next older events with balances, and whether there are more."""
     values = {"account": account, "below": start.below, "most": size + 1}
     with connection.cursor(row_factory=tuple_row) as cursor:
         own = [row[0] for row in cursor.execute(OWN, values).fetchall()]
@@ -123,7 +123,7 @@ def _walk(
 
 
 def moved_on(account: str, recorded: Recorded) -> int:
-    """What an event moved on one wallet, in micro-units."""
+    """Return the amount that an event moved on one wallet, in micro-units."""
     return sum(
         posting.amount_micros
         for posting in postings_of(recorded.stream, recorded.event)
@@ -146,7 +146,7 @@ def _balance(connection: Connection[Any], account: str) -> int:
 
 
 def read_moment(connection: Connection[Any], store: Store, account: str, at: datetime) -> Moment:
-    """The account as it stood at a moment. Blocks."""
+    """Return the balance and the own events of an account at a moment. Blocks."""
     events = [each for each in store.load(account) if each.envelope.recorded_at <= at]
     row = connection.execute(MARK, (account, at)).fetchone()
     position, balance = row or (0, 0)

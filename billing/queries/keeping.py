@@ -1,4 +1,4 @@
-"""What the pages of keeping show: months and where they lie, backups, tasks."""
+"""The pages of keeping: the months and where they are stored, backups, tasks."""
 
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptMonth(msgspec.Struct, frozen=True):
-    """A month in the database. Rows as PostgreSQL counts them by the way."""
+    """A month in the database, with its size on disk."""
 
     month: str
     calls: int
@@ -42,23 +42,23 @@ class KeptMonth(msgspec.Struct, frozen=True):
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):
-    """A month, wherever its calls are."""
+    """A month, in the database, in files, or both."""
 
     month: str
     kept: KeptMonth | None
     parts: tuple[Part, ...]
-    shortened: int | None = None  # calls whose numbers were shortened; None: nobody looked yet
+    shortened: int | None = None  # calls with shortened numbers; None: never shortened
 
     @property
     def state(self) -> str:
-        """Where its calls are: kept, archived, attached."""
+        """Where the calls are: "kept" in the database, "archived" in files, or "attached"."""
         if not self.parts:
             return "kept"
         return "attached" if self.parts[0].attached else "archived"
 
     @property
     def calls(self) -> int:
-        """How many calls it has."""
+        """Number of calls."""
         archived = sum(part.calls for part in self.parts)
         if self.kept is None:
             return archived
@@ -66,7 +66,7 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def amounts(self) -> tuple[Money, ...]:
-        """What its archived calls cost, one amount a currency."""
+        """Charges of the archived calls, one amount for each currency."""
         sums: dict[str, int] = {}
         for part in self.parts:
             for currency, micros in part.amounts.items():
@@ -95,12 +95,12 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     done: int
     outcome: str
-    message: str  # of the refusal, and its values
+    message: str  # of the refusal, with the values for its placeholders
     values: dict[str, str]
 
 
 SETTINGS = "select months, backup_days, backups_kept, shorten_months from keeping"
-# The server's own estimates know nothing after a crash.
+# Counted from the read models: PostgreSQL's estimates are lost in a crash.
 KEPT = f"""
 with counted as (
   select to_char(day, 'YYYY-MM') as month, sum(calls) as calls from usage_days
@@ -136,7 +136,7 @@ select max(made_at) from backups where kind in ('full', 'scheduled') and not rem
 
 
 async def read_settings(connection: AsyncConnection[Any]) -> Settings:
-    """How long calls are kept, and how often all is backed up."""
+    """Return how long calls are kept, and how often backups are made."""
     async with connection.cursor(row_factory=class_row(Settings)) as cursor:
         await cursor.execute(SETTINGS)
         return await cursor.fetchone() or Settings()
@@ -150,7 +150,7 @@ async def kept_months(connection: AsyncConnection[Any]) -> list[KeptMonth]:
 
 
 async def all_months(connection: AsyncConnection[Any]) -> list[Month]:
-    """Every month there ever were calls of, newest first."""
+    """Return every month that ever had calls, newest first."""
     kept = {each.month: each for each in await kept_months(connection)}
     async with connection.cursor(row_factory=class_row(Part)) as cursor:
         await cursor.execute(PARTS)
@@ -169,14 +169,14 @@ async def all_months(connection: AsyncConnection[Any]) -> list[Month]:
 
 
 async def list_backups(connection: AsyncConnection[Any]) -> list[BackupRow]:
-    """The backups that are there, newest first."""
+    """Return the backups that were not removed, newest first."""
     async with connection.cursor(row_factory=class_row(BackupRow)) as cursor:
         await cursor.execute(BACKUPS)
         return await cursor.fetchall()
 
 
 async def list_tasks(connection: AsyncConnection[Any], kinds: tuple[str, ...]) -> list[TaskRow]:
-    """What is being done, and what was done last."""
+    """Return the pending and running tasks of these kinds, then the last ones that ended."""
     async with connection.cursor(row_factory=class_row(TaskRow)) as cursor:
         await cursor.execute(TASKS, (list(kinds),))
         return await cursor.fetchall()
@@ -187,13 +187,13 @@ select distinct month from archives where not attached and month between %s and 
 
 
 async def archived_between(connection: AsyncConnection[Any], begin: str, end: str) -> list[str]:
-    """The months from `begin` to `end` whose calls lie in files."""
+    """Return the months from `begin` to `end` ("YYYY-MM") whose calls are in files only."""
     cursor = await connection.execute(ARCHIVED_BETWEEN, (begin, end))
     return [month for (month,) in await cursor.fetchall()]
 
 
 async def last_backup(connection: AsyncConnection[Any]) -> datetime | None:
-    """When everything was backed up last."""
+    """Return when the last backup of everything was made; None if there is none."""
     cursor = await connection.execute(LAST_BACKUP)
     row = await cursor.fetchone()
     return row[0] if row else None

@@ -1,4 +1,4 @@
-"""Finds what the rows of a sheet name, all at once."""
+"""Look up the accounts and devices that the rows of a sheet name, all in one query."""
 
 from collections.abc import Collection
 from typing import Any
@@ -37,7 +37,7 @@ where {within} and (
 async def accounts_named(
     connection: AsyncConnection[Any], reach: Reach, names: Collection[str]
 ) -> dict[str, list[NamedAccount]]:
-    """The accounts of these names or ids, by name in lower case and by id."""
+    """Return the accounts with these names or ids, by name in lower case and by id."""
     async with connection.cursor(row_factory=class_row(NamedAccount)) as cursor:
         wanted = [*names, *(name.lower() for name in names)]
         values = {"names": wanted, "companies": reach.within("")}
@@ -52,7 +52,7 @@ async def accounts_named(
 async def devices_named(
     connection: AsyncConnection[Any], reach: Reach, names: Collection[str], company_id: str
 ) -> list[NamedDevice]:
-    """The devices of these names or ids, and all of a company."""
+    """Return the devices with these names or ids, and all devices of the company."""
     async with connection.cursor(row_factory=class_row(NamedDevice)) as cursor:
         wanted = [*names, *(name.lower() for name in names)]
         values = {"names": wanted, "company": company_id, "companies": reach.within("")}

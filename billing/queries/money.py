@@ -1,4 +1,4 @@
-"""What the pages about money show: one account, its balance over time, movements, statements."""
+"""The pages about money: one account, its balance over time, movements, statements."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ KEY_TYPE = tuple[int]
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """One account of any kind, as it stands now."""
+    """The present state of an account of any kind."""
 
     account: str
     kind: str
@@ -46,12 +46,12 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def own_id(self) -> str:
-        """The id without its kind."""
+        """The id without the kind: "7" of "user:7"."""
         return self.account.partition(":")[2]
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """A rate group a company was bound to, in the order it was said."""
+    """A rate group that was assigned to a company, in the order of recording."""
 
     group_id: str
     name: str
@@ -61,7 +61,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayBalance(msgspec.Struct, frozen=True):
-    """What a wallet held at the end of a day, and what the day moved, in micro-units."""
+    """The balance at the end of a day, and what the day charged and credited, in micro-units."""
 
     day: date
     balance_micros: int
@@ -70,7 +70,7 @@ class DayBalance(msgspec.Struct, frozen=True):
 
 
 class MovementFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which movements; an empty field admits all."""
+    """Which movements to list; an empty field does not filter."""
 
     reach: Reach
     period: Period | None
@@ -154,14 +154,14 @@ NEWEST_FIRST = Order({"m.position": "position"}, newest_first=True)
 
 
 async def view_account(connection: AsyncConnection[Any], account: str) -> AccountView | None:
-    """One account, or None."""
+    """Return one account; None if there is none."""
     async with connection.cursor(row_factory=class_row(AccountView)) as cursor:
         await cursor.execute(VIEW, (account,))
         return await cursor.fetchone()
 
 
 async def bindings_of(connection: AsyncConnection[Any], company_id: str) -> list[Binding]:
-    """The rate groups a company was ever bound to."""
+    """Return every rate group that was ever assigned to a company, in the order of recording."""
     async with connection.cursor(row_factory=class_row(Binding)) as cursor:
         await cursor.execute(BINDINGS, (company_id,))
         return await cursor.fetchall()
@@ -170,7 +170,10 @@ async def bindings_of(connection: AsyncConnection[Any], company_id: str) -> list
 async def balance_by_day(
     connection: AsyncConnection[Any], account: str, today: date, days: int, balance_micros: int
 ) -> list[DayBalance]:
-    """The balance at the end of each of the last days, oldest first: counted back from now."""
+    """Return the balance at the end of each of the last `days`, oldest first.
+
+    `balance_micros` is the present balance in micro-units; earlier ones are computed backwards.
+    """
     first = today - timedelta(days=days - 1)
     cursor = await connection.execute(DAYS, (account, first))
     moved = {day: (charged, credited) for day, charged, credited in await cursor.fetchall()}
@@ -211,7 +214,7 @@ def _where(wanted: MovementFilter) -> tuple[str, dict[str, Any]]:
 async def list_movements(
     connection: AsyncConnection[Any], wanted: MovementFilter, place: Place | None, size: int
 ) -> Page[MovementRow]:
-    """One page of the movements, newest first."""
+    """Return one page of the movements that pass the filter, newest first."""
     where, values = _where(wanted)
     cut = NEWEST_FIRST.cut(place, size)
     statement = f"{MOVEMENTS} {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -221,7 +224,7 @@ async def list_movements(
 async def total_movements(
     connection: AsyncConnection[Any], wanted: MovementFilter
 ) -> dict[str, list[Money]]:
-    """The totals of the whole filter: by kind, one amount a currency."""
+    """Return the totals of every movement that passes the filter, by kind and currency."""
     where, values = _where(wanted)
     cursor = await connection.execute(
         f"{MOVEMENT_SUMS} {where} group by m.currency, m.kind order by 1, 2", values
@@ -233,7 +236,7 @@ async def total_movements(
 
 
 async def statements_of(connection: AsyncConnection[Any], account: str) -> list[StatementRow]:
-    """The closed statements of an account, the newest first."""
+    """Return the closed statements of an account, newest first."""
     async with connection.cursor(row_factory=class_row(StatementRow)) as cursor:
         await cursor.execute(STATEMENTS, (account,))
         return await cursor.fetchall()
@@ -242,14 +245,14 @@ async def statements_of(connection: AsyncConnection[Any], account: str) -> list[
 async def month_rows(
     connection: AsyncConnection[Any], account: str, month: str
 ) -> list[tuple[Any, ...]]:
-    """What moved a wallet in a month, as policies/closing.totals_of reads it."""
+    """Return the sums of a wallet's month as rows for `wallet_months.totals_of`."""
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(MONTH, (account, month))
     return await cursor.fetchall()
 
 
 async def open_month(connection: AsyncConnection[Any]) -> str:
-    """The month the books stand at; "" before the first event."""
+    """Return the open month of the books, "YYYY-MM"; "" before the first event."""
     cursor = await connection.execute(OPEN_MONTH)
     row = await cursor.fetchone()
     return row[0] if row else ""

@@ -1,4 +1,4 @@
-"""Names: of what an id stands for, and to choose from in a form."""
+"""Names of what ids stand for, and choices for the fields of forms."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 
 from billing.queries.reach import Reach
 
-MOST = 1_000  # choices that a form without a search offers
+MOST = 1_000  # choices in a field without a search
 
 ACCOUNTS = "select account, name from accounts where account = any(%(accounts)s) and {within}"
 ACTORS = """
@@ -40,7 +40,7 @@ COUNTRIES = "select distinct country from devices where country <> '' order by 1
 async def account_names(
     connection: AsyncConnection[Any], reach: Reach, accounts: list[str]
 ) -> dict[str, str]:
-    """The names of accounts by their streams; none of those beyond the reach."""
+    """Return the names of accounts, by account; accounts outside the reach are left out."""
     statement = ACCOUNTS.format(within=reach.condition("company_id"))
     values = {"accounts": accounts, "companies": reach.within("")}
     cursor = await connection.execute(statement, values)
@@ -48,20 +48,20 @@ async def account_names(
 
 
 async def actor_names(connection: AsyncConnection[Any], actors: list[str]) -> dict[str, str]:
-    """The names of devices and administrators, by how events name them as who said it."""
+    """Return the names of devices and administrators, by the actor that events carry."""
     cursor = await connection.execute(ACTORS, {"actors": actors})
     return dict(await cursor.fetchall())
 
 
 async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
-    """The name of a device; its id where there is none."""
+    """Return the name of a device; its id if it is unknown."""
     cursor = await connection.execute(DEVICE, (device_id,))
     row = await cursor.fetchone()
     return str(row[0]) if row else device_id
 
 
 async def group_names(connection: AsyncConnection[Any], group_ids: Sequence[str]) -> dict[str, str]:
-    """The names of rate groups, deleted ones too."""
+    """Return the names of rate groups, also of deleted ones."""
     cursor = await connection.execute(GROUPS, (list(group_ids),))
     return dict(await cursor.fetchall())
 
@@ -69,7 +69,7 @@ async def group_names(connection: AsyncConnection[Any], group_ids: Sequence[str]
 async def company_choices(
     connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
 ) -> list[tuple[str, str]]:
-    """Ids and names to choose a company from, by name; the chosen one is always among them."""
+    """Return ids and names of companies to choose from, by name; always with the chosen one."""
     statement = COMPANY_CHOICES.format(within=reach.condition("company_id"))
     values = {"chosen": chosen, "most": most, "companies": reach.within("")}
     return await _choices(connection, statement, values)
@@ -84,7 +84,7 @@ async def sub_account_choices(
     *,
     most: int = 500,
 ) -> list[tuple[str, str]]:
-    """User or gateway accounts to choose from, by name, of one company or of all."""
+    """Return user or gateway accounts to choose from, by name; "" as company means all."""
     statement = SUB_ACCOUNT_CHOICES.format(within=reach.condition("company_id", company_id))
     companies = reach.within(company_id)
     values = {"kind": kind, "companies": companies, "chosen": chosen, "most": most}
@@ -94,7 +94,7 @@ async def sub_account_choices(
 async def device_choices(
     connection: AsyncConnection[Any], reach: Reach, chosen: str, most: int = 500
 ) -> list[tuple[str, str]]:
-    """Ids and names to choose a device from, by name; the chosen one is always among them."""
+    """Return ids and names of devices to choose from, by name; always with the chosen one."""
     statement = DEVICE_CHOICES.format(within=reach.condition("company_id"))
     values = {"chosen": chosen, "most": most, "companies": reach.within("")}
     return await _choices(connection, statement, values)
@@ -110,19 +110,19 @@ async def _choices(
 async def rate_groups_in(
     connection: AsyncConnection[Any], reach: Reach, currency: str
 ) -> list[tuple[str, str]]:
-    """The rate groups of a currency, by name; of a limited reach those it was ever bound to."""
+    """Return the rate groups of a currency, by name; for a limited reader those it was assigned."""
     values = {"currency": currency, "companies": reach.within("")}
     cursor = await connection.execute(GROUP_CHOICES, values)
     return await cursor.fetchall()
 
 
 async def devices_of(connection: AsyncConnection[Any], company_id: str) -> list[tuple[str, str]]:
-    """The devices of a company, by name. A hosted device stands with the company that runs it."""
+    """Return the devices of a company, by name; a hosted device is of the company that runs it."""
     cursor = await connection.execute(DEVICES_OF_COMPANY, (company_id,))
     return await cursor.fetchall()
 
 
 async def countries_of_devices(connection: AsyncConnection[Any]) -> list[str]:
-    """The countries that devices stand in, as two letters."""
+    """Return the countries of the devices, as codes of two letters."""
     cursor = await connection.execute(COUNTRIES)
     return [country for (country,) in await cursor.fetchall()]

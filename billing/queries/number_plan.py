@@ -1,4 +1,4 @@
-"""What the pages of number attribution show: the entries of the plan's layers."""
+"""The pages of number attribution: the entries of the layers of the number plan."""
 
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,9 @@ KEY_TYPE = tuple[str, str, bool, str, str]
 
 
 class PlanFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries; an empty field admits all."""
+    """Which entries to list; an empty field does not filter."""
 
-    text: str = ""  # digits a prefix begins with, or part of the area
+    text: str = ""  # first digits of a prefix, or part of an area
     layer: str = ""
     type: str = ""
     country: str = ""
@@ -26,7 +26,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     short: bool
     effective_from: datetime
-    since: str  # the moment as the page's key carries it
+    since: str  # `effective_from` with microseconds, for the key of a page
     area: str
     type: str
     min_len: int
@@ -67,7 +67,7 @@ def _where(wanted: PlanFilter) -> tuple[str, dict[str, Any]]:
 async def list_entries(
     connection: AsyncConnection[Any], wanted: PlanFilter, place: Place | None, size: int
 ) -> Page[PlanRow]:
-    """One page of the entries, by prefix."""
+    """Return one page of the entries that pass the filter, by prefix."""
     where, values = _where(wanted)
     cut = BY_PREFIX.cut(place, size)
     statement = f"{LIST} where {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -75,7 +75,7 @@ async def list_entries(
 
 
 async def count_entries(connection: AsyncConnection[Any], wanted: PlanFilter) -> int:
-    """How many entries the filter has."""
+    """Return how many entries pass the filter."""
     where, values = _where(wanted)
     cursor = await connection.execute(f"{COUNT} where {where}", values)
     row = await cursor.fetchone()

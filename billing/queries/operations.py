@@ -1,4 +1,4 @@
-"""What the log of operations shows: a page of it, each with what was said before."""
+"""The log of operations: each operation with the values before it."""
 
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,13 @@ KEY_TYPE = tuple[int]
 
 
 class OperationFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which operations; an empty field admits all."""
+    """Which operations to list; an empty field does not filter."""
 
     reach: Reach
     period: Period
     zone: ZoneInfo
     actor: str = ""
-    kind: str = ""  # of the object
+    kind: str = ""  # of the changed object
     text: str = ""  # part of the object's name or id
 
 
@@ -37,11 +37,11 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     topic: str
     fields: dict[str, Any]
-    before: dict[str, Any] | None  # what was said of the same thing before
-    name: str  # of the object, or its id
-    currency: str  # of its amounts
-    token: str  # the name of the API token it was done by, '' where a person did it
-    prices: list[PriceChange] = []  # the first that it set, ended or took out
+    before: dict[str, Any] | None  # the fields of the previous operation on the same object
+    name: str  # of the object; its id if it has none
+    currency: str  # of the amounts in `fields`
+    token: str  # name of the API token that was used; "" for a person
+    prices: list[PriceChange] = []  # the first prices that were set, ended or removed
 
 
 LIST = """
@@ -56,7 +56,7 @@ from operations o
  left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)
  left join api_tokens t on t.token_id = o.token_id"""
 OF_PRICES = {"RatesChanged", "RatesWithdrawn", "DeckImported", "DeckImportUndone"}
-# On what is of some companies: on their accounts and their devices.
+# Limited to operations on the accounts and devices of some companies.
 WITHIN = """o.stream in (
   select account from accounts where company_id = any(%(companies)s)
   union all select 'device:' || device_id from devices where company_id = any(%(companies)s))"""
@@ -90,7 +90,7 @@ def _where(wanted: OperationFilter) -> tuple[str, dict[str, Any]]:
 async def list_operations(
     connection: AsyncConnection[Any], wanted: OperationFilter, place: Place | None, size: int
 ) -> Page[OperationRow]:
-    """One page of the log, newest first."""
+    """Return one page of the operations that pass the filter, newest first."""
     where, values = _where(wanted)
     cut = NEWEST_FIRST.cut(place, size)
     statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -100,7 +100,7 @@ async def list_operations(
 
 
 async def _name_companies(connection: AsyncConnection[Any], rows: list[OperationRow]) -> None:
-    """Let limits tell the names of their companies instead of the ids."""
+    """Replace the company ids of limits by names."""
     told = [said for row in rows for said in (row.fields, row.before) if said]
     streams = {f"company:{each}" for said in told for each in said.get("companies", ())}
     names = await account_names(connection, EVERYTHING, sorted(streams)) if streams else {}
@@ -113,7 +113,7 @@ async def _name_companies(connection: AsyncConnection[Any], rows: list[Operation
 async def _tell_prices(
     connection: AsyncConnection[Any], rows: list[OperationRow]
 ) -> list[OperationRow]:
-    """Let what changed prices tell which, and let groups be told by their names."""
+    """Add the changed prices to the operations on prices, and replace group ids by names."""
     positions = [row.position for row in rows if row.topic in OF_PRICES]
     changes = await changes_of(connection, positions) if positions else {}
     told = [said for row in rows for said in (row.fields, row.before) if said]
@@ -128,7 +128,7 @@ async def _tell_prices(
 async def operation_choices(
     connection: AsyncConnection[Any], reach: Reach
 ) -> tuple[list[str], list[str]]:
-    """Who there is, and what was ever changed, to choose from."""
+    """Return the actors and the kinds of object that the log contains, to choose from."""
     values, within = {"companies": reach.within("")}, _within(reach)
     actors = await (await connection.execute(ACTORS.format(within=within), values)).fetchall()
     kinds = await (await connection.execute(KINDS.format(within=within), values)).fetchall()

@@ -1,4 +1,4 @@
-"""What the overview shows beside the figures: balances in danger, the last submissions."""
+"""The overview besides its figures: low balances and the last submissions."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from billing.queries.reach import Reach
 
 SHOWN = 8
-# A wallet that is empty, below its warning, or near the end of its credit.
+# Balances that are empty, below the warning threshold, or close to the credit limit.
 ENDANGERED = f"""
 select a.account, a.name, coalesce(c.name, '') as company, a.currency, a.state,
  coalesce(b.balance_micros, 0) as balance_micros, count(*) over () as among
@@ -30,7 +30,7 @@ where {{within}} order by s.id desc limit {SHOWN}"""
 
 
 class Endangered(msgspec.Struct, frozen=True, kw_only=True):
-    """A wallet in danger; `among` is how many there are."""
+    """A low balance; `among` is the number of all low balances."""
 
     account: str
     name: str
@@ -53,7 +53,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def endangered_balances(connection: AsyncConnection[Any], reach: Reach) -> list[Endangered]:
-    """The lowest balances that are in danger."""
+    """Return the lowest of the low balances."""
     statement = ENDANGERED.format(within=reach.condition("a.company_id"))
     async with connection.cursor(row_factory=class_row(Endangered)) as cursor:
         await cursor.execute(statement, {"companies": reach.within("")})
@@ -61,7 +61,7 @@ async def endangered_balances(connection: AsyncConnection[Any], reach: Reach) ->
 
 
 async def last_submissions(connection: AsyncConnection[Any], reach: Reach) -> list[Submission]:
-    """What came in last."""
+    """Return the last submissions, newest first."""
     statement = SUBMISSIONS.format(within=reach.condition("d.company_id"))
     async with connection.cursor(row_factory=class_row(Submission)) as cursor:
         await cursor.execute(statement, {"companies": reach.within("")})

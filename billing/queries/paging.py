@@ -1,4 +1,4 @@
-"""Paging by key: a page begins after or before a row, never at a number of rows."""
+"""Keyset paging: a page begins after or before a key, never at a row number."""
 
 import base64
 import binascii
@@ -14,14 +14,14 @@ Row = TypeVar("Row")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a page begins: beyond `key`, forwards in the order of the list or backwards."""
+    """Where a page begins: after `key` in the order of the list, or before it."""
 
     key: tuple[Any, ...]
     backwards: bool = False
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True):
-    """The rows of one page, and the tokens of its neighbours where there are any."""
+    """The rows of one page, and the keys of the next and the previous page, if there are any."""
 
     rows: list[Row]
     before: str = ""
@@ -29,12 +29,12 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
 
 
 def encode_key(key: tuple[Any, ...]) -> str:
-    """A key as it stands in a URL."""
+    """Encode a key for a URL."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def decode_place(after: str, before: str, key_type: Any) -> Place | None:
-    """The place a URL names, if any. Refused for a token we did not make."""
+    """Return the place that a URL names; None for the first page. Refused for an invalid key."""
     token = after or before
     if not token:
         return None
@@ -49,25 +49,25 @@ def decode_place(after: str, before: str, key_type: Any) -> Place | None:
 
 
 class Order(msgspec.Struct, frozen=True):
-    """The order of a list: its columns as SQL names them, each with the field of the row it is in.
+    """The order of a list: SQL expressions, each with the field of the row that has its value.
 
-    Together they are unique; those that an index has are read from it.
+    Together they are unique. They match an index where there is one, so rows are read in order.
     """
 
     keys: dict[str, str]
     newest_first: bool = False
 
     def key_of(self, row: Any) -> tuple[Any, ...]:
-        """Where a row stands in it."""
+        """Return the key of a row in this order."""
         return tuple(getattr(row, field) for field in self.keys.values())
 
     def cut(self, place: Place | None, size: int) -> "Cut":
-        """What finds one page of at most `size` rows."""
+        """Return the parts of a statement that finds one page of at most `size` rows."""
         return Cut(self, place, size)
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The parts of a statement that find one page of a list, and its rows made a page."""
+    """The parts of a statement that finds one page, and how to make a page of its rows."""
 
     order: Order
     place: Place | None
@@ -75,13 +75,13 @@ class Cut(msgspec.Struct, frozen=True):
 
     @property
     def direction(self) -> str:
-        """In which direction the rows are read: from the end of the page when going backwards."""
+        """The SQL direction in which rows are read: reversed when going backwards."""
         backwards = bool(self.place and self.place.backwards)
         return "desc" if backwards != self.order.newest_first else "asc"
 
     @property
     def beyond(self) -> str:
-        """A further condition, with its "and": only what lies beyond the place."""
+        """A condition to append, with its "and": only rows after (or before) the place."""
         if self.place is None:
             return ""
         sign = "<" if self.direction == "desc" else ">"
@@ -90,18 +90,18 @@ class Cut(msgspec.Struct, frozen=True):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values of `beyond`."""
+        """The values for the placeholders of `beyond`."""
         key = self.place.key if self.place else ()
         return {f"key_{number}": value for number, value in enumerate(key)}
 
     @property
     def sort(self) -> str:
-        """The "order by"."""
+        """The "order by" clause."""
         return "order by " + ", ".join(f"{column} {self.direction}" for column in self.order.keys)
 
     @property
     def limit(self) -> str:
-        """The "limit": one row more says whether there is a further page."""
+        """The "limit" clause: one row more than a page, to know whether there is a further page."""
         return f"limit {self.size + 1}"
 
     async def fetch(
@@ -111,7 +111,7 @@ class Cut(msgspec.Struct, frozen=True):
         statement: str,
         values: dict[str, Any],
     ) -> Page[Row]:
-        """The page that a statement with these parts finds."""
+        """Run a statement with these parts, and return its page."""
         async with connection.cursor(row_factory=class_row(row_type)) as cursor:
             await cursor.execute(statement, values | self.values)
             found = await cursor.fetchall()
@@ -135,6 +135,6 @@ def _page(found: list[Row], cut: Cut) -> Page[Row]:
 
 
 def like(text: str) -> str:
-    """A LIKE pattern that finds `text` anywhere, taken literally."""
+    """Return a LIKE pattern that finds `text` anywhere, with wildcards escaped."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

@@ -1,4 +1,4 @@
-"""Calls that were charged by a rate group's prices, for what another price would have made."""
+"""Calls charged by a rate group's prices, to estimate what other prices would have charged."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,13 +17,13 @@ where c.company_id in (select company_id from accounts where kind = 'company'
  and c.result in ('answered', '') and c.talk_ms > 0 and c.status in ('rated', 'rerated')
  and not 'shortened' = any(c.flags)
 order by c.started_at desc limit %(most)s"""
-Call = tuple[str, str, str, int]  # id, digits, area, what it cost
+Call = tuple[str, str, str, int]  # call id, digits, area, charge in micro-units
 
 
 def charged_calls(
     connection: psycopg.Connection[Any], group_id: str, begin: datetime, end: datetime
 ) -> Iterator[Call]:
-    """The latest outbound calls of a period of the companies that are bound to a group now."""
+    """Yield the latest outbound calls in a period of the companies with this rate group."""
     values = {"group": group_id, "begin": begin, "end": end, "most": MOST}
     with connection.transaction(), connection.cursor("charged_calls") as cursor:
         cursor.execute(CALLS, values)

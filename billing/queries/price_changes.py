@@ -1,4 +1,4 @@
-"""What events did to prices: the first few of each, with what counted before."""
+"""The price changes of events: the first few of each, with the previous price."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,11 +9,11 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-MOST = 3  # told of one event
+MOST = 3  # changes shown for one event
 
 
 class PriceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A price that was set, ended or taken out, and the one that had counted from then on."""
+    """A price that was set, ended or removed, and the price that was valid before."""
 
     position: int
     target: str
@@ -27,7 +27,8 @@ class PriceChange(msgspec.Struct, frozen=True, kw_only=True):
     old_unit: int | None
 
 
-# Before: as it was known then, the latest version to begin by the same moment and not taken out.
+# The previous price, as known at the event: the latest version that begins at or before the same
+# moment and was not removed.
 CHANGES = f"""
 select n.position, n.target, n.kind, n.name, n.price, n.unit_s, n.effective_from,
  b.name as old_name, b.price as old_price, b.unit_s as old_unit
@@ -47,7 +48,7 @@ order by n.position, n.target, n.effective_from"""
 async def changes_of(
     connection: AsyncConnection[Any], positions: Sequence[int]
 ) -> dict[int, list[PriceChange]]:
-    """The first changes of each event, by its position."""
+    """Return the first changes of each event, by the event's position."""
     found: dict[int, list[PriceChange]] = {}
     async with connection.cursor(row_factory=class_row(PriceChange)) as cursor:
         await cursor.execute(CHANGES, (list(positions),))

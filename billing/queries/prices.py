@@ -1,4 +1,4 @@
-"""What the pages of prices show: those in force on a day, two groups side by side, a history."""
+"""The pages of prices: those valid on a day, two groups side by side, the history of one."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ KEY_TYPE = tuple[str]
 
 
 class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which prices: of a group at a moment; digits a prefix begins with, or part of the name."""
+    """Which prices of a group at a moment; `text` is the first digits or part of the name."""
 
     group_id: str
     at: datetime
@@ -26,7 +26,7 @@ class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PriceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A price in force at a moment, and the next that is planned for the same."""
+    """A price that is valid at a moment, and the next planned version of it."""
 
     target: str
     effective_from: datetime
@@ -39,12 +39,12 @@ class PriceRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> Rate:
-        """All of the rate."""
+        """The complete rate."""
         return msgspec.json.decode(self.rate, type=Rate)
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of a price that was ever set."""
+    """A version of a price, also one that no longer applies."""
 
     target: str
     effective_from: datetime
@@ -61,12 +61,12 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> Rate | None:
-        """All of the rate; None where a price was ended or taken out."""
+        """The complete rate; None if this version ends or removes a price."""
         return msgspec.json.decode(self.rate, type=Rate) if self.rate else None
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """What two groups ask for the same."""
+    """The prices of two groups for the same target."""
 
     target: str
     name: str
@@ -116,7 +116,7 @@ BY_TARGET = Order({"target": "target"})
 async def list_prices(
     connection: AsyncConnection[Any], wanted: PriceFilter, place: Place | None, size: int
 ) -> Page[PriceRow]:
-    """One page of the prices in force at a moment, by what they are for."""
+    """Return one page of the prices valid at a moment, by target."""
     text = wanted.text
     inner, where, cut = "", "", BY_TARGET.cut(place, size)
     values: dict[str, Any] = {
@@ -137,7 +137,7 @@ async def list_prices(
 async def planned_prices(
     connection: AsyncConnection[Any], group_id: str, after: datetime, most: int
 ) -> list[VersionRow]:
-    """The prices that begin or end later, the next ones first."""
+    """Return at most `most` versions that begin or end after a moment, the next ones first."""
     async with connection.cursor(row_factory=class_row(VersionRow)) as cursor:
         await cursor.execute(PLANNED, (group_id, after, most))
         return await cursor.fetchall()
@@ -152,7 +152,7 @@ async def compare_groups(
     *,
     different: bool,
 ) -> Page[Compared]:
-    """One page of two groups side by side."""
+    """Return one page of two groups side by side; `different` leaves equal prices out."""
     values: dict[str, Any] = {"one": groups[0], "other": groups[1], "at": at}
     values["different"] = different
     cut = BY_TARGET.cut(place, size)
@@ -170,14 +170,14 @@ async def compare_groups(
 async def history_of(
     connection: AsyncConnection[Any], group_id: str, target: str
 ) -> list[VersionRow]:
-    """Every version ever set for one target, the latest to come into force first."""
+    """Return every version ever set for one target, the latest to begin first."""
     async with connection.cursor(row_factory=class_row(VersionRow)) as cursor:
         await cursor.execute(HISTORY, (group_id, target))
         return await cursor.fetchall()
 
 
 def in_force(versions: list[VersionRow], at: datetime) -> VersionRow | None:
-    """The version that counts at a moment, as we know today; None if there is no price."""
+    """Return the version that is valid at a moment, as known today; None if there is none."""
     for version in versions:
         if version.standing and version.kind != "removed" and version.effective_from <= at:
             return version if version.kind == "set" else None
@@ -185,12 +185,12 @@ def in_force(versions: list[VersionRow], at: datetime) -> VersionRow | None:
 
 
 def moment_of(version: VersionRow | PriceRow) -> datetime | None:
-    """From when on; None from the beginning."""
+    """Return when a version begins; None: it was always valid."""
     return None if version.effective_from <= UNDATED else version.effective_from
 
 
 def all_prices(connection: psycopg.Connection[Any], group_id: str, at: datetime) -> Iterator[Rate]:
-    """Every price in force at a moment, by target, a few at a time."""
+    """Yield every price valid at a moment, by target, streamed from the database."""
     decode = msgspec.json.Decoder(Rate).decode
     with connection.transaction(), connection.cursor("prices") as cursor:
         cursor.execute(EXPORT, {"group": group_id, "at": at})
@@ -199,7 +199,7 @@ def all_prices(connection: psycopg.Connection[Any], group_id: str, at: datetime)
 
 
 def every_version(connection: psycopg.Connection[Any], group_id: str) -> Iterator[Rate | RateKey]:
-    """Every price that stands and every end, by target, the latest first, a few at a time."""
+    """Yield every price and every end that was not removed, by target, latest first, streamed."""
     decode = msgspec.json.Decoder(Rate).decode
     with connection.transaction(), connection.cursor("versions") as cursor:
         cursor.itersize = 2_000

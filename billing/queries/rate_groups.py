@@ -1,4 +1,4 @@
-"""What the pages of rate groups show: the groups, who is bound to them, their imports."""
+"""The pages of rate groups: the groups, the companies assigned to them, their imports."""
 
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """A company that is bound to a group now."""
+    """A company that a group is assigned to."""
 
     company_id: str
     name: str
@@ -63,7 +63,7 @@ BY_NAME = Order({"lower(g.name)": "sort_name", "g.group_id": "group_id"})
 async def list_groups(
     connection: AsyncConnection[Any], text: str, place: Place | None, size: int
 ) -> Page[GroupRow]:
-    """One page of the groups that were not deleted, by name."""
+    """Return one page of the groups that were not deleted, by name."""
     where, cut = "where not g.deleted", BY_NAME.cut(place, size)
     if text:
         where += " and lower(g.name) like lower(%(part)s)"
@@ -72,21 +72,21 @@ async def list_groups(
 
 
 async def find_group(connection: AsyncConnection[Any], group_id: str) -> GroupRow | None:
-    """One group; None if there is none, or it was deleted."""
+    """Return one group; None if it is unknown or deleted."""
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(f"{GROUPS} where g.group_id = %s and not g.deleted", (group_id,))
         return await cursor.fetchone()
 
 
 async def bound_to(connection: AsyncConnection[Any], group_id: str) -> list[Bound]:
-    """The companies that were ever bound to a group, with the moment of the last time."""
+    """Return the companies that a group is assigned to, with the moment of the last assignment."""
     async with connection.cursor(row_factory=class_row(Bound)) as cursor:
         await cursor.execute(BOUND, (group_id,))
         return await cursor.fetchall()
 
 
 async def imports_of(connection: AsyncConnection[Any], group_id: str) -> list[ImportRow]:
-    """The latest imports into a group, the newest first."""
+    """Return the latest imports into a group, newest first."""
     async with connection.cursor(row_factory=class_row(ImportRow)) as cursor:
         await cursor.execute(IMPORTS, (group_id,))
         return await cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Which companies a reader reaches. Every query about what belongs to a company asks for it."""
+"""Which companies a reader may see. Every query about data of a company takes a Reach."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,33 +8,33 @@ from psycopg import AsyncConnection
 
 
 class Reach(msgspec.Struct, frozen=True):
-    """The companies that may be seen; None: all of them."""
+    """The companies a reader may see; None: all."""
 
     companies: tuple[str, ...] | None
 
     @property
     def limited(self) -> bool:
-        """Whether there is anything beyond it."""
+        """Whether some companies are excluded."""
         return self.companies is not None
 
     def holds(self, company_id: str) -> bool:
-        """Whether a company is within."""
+        """Return whether a company is included."""
         return self.companies is None or company_id in self.companies
 
     def within(self, company_id: str) -> list[str] | None:
-        """The companies of this reach that a filter means ("" means all); None: no condition."""
+        """Return the companies to filter by ("" asks for all of the reach); None: no condition."""
         if company_id:
             return [company_id] if self.holds(company_id) else []
         return None if self.companies is None else list(self.companies)
 
     def condition(self, column: str, company_id: str = "") -> str:
-        """The condition on a column with company ids; its value is `within`, named `companies`."""
+        """Return the SQL condition on a column of company ids; `companies` must be `within(…)`."""
         return "true" if self.within(company_id) is None else f"{column} = any(%(companies)s)"
 
 
 EVERYTHING, NOTHING = Reach(None), Reach(())
 
-# How many of some ids are within a reach.
+# How many of the given ids are within a reach.
 COUNTS = {
     "account": "select count(*) from accounts where account = any(%s) and company_id = any(%s)",
     "device": "select count(*) from devices where device_id = any(%s) and company_id = any(%s)",
@@ -50,7 +50,7 @@ select count(*) from corrections where correction_id = any(%s)
 async def reaches(
     connection: AsyncConnection[Any], reach: Reach, kind: str, ids: Collection[str]
 ) -> bool:
-    """Whether all of some accounts, devices, rate groups or corrections are there, and within."""
+    """Return whether all of these accounts, devices, rate groups or corrections are within."""
     if not reach.limited:
         return True
     companies = list(reach.companies or ())

@@ -1,4 +1,4 @@
-"""Replays one account from the log alone and compares it, to the micro-unit."""
+"""Recompute one account from the log alone, and compare it to the micro-unit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,26 +16,26 @@ BALANCE = "select balance_micros from balances where account = %s"
 
 
 class ReplayProgress(msgspec.Struct, kw_only=True):
-    """How far a replay is, and what it found. Amounts in micro-units."""
+    """The progress of a replay and its findings; amounts in micro-units."""
 
-    until: int  # the log position that the read model shows
-    shown_micros: int  # what the read model says
+    until: int  # the log position the read model has reached
+    shown_micros: int  # the balance in the read model
     position: int = 0
     events: int = 0
     balance_micros: int = 0
-    faults: list[str] = []  # months whose statement doesn't follow from the one before
+    faults: list[str] = []  # months whose statement does not follow from the previous one
     done: bool = False
 
     @property
     def equal(self) -> bool:
-        """Whether the log and the read model agree, and every statement follows."""
+        """Whether log and read model agree and every statement follows from the previous one."""
         return self.done and self.balance_micros == self.shown_micros and not self.faults
 
 
 def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[ReplayProgress]:
-    """Recompute an account's balance from its events, telling the progress. Blocks.
+    """Recompute an account's balance from its events, yielding the progress. Blocks.
 
-    Nothing is taken from a read model but the figure it is compared with.
+    Uses nothing from a read model except the balance to compare with.
     """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():

@@ -1,4 +1,4 @@
-"""Filters of the call list that each administrator keeps under a name."""
+"""The filters of the call list that administrators saved under a name."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ VIEWS = "select name, query from saved_views where administrator_id = %s order b
 async def views_of(
     connection: AsyncConnection[Any], administrator_id: str
 ) -> list[tuple[str, str]]:
-    """The names and queries of the views of somebody, by name."""
+    """Return the names and query strings of an administrator's saved views, by name."""
     cursor = await connection.execute(VIEWS, (administrator_id,))
     return await cursor.fetchall()

@@ -1,4 +1,4 @@
-"""The seals over a range of the log, as the evidence of an account shows them."""
+"""The seals over a range of the log, for the evidence of an account."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +18,13 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
     first_position: int
     last_position: int
     events: int
-    previous: str  # the seal before, in hexadecimal
+    previous: str  # the previous seal, in hexadecimal
     digests: dict[str, str]  # by partition
     seal: str
 
 
 def seals_over(connection: Connection[Any], first: int, last: int) -> Iterator[list[Seal]]:
-    """The seals of the appends that touch a range of positions, in order, AT_ONCE at a time."""
+    """Yield the seals of all appends that overlap a range of positions, in batches, in order."""
     with (
         connection.transaction(),
         connection.cursor("seals", row_factory=class_row(Seal)) as cursor,

@@ -1,4 +1,4 @@
-"""Who is signed in, who is about to be, and what is known of a name somebody signs in under."""
+"""Sessions, sign-ins that wait for the second factor, and the credentials of sign-in names."""
 
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,11 @@ from psycopg.rows import class_row
 from billing.log.positions import shown_sql
 from billing.queries.reach import EVERYTHING, Reach
 
-# Who somebody is, whether a session (s) or a token (s) says so.
+# The administrator of a session (s) or a token (s).
 WHO = """
  a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
-# What is read of somebody is as new as what was said of them last (migration 0086).
+# Only if the read model of administrators has the latest change of credentials (migration 0086).
 UP_TO_DATE = f"""
  c.as_of <= {shown_sql("administrators")}"""
 NAMED = f"""
@@ -45,12 +45,12 @@ select password_hash from administrator_credentials where administrator_id = %s"
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a name that somebody signs in under."""
+    """What is stored for a sign-in name."""
 
     administrator_id: str
     password_hash: str
     enabled: bool
-    second_factor: bool  # a code is asked for too
+    second_factor: bool  # a code is required besides the password
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,19 +62,19 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str
     must_change: bool
-    companies: tuple[str, ...]  # that somebody is limited to; none: not limited
-    must_enrol: bool  # two-factor is demanded and not set up
-    token_id: str = ""  # of the API token that a program showed instead of a cookie
+    companies: tuple[str, ...]  # the companies the administrator is limited to; empty: not limited
+    must_enrol: bool  # two-factor is required and not set up
+    token_id: str = ""  # of the API token, if a program sent one instead of a cookie
     scopes: tuple[str, ...] = ()  # of that token
 
     @property
     def reach(self) -> Reach:
-        """Which companies whoever is signed in may see."""
+        """The companies that the signed-in administrator may see."""
         return Reach(tuple(self.companies)) if self.companies else EVERYTHING
 
 
 class HalfSession(msgspec.Struct, frozen=True, kw_only=True):
-    """Of somebody who gave the password and not yet the code."""
+    """A sign-in with a correct password that still needs the code."""
 
     token_hash: bytes
     administrator_id: str
@@ -84,7 +84,7 @@ class HalfSession(msgspec.Struct, frozen=True, kw_only=True):
 async def session_by_cookie(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """The session whose cookie has a token with this hash."""
+    """Return the session of a cookie, by its token's hash; None if it is invalid or expired."""
     async with connection.cursor(row_factory=class_row(Session)) as cursor:
         await cursor.execute(BY_COOKIE, (token_hash, now))
         return await cursor.fetchone()
@@ -93,7 +93,7 @@ async def session_by_cookie(
 async def session_by_token(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """In whose name a program acts that shows an API token with this hash, within which scopes."""
+    """Return the session of an API token, by its hash, with its scopes; None if it is invalid."""
     async with connection.cursor(row_factory=class_row(Session)) as cursor:
         await cursor.execute(BY_TOKEN, (token_hash, now))
         return await cursor.fetchone()
@@ -102,7 +102,7 @@ async def session_by_token(
 async def half_session(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> HalfSession | None:
-    """Whose password was right a moment ago."""
+    """Return the sign-in that waits for its code, by the hash of its token; None if it expired."""
     async with connection.cursor(row_factory=class_row(HalfSession)) as cursor:
         await cursor.execute(HALF, (token_hash, now))
         return await cursor.fetchone()
@@ -111,14 +111,14 @@ async def half_session(
 async def find_credentials(
     connection: AsyncConnection[Any], sign_in_name: str
 ) -> Credentials | None:
-    """What is known of a name."""
+    """Return the credentials of a sign-in name; None if it is unknown."""
     async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
         await cursor.execute(CREDENTIALS, (sign_in_name,))
         return await cursor.fetchone()
 
 
 async def password_of(connection: AsyncConnection[Any], administrator_id: str) -> str | None:
-    """The password hash of an administrator."""
+    """Return the password hash of an administrator; None if there is none."""
     cursor = await connection.execute(HASH_OF, (administrator_id,))
     row = await cursor.fetchone()
     return str(row[0]) if row else None

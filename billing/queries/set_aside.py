@@ -1,4 +1,4 @@
-"""What read models refused: the events they lack, until a rebuild reads them again."""
+"""Events that read models refused; they are missing until a rebuild."""
 
 from datetime import datetime
 from typing import Any
@@ -26,12 +26,12 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def newest(connection: AsyncConnection[Any]) -> list[SetAside]:
-    """The events set aside last, at most SHOWN."""
+    """Return the last events that were set aside, at most SHOWN."""
     async with connection.cursor(row_factory=class_row(SetAside)) as cursor:
         await cursor.execute(NEWEST)
         return await cursor.fetchall()
 
 
 async def counts(connection: AsyncConnection[Any]) -> dict[str, int]:
-    """How many events each read model lacks; read models that lack none are left out."""
+    """Return how many events each read model lacks; complete read models are left out."""
     return dict(await (await connection.execute(COUNTS)).fetchall())

@@ -1,4 +1,4 @@
-"""What the log of sign-ins shows, and how it is written: a sign-in is no event."""
+"""The log of sign-ins. A sign-in is a row of a table, not an event."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ KEY_TYPE = tuple[int]
 
 
 class SignInFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sign-ins; an empty field admits all."""
+    """Which sign-ins to list; an empty field does not filter."""
 
     period: Period
     zone: ZoneInfo
@@ -32,7 +32,7 @@ class SignInRow(msgspec.Struct, frozen=True, kw_only=True):
     administrator_id: str
     address: str
     browser: str
-    ended_by: str  # the name of who ended somebody's session, or the actor; '' where nobody did
+    ended_by: str  # name or actor that ended the session; "" if nobody did
 
 
 LIST = """
@@ -45,7 +45,7 @@ NEWEST_FIRST = Order({"s.id": "id"}, newest_first=True)
 async def list_sign_ins(
     connection: AsyncConnection[Any], wanted: SignInFilter, place: Place | None, size: int
 ) -> Page[SignInRow]:
-    """One page of the log, newest first."""
+    """Return one page of the sign-ins that pass the filter, newest first."""
     begin, end = wanted.period.bounds(wanted.zone)
     values: dict[str, Any] = {"begin": begin, "end": end, "part": like(wanted.text)}
     where, cut = "where s.at >= %(begin)s and s.at < %(end)s", NEWEST_FIRST.cut(place, size)

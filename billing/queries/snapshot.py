@@ -1,4 +1,4 @@
-"""Several queries that see the read models at one moment."""
+"""Run several queries on one snapshot of the read models."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ BEGIN = "set transaction isolation level repeatable read, read only"
 
 @asynccontextmanager
 async def snapshot(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """All queries within see what was committed when the first of them began."""
+    """Within this context, every query sees what was committed when the first query began."""
     async with connection.transaction():
         await connection.execute(BEGIN)
         yield

@@ -1,4 +1,4 @@
-"""The calls behind a statement, read from the log: exactly those its charges were added up from."""
+"""The calls of a statement, read from the log: exactly those that its charges add up."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,23 +14,23 @@ from billing.periods import local_month, month_before, month_end
 from billing.projections.balances import unpack_positions
 from billing.queries.money import AccountView
 
-EVENTS_AT_ONCE = 5_000  # events read at a time
+EVENTS_AT_ONCE = 5_000  # events in one read
 
-# What was posted to a month was recorded after it began.
+# Whatever is posted to a month is recorded after the month began.
 STRETCHES = """
 select positions from account_charges where account = %s and last_recorded_at >= %s
 order by last_position"""
 
 
 class StatementView(msgspec.Struct, frozen=True):
-    """A closed statement as its event has it."""
+    """A closed statement, as its event states it."""
 
     recorded: Recorded
     event: StatementClosed
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """A month of an account: closed, or still open and as it stands now."""
+    """A month of an account: closed, or open with the sums so far."""
 
     view: AccountView
     month: str
@@ -40,12 +40,12 @@ class Statement(msgspec.Struct, frozen=True):
 
     @property
     def closing_micros(self) -> int:
-        """What the account holds at its end."""
+        """The balance at the end of the month, in micro-units."""
         return self.opening_micros + self.totals.change_micros
 
 
 class BilledCall(msgspec.Struct, frozen=True):
-    """A charge of a statement: the event of the call, what it took, and whether it came late."""
+    """A charge of a statement: the call's event, the charge, and whether it was posted late."""
 
     recorded: Recorded
     charged_micros: int
@@ -53,7 +53,7 @@ class BilledCall(msgspec.Struct, frozen=True):
 
 
 def find_statement(store: Store, account: str, month: str) -> StatementView | None:
-    """The closed statement of a month, if there is one. Blocks."""
+    """Return the closed statement of a month; None if the month is open. Blocks."""
     for recorded in store.load(account):
         if isinstance(recorded.event, StatementClosed) and recorded.event.month == month:
             return StatementView(recorded, recorded.event)
@@ -63,7 +63,7 @@ def find_statement(store: Store, account: str, month: str) -> StatementView | No
 def billed_calls(
     connection: Connection[Any], store: Store, account: str, month: str
 ) -> Iterator[BilledCall]:
-    """The calls that a month of an account was charged for, in the order of the log. Blocks."""
+    """Yield the calls charged to a month of an account, in the order of the log. Blocks."""
     closed = [each for each in store.load(BOOKS) if isinstance(each.event, MonthClosed)]
     cut = _Cut.of(month, closed)
     chunk: list[int] = []
@@ -80,13 +80,13 @@ def billed_calls(
 
 
 class _Cut(msgspec.Struct, frozen=True):
-    """Where in the log a month lies."""
+    """The range of log positions that a month covers."""
 
     month: str
     zone: str
-    begin: int  # the line beneath the month before
-    end: int  # the line beneath this one
-    first: bool  # the books began with it: all from before is late
+    begin: int  # position of the `MonthClosed` of the month before
+    end: int  # position of this month's `MonthClosed`
+    first: bool  # the first month of the books: everything earlier counts as late
 
     @classmethod
     def of(cls, month: str, closed: Sequence[Recorded]) -> Self:

@@ -1,4 +1,4 @@
-"""What the statistics show: sums of calls by period, hour, area and account, from the roll-ups."""
+"""The statistics: sums of calls by period, hour, area and account, from the roll-ups."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ TOP = 50  # accounts in a ranking
 
 
 class Figures(msgspec.Struct):
-    """Sums of some calls; amounts by currency, for those are never added up."""
+    """Sums of calls. Amounts are kept by currency and never added across currencies."""
 
     calls: int = 0
     answered: int = 0
@@ -30,7 +30,7 @@ class Figures(msgspec.Struct):
     amounts: dict[str, int] = {}
 
     def add(self, currency: str, sums: Iterable[int]) -> None:
-        """Take in the sums of one currency."""
+        """Add the sums of one currency."""
         calls, answered, talk_ms, billed_seconds, amount_micros = sums
         self.calls += calls
         self.answered += answered
@@ -40,7 +40,7 @@ class Figures(msgspec.Struct):
             self.amounts[currency] = self.amounts.get(currency, 0) + amount_micros
 
     def measure(self, name: str, currency: str) -> int:
-        """One figure: micro-units of `currency`, a number of calls, or seconds."""
+        """Return one figure: micro-units of `currency`, a number of calls, or seconds."""
         if name == "amount":
             return self.amounts.get(currency, 0)
         if name == "talk":
@@ -49,36 +49,36 @@ class Figures(msgspec.Struct):
 
 
 class Split(msgspec.Struct):
-    """The figures of something, in all and by class of call."""
+    """Figures in total and by class of call."""
 
     total: Figures = msgspec.field(default_factory=Figures)
     classes: dict[str, Figures] = {}
 
     def add(self, call_class: str, currency: str, sums: Iterable[int]) -> None:
-        """Take in the sums of one class and currency."""
+        """Add the sums of one class and currency."""
         given = tuple(sums)
         self.total.add(currency, given)
         self.classes.setdefault(call_class, Figures()).add(currency, given)
 
 
 class StatisticsFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What statistics are asked for: the calls of a kind of account, of one company, of one."""
+    """Which calls the statistics count: by kind of account, for a company or one account."""
 
     reach: Reach
     kind: Kind
     period: Period
     zone: ZoneInfo
     company_id: str = ""
-    account: str = ""  # of that kind; for companies `company_id` says it
+    account: str = ""  # of that kind; for companies use `company_id`
 
     @property
     def companies(self) -> list[str] | None:
-        """Those whose calls are meant; None: every call."""
+        """The companies whose calls count; None: every call."""
         return self.reach.within(self.company_id)
 
     @property
     def subjects(self) -> tuple[str, list[str]]:
-        """The kind and names under which the roll-ups add up what is asked for."""
+        """The kind and the ids under which the roll-ups store these sums."""
         if self.account:
             return self.account.partition(":")[0], [self.account]
         companies = self.companies
@@ -91,7 +91,7 @@ class StatisticsFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ranked(self) -> Kind | None:
-        """The kind of account that is compared: within one company its user accounts."""
+        """The kind of account to rank; for one company its user accounts."""
         if self.account:
             return None
         return "user" if self.kind == "company" and self.company_id else self.kind
@@ -105,7 +105,7 @@ class Ranked(msgspec.Struct, frozen=True):
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
-    """The accounts with most of the measure, and how many there are in all."""
+    """The accounts with the highest figures, and the number of all accounts with calls."""
 
     rows: list[Ranked]
     accounts: int
@@ -114,10 +114,10 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
 SUMS = """
  sum(calls)::int8, sum(answered)::int8, sum(talk_ms)::int8, sum(billed_seconds)::int8,
  sum(amount_micros)::int8"""
-CHARGED = "having sum(calls) <> 0"  # a voided call leaves rows of nothing
+CHARGED = "having sum(calls) <> 0"  # a voided call leaves rows with zeros
 BY_RESULT = "case when result = 'answered' then calls else 0 end as answered"
 FIGURES = "calls, talk_ms, billed_seconds, amount_micros"
-# The days of a user account are found by its company: the primary key begins with it.
+# Filtered by company as well, because the primary key begins with it.
 OF_USER = """
  company_id in (select company_id from accounts where account = %(subject)s)
  and user_account_id = %(subject)s"""
@@ -129,7 +129,7 @@ DAYS_OF_USER = f"""
   where day = any(%(days)s) and {OF_USER} and {{within}}) s"""
 HOURS = """
  (select * from usage_hours where {whose} and day between %(first)s and %(last)s) s"""
-# Of months that are over and lie in the period as a whole there are sums; of other days, days.
+# Full months inside the period come from the sums of months, the other days from days.
 REST = "day between %(first)s and %(last)s and not (day >= %(month)s and day < %(through)s)"
 WHOLE = "month >= %(month)s and month < %(through)s"
 WEEK = f"""
@@ -144,7 +144,7 @@ AREAS = f"""
   union all
   select area, '' as class, currency, {FIGURES}, answered from usage_areas
   where {{whose}} and {REST}) s"""
-# User accounts are many and small: their hours and areas are those of their own calls
+# There are many small user accounts: their hours and areas are summed up from their own calls
 # (docs/decisions/0050).
 CALLS_OF_USER = f"""
  (select (started_at at time zone %(zone)s)::date as day,
@@ -198,52 +198,52 @@ from ranked r join named n on n.account = r.account left join accounts a on a.ac
 where r.place <= {top} order by r.place"""
 
 
-def _values(asked: StatisticsFilter) -> dict[str, Any]:
-    begin, end = asked.period.bounds(asked.zone)
-    kind, names = asked.subjects
+def _values(wanted: StatisticsFilter) -> dict[str, Any]:
+    begin, end = wanted.period.bounds(wanted.zone)
+    kind, names = wanted.subjects
     return {
         "subject": names[0] if names else "",
         "subjects": names,
         "kind": kind,
-        "ranked": asked.ranked,
-        "companies": asked.companies,
-        "days": days_of(asked.period),
-        "first": asked.period.first,
-        "last": asked.period.last,
+        "ranked": wanted.ranked,
+        "companies": wanted.companies,
+        "days": days_of(wanted.period),
+        "first": wanted.period.first,
+        "last": wanted.period.last,
         "begin": begin,
         "end": end,
-        "zone": asked.zone.key,
+        "zone": wanted.zone.key,
     }
 
 
-def _is_user(asked: StatisticsFilter) -> bool:
-    return asked.account.startswith("user:")
+def _is_user(wanted: StatisticsFilter) -> bool:
+    return wanted.account.startswith("user:")
 
 
-def _whose(asked: StatisticsFilter) -> str:
-    """The condition by which a roll-up has what is asked for."""
-    if asked.account and asked.companies is not None:
+def _whose(wanted: StatisticsFilter) -> str:
+    """The condition that selects the accounts' rows of a roll-up."""
+    if wanted.account and wanted.companies is not None:
         return "account = %(subject)s" + OF_COMPANY
-    several = len(asked.subjects[1]) != 1
+    several = len(wanted.subjects[1]) != 1
     return "account = any(%(subjects)s)" if several else "account = %(subject)s"
 
 
 async def _splits(
     connection: AsyncConnection[Any],
-    asked: StatisticsFilter,
+    wanted: StatisticsFilter,
     keys: str,
     source: str,
     months: dict[str, date],
 ) -> dict[Any, Split]:
     within, own = "true", "true"
-    if asked.companies is not None:
+    if wanted.companies is not None:
         within = "company_id = any(%(companies)s)"
         own = "%(subject)s in (select account from accounts where " + within + ")"
-    source = source.format(whose=_whose(asked), within=within, own=own)
+    source = source.format(whose=_whose(wanted), within=within, own=own)
     cursor = await connection.execute(
         f"select {keys}, class, currency, {SUMS} from {source} group by 1, 2, class, currency"
         f" {CHARGED}",
-        _values(asked) | months,
+        _values(wanted) | months,
     )
     found: dict[Any, Split] = {}
     for first, second, call_class, currency, *sums in await cursor.fetchall():
@@ -252,47 +252,47 @@ async def _splits(
 
 
 async def by_period(
-    connection: AsyncConnection[Any], asked: StatisticsFilter, grain: Grain
+    connection: AsyncConnection[Any], wanted: StatisticsFilter, grain: Grain
 ) -> dict[tuple[date, int], Split]:
-    """The figures of each hour, day, week or month that has calls, by its day and hour."""
+    """Return the figures of each hour, day, week or month with calls, by day and hour."""
     if grain == "hour":
-        source = CALLS_OF_USER if _is_user(asked) else HOURS
+        source = CALLS_OF_USER if _is_user(wanted) else HOURS
     else:
-        source = DAYS_OF_USER if _is_user(asked) else DAYS
-    return await _splits(connection, asked, BUCKETS[grain], source, {})
+        source = DAYS_OF_USER if _is_user(wanted) else DAYS
+    return await _splits(connection, wanted, BUCKETS[grain], source, {})
 
 
 async def by_weekday(
-    connection: AsyncConnection[Any], asked: StatisticsFilter
+    connection: AsyncConnection[Any], wanted: StatisticsFilter
 ) -> dict[tuple[int, int], Split]:
-    """The figures of each hour of each weekday (1 = Monday)."""
-    source = CALLS_OF_USER if _is_user(asked) else WEEK
-    months = await _whole_months(connection, asked.period)
-    return await _splits(connection, asked, "weekday, hour", source, months)
+    """Return the figures of each hour of each weekday (1 = Monday)."""
+    source = CALLS_OF_USER if _is_user(wanted) else WEEK
+    months = await _whole_months(connection, wanted.period)
+    return await _splits(connection, wanted, "weekday, hour", source, months)
 
 
-async def by_area(connection: AsyncConnection[Any], asked: StatisticsFilter) -> dict[str, Split]:
-    """The figures of each area; '' for what has none."""
-    source = CALLS_OF_USER if _is_user(asked) else AREAS
-    months = await _whole_months(connection, asked.period)
-    found = await _splits(connection, asked, "area, 0", source, months)
+async def by_area(connection: AsyncConnection[Any], wanted: StatisticsFilter) -> dict[str, Split]:
+    """Return the figures of each area; "" holds calls without an area."""
+    source = CALLS_OF_USER if _is_user(wanted) else AREAS
+    months = await _whole_months(connection, wanted.period)
+    found = await _splits(connection, wanted, "area, 0", source, months)
     return {area: split for (area, _), split in found.items()}
 
 
 async def by_account(
     connection: AsyncConnection[Any],
-    asked: StatisticsFilter,
+    wanted: StatisticsFilter,
     measure: str,
     currency: str,
     top: int = TOP,
 ) -> Ranking:
-    """The accounts with most of a measure."""
-    values = _values(asked) | await _whole_months(connection, asked.period)
+    """Return the `top` accounts by a measure, in one currency."""
+    values = _values(wanted) | await _whole_months(connection, wanted.period)
     values["currency"] = currency
-    if asked.ranked == "user":
-        source = RANKED_USERS.format(company="" if asked.companies is None else USERS_OF_COMPANY)
+    if wanted.ranked == "user":
+        source = RANKED_USERS.format(company="" if wanted.companies is None else USERS_OF_COMPANY)
     else:
-        source = RANKED.format(company="" if asked.companies is None else OF_COMPANY)
+        source = RANKED.format(company="" if wanted.companies is None else OF_COMPANY)
     statement = RANK.format(
         charged=CHARGED, sums=SUMS, source=source, order=ORDER[measure], top=top
     )
@@ -306,7 +306,7 @@ async def by_account(
 
 
 async def _whole_months(connection: AsyncConnection[Any], period: Period) -> dict[str, date]:
-    """From which month, and up to which day, sums of months stand for their days."""
+    """The first full month, and the day after the last one, of a period; see WHOLE."""
     row = await (await connection.execute(usage_months.SETTLED)).fetchone()
     after = period.last + timedelta(days=1)
     through = min(row[0] if row and row[0] else period.first, after).replace(day=1)

@@ -1,4 +1,4 @@
-"""What the pages of user accounts and gateway accounts show."""
+"""The pages of user accounts and gateway accounts."""
 
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,11 @@ KEY_TYPE = tuple[str, str]
 
 
 class SubAccountFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which accounts; an empty field admits all."""
+    """Which accounts to list; an empty field does not filter."""
 
     reach: Reach
     kind: str  # user, gateway
-    text: str = ""  # part of the name, or an extension or trunk it has
+    text: str = ""  # part of the name, or one of its extensions or trunks
     company_id: str = ""
     state: str = ""  # open, frozen, closed
 
@@ -43,24 +43,24 @@ class SubAccountTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An extension or a trunk that an account has, or had."""
+    """An extension or a trunk that is or was assigned to an account."""
 
     device_id: str
     device: str
     tenant: str
     line: str
     valid_from: datetime | None
-    valid_until: datetime | None  # when somebody else got it
+    valid_until: datetime | None  # when it was assigned to another account
 
 
 class PinRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A PIN that an account has, or had."""
+    """A PIN that an account has or had."""
 
     valid_from: datetime | None
     valid_until: datetime | None
 
 
-# Whose a line is now: the one it was given to last.
+# The present account of a line: the one it was assigned to last.
 CURRENT_LINES = """
 (select string_agg(l.line, ', ' order by l.line) from (
   select distinct on (device_id, kind, tenant, line) account, line from account_lines
@@ -124,7 +124,7 @@ def _where(wanted: SubAccountFilter) -> tuple[str, dict[str, Any]]:
 async def list_sub_accounts(
     connection: AsyncConnection[Any], wanted: SubAccountFilter, place: Place | None, size: int
 ) -> Page[SubAccountRow]:
-    """One page of the accounts, by name."""
+    """Return one page of the accounts that pass the filter, by name."""
     where, values = _where(wanted)
     cut = BY_NAME.cut(place, size)
     statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
@@ -134,7 +134,7 @@ async def list_sub_accounts(
 async def total_sub_accounts(
     connection: AsyncConnection[Any], wanted: SubAccountFilter
 ) -> SubAccountTotals:
-    """The totals of the whole filter: what the accounts with a wallet of their own hold."""
+    """Return the totals of every account that passes the filter; balances of own wallets only."""
     where, values = _where(wanted)
     cursor = await connection.execute(f"{SUMS} {where} group by a.currency order by 1", values)
     rows = await cursor.fetchall()
@@ -145,14 +145,14 @@ async def total_sub_accounts(
 
 
 async def pins_of(connection: AsyncConnection[Any], account: str) -> list[PinRow]:
-    """The PINs an account has and had; what they are is not known."""
+    """Return the validity of the PINs an account has or had; the digits are not stored."""
     async with connection.cursor(row_factory=class_row(PinRow)) as cursor:
         await cursor.execute(PINS, {"account": account})
         return await cursor.fetchall()
 
 
 async def lines_of(connection: AsyncConnection[Any], account: str) -> list[LineRow]:
-    """The extensions or trunks an account has and had, those of now first."""
+    """Return the extensions or trunks an account has or had, the present ones first."""
     async with connection.cursor(row_factory=class_row(LineRow)) as cursor:
         await cursor.execute(LINES, {"account": account})
         return await cursor.fetchall()

@@ -1,4 +1,4 @@
-"""What the page of suspended calls shows: how many wait, for which reason, what they may cost."""
+"""The page of suspended calls: how many wait, for which reason, and their estimated value."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from billing.queries.reach import Reach
 from billing.values import Money
 
-USUAL_DAYS = 90  # by whose calls it is judged what a suspended one may cost
+USUAL_DAYS = 90  # past days whose prices estimate the value of suspended calls
 MOST_DEVICES = 100
 
 
@@ -28,9 +28,9 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stake(msgspec.Struct, frozen=True, kw_only=True):
-    """What the calls of a reason would cost at the usual price of their company and class."""
+    """The estimated charge for the calls of a reason, at the usual prices of their company."""
 
-    calls: int  # that this could be said of
+    calls: int  # the calls that have an estimate
     amounts: tuple[Money, ...]
 
 
@@ -67,7 +67,10 @@ MOST_GROUPS = 500
 
 
 async def waiting_by_reason(connection: AsyncConnection[Any], reach: Reach) -> list[Waiting]:
-    """Each reason, the most frequent first. A call without a company is within no limit."""
+    """Return the suspended calls of each reason, most frequent first.
+
+    A limited reader does not see calls without a company.
+    """
     statement = BY_REASON.format(within=reach.condition("company_id"))
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(statement, {"companies": reach.within("")})
@@ -77,7 +80,7 @@ async def waiting_by_reason(connection: AsyncConnection[Any], reach: Reach) -> l
 async def waiting_by_device(
     connection: AsyncConnection[Any], reach: Reach, most: int | None = MOST_DEVICES
 ) -> list[Waiting]:
-    """Each device that has some, with the reason, the most first; None: all of them."""
+    """Return the suspended calls of each device and reason, most first; `most` None: all rows."""
     statement = BY_DEVICE.format(within=reach.condition("c.company_id"))
     values = {"most": most, "companies": reach.within("")}
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
@@ -86,7 +89,7 @@ async def waiting_by_device(
 
 
 async def stakes(connection: AsyncConnection[Any], reach: Reach) -> dict[str, Stake]:
-    """What is at stake for each reason, as far as it can be estimated."""
+    """Return the estimated value for each reason, as far as there are usual prices."""
     statement = STAKES.format(within=reach.condition("company_id"))
     values = {"days": USUAL_DAYS, "companies": reach.within("")}
     cursor = await connection.execute(statement, values)
@@ -100,6 +103,6 @@ async def stakes(connection: AsyncConnection[Any], reach: Reach) -> dict[str, St
 
 
 async def all_groups(connection: AsyncConnection[Any]) -> list[tuple[str, str, str]]:
-    """Rate groups to choose from: id, name, currency."""
+    """Return the rate groups to choose from: id, name, currency."""
     cursor = await connection.execute(GROUPS, (MOST_GROUPS,))
     return await cursor.fetchall()

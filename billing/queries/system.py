@@ -1,4 +1,4 @@
-"""What the system page and the metrics tell of the database: sizes, rates, lags, silent devices."""
+"""The state of the database for the system page and the metrics: sizes, rates, lags, devices."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ LOG = f"""
 select version() as server, pg_database_size(current_database()) as bytes,
  {HEAD} as position,
  (select count(*) from devices where enabled) as devices"""
-# Enough to see a minute of them, or to see that they were more.
+# Enough for a normal minute; if a minute had more, the rate comes from a shorter time.
 RECENT = """
 select state from billing_events order by notification_id desc limit 2000"""
 READINESS = f"""
@@ -32,7 +32,7 @@ order by last_cdr_at nulls first, name limit {MOST_SILENT}"""
 
 
 class SilentDevice(msgspec.Struct, frozen=True):
-    """One that sends nothing; `among` is how many there are."""
+    """A device that is not reporting; `among` is the number of all of them."""
 
     device_id: str
     name: str
@@ -47,19 +47,19 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     database_bytes: int
     position: int  # of the last event
     events_a_second: float  # over the last minute
-    lags: dict[str, int]  # events that each read model is behind
+    lags: dict[str, int]  # number of events that each read model is behind
     devices: int
     silent: list[SilentDevice]
     backed_up_at: datetime | None
 
     @property
     def lag(self) -> int:
-        """How far the read model that is furthest behind is behind."""
+        """The lag of the read model that is furthest behind, in events."""
         return max(self.lags.values(), default=0)
 
     @property
     def silent_count(self) -> int:
-        """How many devices send nothing."""
+        """How many devices are not reporting."""
         return self.silent[0].among if self.silent else 0
 
 
@@ -75,7 +75,7 @@ _decoder = msgspec.json.Decoder(_StoredEnvelope)
 
 
 async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status:
-    """How the database is."""
+    """Return the present state of the database."""
     cursor = await connection.execute(LOG)
     server, size, position, devices = await cursor.fetchone() or ("", 0, 0, 0)
     cursor = await connection.execute(RECENT, binary=True)
@@ -94,7 +94,7 @@ async def read_status(connection: AsyncConnection[Any], now: datetime) -> Status
 
 
 async def read_readiness(connection: AsyncConnection[Any]) -> tuple[list[str], bool, int]:
-    """The migrations applied, whether it is half restored, and how many events pages are behind."""
+    """Return the applied migrations, whether a restore is unfinished, and the lag in events."""
     cursor = await connection.execute(READINESS)
     ((applied, restoring, lag),) = await cursor.fetchall()
     return applied or [], restoring, lag
@@ -103,7 +103,7 @@ async def read_readiness(connection: AsyncConnection[Any]) -> tuple[list[str], b
 async def silent_devices(
     connection: AsyncConnection[Any], reach: Reach, now: datetime
 ) -> list[SilentDevice]:
-    """The devices that sent nothing for a day, those that never did first."""
+    """Return the devices without a record for a day, first those that never sent one."""
     async with connection.cursor(row_factory=class_row(SilentDevice)) as cursor:
         values = {"before": now - SILENT_AFTER, "companies": reach.within("")}
         await cursor.execute(SILENT.format(within=reach.condition("company_id")), values)
@@ -111,7 +111,7 @@ async def silent_devices(
 
 
 def _rate(times: list[datetime], now: datetime) -> float:
-    """Events a second over the last minute, or over less if there were too many to look at."""
+    """Events per second over the last minute, or over less if RECENT does not cover a minute."""
     recent = [at for at in times if now - at < timedelta(seconds=RATE_SECONDS)]
     if not recent:
         return 0.0

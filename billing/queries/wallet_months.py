@@ -1,4 +1,4 @@
-"""What moved a wallet in a month, as a statement tells it."""
+"""The sums of a wallet's month, in the form of a statement."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from billing.aggregates.statement import ClassCharge, Totals
 
 
 def totals_of(rows: Iterable[tuple[Any, ...]]) -> Totals:
-    """The rows of one account and month as a statement tells them."""
+    """Convert the rows of one account and month into the totals of a statement."""
     moved = {"recharge": 0, "reversal": 0, "adjustment": 0}
     charges = []
     for _, kind, call_class, late, calls, billed_seconds, amount in rows:

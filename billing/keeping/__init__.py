@@ -1,1 +1,1 @@
-"""Keeping: months of calls in files, backups, and what is made of them again."""
+"""Keeping: archives of months, backups, shortened numbers, and restoring all of them."""

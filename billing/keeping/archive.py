@@ -1,4 +1,4 @@
-"""Archiving a month: its events and seals into a file, read back, and only then dropped."""
+"""Archive a month: write its events and seals to a file, read it back, then drop the month."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from billing.keeping.archive_format import (
 from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
-from billing.keeping.shortened_ranges import Stretches, shortened_stretches
+from billing.keeping.shortened_ranges import ShortenedRanges, read_shortenings
 from billing.keeping.shortening import shorten_locked
 from billing.log import positions
 from billing.log.partitions import partition_name
@@ -35,8 +35,8 @@ from billing.log.sealing import archived_key, partition_digests
 from billing.log.store import LOCK
 from billing.values import Money, Refused
 
-LOCK_SECONDS = 2  # for which readers of the month may hold up whoever appends
-ATTEMPTS = 5  # then it is tried another day
+LOCK_SECONDS = 2  # how long readers of the month may block appends
+ATTEMPTS = 5  # then it is tried again another day
 PAUSE_SECONDS = 3.0
 
 EVENTS = """
@@ -48,8 +48,8 @@ from {partition} where notification_id > %s"""
 SEALS = """
 select last_position, first_position, events, previous, digests::text, seal from seals
 where last_position >= %s and first_position <= %s and digests ? %s order by last_position"""
-# What was posted before the last line in the books (policies/closing.py) is in a closed month; late
-# calls of an old month are posted to an open one. The statements come a moment after the line.
+# Whatever was posted before the last `MonthClosed` (policies/closing.py) is in a closed month. Late
+# calls of an old month are posted to an open one. The statements follow a moment later.
 UNCLOSED = """
 select 1 where %(last)s > coalesce((
   select max(notification_id) from billing_events where originator_id = 'books'), 0)
@@ -79,7 +79,7 @@ LATER = "select exists (select from {partition} where notification_id > %s)"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of an archive."""
+    """The last frame of an archive."""
 
     events: int
     seals: int
@@ -101,9 +101,10 @@ _decoder = msgspec.json.Decoder(_StoredDigest)
 def archive(
     keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> list[MonthArchived]:
-    """Write what of a month is in no file yet, read it back, drop the month; all its parts.
+    """Write the rest of a month to a file, read it back, drop the month; return all parts.
 
-    Killed at any point it is ended by the next call: nothing is dropped that no file has.
+    If it is killed at any point, the next call completes it: only events that are in files are
+    dropped. Refused for a month that ended too recently, has no calls here, or is not closed.
     """
     with exclusive(keeper.url, f"archive {month}", keeper.wait_seconds) as connection:
         parts = archive_locked(connection, keeper, month, envelope, progress)
@@ -119,14 +120,14 @@ def archive_locked(
     envelope: Envelope,
     progress: ReportProgress,
 ) -> list[MonthArchived]:
-    """The same, on the connection that holds the lock of keeping."""
+    """Archive a month like `archive`, on the connection that holds the lock of keeping."""
     if not is_over(month, envelope.recorded_at):
         raise Refused("The month %(month)s ended too recently.", month=month)
     if not partition_exists(connection, month):
         raise Refused("There are no calls of %(month)s in the database.", month=month)
     state = load_keeping(keeper.store)
     parts = state.parts_of(month)
-    if state.shorten_months:  # a file is never changed, so now or not at all
+    if state.shorten_months:  # an archive file is never changed, so shorten now
         shorten_locked(keeper, month, envelope, lambda share: progress(0.4 * share))
     part = _write_part(connection, keeper.archives, month, parts, progress)
     if part:
@@ -161,7 +162,7 @@ def _write_part(
     parts: tuple[MonthArchived, ...],
     progress: ReportProgress,
 ) -> MonthArchived | None:
-    """The events after the last part in a file of their own; None if there are none."""
+    """Write the events after the last part to a file of their own; None if there are none."""
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         after = parts[-1].last_position if parts else 0
@@ -176,7 +177,7 @@ def _write_part(
 
 
 def _refuse_unsettled(connection: psycopg.Connection, month: str, last: int) -> None:
-    """Refuse what the read models or the books still need in the database."""
+    """Refuse while the read models or the books still need the events in the database."""
     if behind := positions.lagging(connection, last):
         raise Refused("The page data “%(name)s” is behind; try again later.", name=behind)
     if connection.execute(UNCLOSED, {"last": last}).fetchone():
@@ -184,9 +185,9 @@ def _refuse_unsettled(connection: psycopg.Connection, month: str, last: int) -> 
 
 
 def _free_path(folder: Path, month: str, number: int) -> Path:
-    """Where a part goes. One that was killed before the log told of its file leaves the name taken.
+    """Return the path of a part. A killed archiving may have left a file under the usual name.
 
-    That file stays: whether another database needs it can't be known here.
+    That file is kept: it can't be known here whether another database needs it.
     """
     path = folder / f"{month}-{number}.archive"
     return path.with_stem(f"{path.stem}-{token_hex(4)}") if path.exists() else path
@@ -199,7 +200,7 @@ def _write_file(
     extent: tuple[int, int, int],
     progress: ReportProgress,
 ) -> Written:
-    """The events of a month after a position, and their seals."""
+    """Write the events of a month after a position, and their seals."""
     month, after = about
     count, first, last = extent
     header = Header(kind="archive", made_at=datetime.now(UTC).isoformat(), about=month)
@@ -244,7 +245,7 @@ def _one(connection: psycopg.Connection, statement: bytes, values: tuple[Any, ..
 def _chunks(
     connection: psycopg.Connection, statement: bytes, values: tuple[Any, ...]
 ) -> Iterator[list[Any]]:
-    """Rows by the frame, from a cursor in the server."""
+    """Yield the rows of one frame after another, from a server-side cursor."""
     with connection.cursor("rows", binary=True) as cursor:
         cursor.itersize = ROWS
         cursor.execute(statement, values)
@@ -253,7 +254,7 @@ def _chunks(
 
 
 def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived) -> None:
-    """Read a file back: its checksum, its seals as the database has them, and their digests."""
+    """Read a file back: compare its checksum, seals and digests with the database."""
     check(path, ("archive",), part.sha256)
     with connection.cursor("seals", binary=True) as cursor:
         cursor.execute(SEALS, (part.first_position, part.last_position, part.month))
@@ -262,7 +263,7 @@ def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived)
                 raise Refused(
                     "The seals of the file %(file)s differ from those of the log.", file=path.name
                 )
-    shortened = shortened_stretches(connection)
+    shortened = read_shortenings(connection)
     if (fault := fault_of(path, part, shortened)) is not None:
         raise Refused(
             "The file %(file)s does not match its seals: %(fault)s.", file=path.name, fault=fault
@@ -272,7 +273,7 @@ def _check_part(connection: psycopg.Connection, path: Path, part: MonthArchived)
 def _check_month(
     connection: psycopg.Connection, folder: Path, month: str, parts: Sequence[MonthArchived]
 ) -> None:
-    """Read back, from their names, the files of all that is dropped: together they have it."""
+    """Read back the files of everything that is dropped; together they must contain the month."""
     found = 0
     for part in parts:
         extent = part.first_position, part.last_position
@@ -293,11 +294,11 @@ def _unlike(month: str) -> Refused:
 def fault_of(
     path: Path, part: MonthArchived, shortened: Sequence[NumbersShortened] = ()
 ) -> str | None:
-    """What of an archive does not fit its own seals; None if all does. Needs no database.
+    """Return what does not match the seals of an archive; None if everything does. No database.
 
-    Where numbers were `shortened`, the log's word for that is needed.
+    If numbers were shortened, the events about that must be given as `shortened`.
     """
-    stretches = Stretches(shortened)
+    ranges = ShortenedRanges(shortened)
     events = event_rows(path)
     event = next(events, None)
     count = 0
@@ -310,7 +311,7 @@ def fault_of(
         sealed = msgspec.json.decode(digests, type=dict[str, str])
         found = partition_digests(rows)
         digest = found.pop(part.month, "")
-        if found or stretches.fault(part.month, first, last, sealed[part.month], digest):
+        if found or ranges.fault(part.month, first, last, sealed[part.month], digest):
             return f"positions {first} to {last}"
     if event or count != part.events:
         return f"{count} of {part.events} events"
@@ -318,12 +319,12 @@ def fault_of(
 
 
 def _remember_calls(connection: psycopg.Connection, path: Path) -> None:
-    """Keep the keys of the calls: sent again, they are known."""
+    """Store the keys of archived calls, so that repeated records are recognised."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(KEYS)
         with cursor.copy(COPY_KEYS) as copy:
             for _, stream, version, topic, state in event_rows(path):
-                # A record kept as a conflict is not the one that stands.
+                # A record kept as a conflict does not replace the first one.
                 stands = not topic.startswith("ConflictKept")
                 digest = _decoder.decode(state).event.digest if stands else ""
                 copy.write_row((archived_key(stream), version, digest))
@@ -331,7 +332,7 @@ def _remember_calls(connection: psycopg.Connection, path: Path) -> None:
 
 
 def _drop_patiently(connection: psycopg.Connection, month: str, last_position: int) -> None:
-    """Drop a month as soon as nobody reads it."""
+    """Drop a month as soon as no query reads it; Refused after ATTEMPTS."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_SECONDS)
@@ -342,7 +343,7 @@ def _drop_patiently(connection: psycopg.Connection, month: str, last_position: i
 
 
 def _drop(connection: psycopg.Connection, month: str, last_position: int) -> None:
-    """Drop a month whose every event lies in a file."""
+    """Drop a month; Refused if it has events that are in no file."""
     connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'".encode())
     connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
     positions.hold(connection, "calls")

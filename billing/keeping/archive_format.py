@@ -1,6 +1,6 @@
-"""The files of archives and backups: a readable first line, compressed frames, a checksum.
+"""The format of archives and backups: a readable first line, compressed frames, a checksum.
 
-A file appears under its name when it is whole (keeping/new_files.py).
+A file gets its name only when it is complete (keeping/new_files.py).
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from billing.values import Refused
 
 FORMAT = 1
 MAGIC = "contarifa"
-LEVEL = 1  # of gzip: two thirds of the size of level 6 would cost three times the time
+LEVEL = 1  # of gzip: level 6 saves a third of the size and takes three times as long
 BLOCK = 1 << 20
 ROWS = 500  # of one frame
-FRAME = struct.Struct("!BI")  # lengths of the name and of the data that follow
-MEMBER = 20  # frames of events in one gzip member; reading can begin at each
-TRAILER = b"\nend %020d sha256 %b\n"  # where the last member begins, and the checksum
+FRAME = struct.Struct("!BI")  # lengths of the name and of the data
+MEMBER = 20  # frames of events in one gzip member; reading can begin at any member
+TRAILER = b"\nend %020d sha256 %b\n"  # offset of the last member, and the checksum
 TRAILER_LENGTH = len(TRAILER % (0, bytes(64)))
 INDEX, END = "index", "end"
 
@@ -34,7 +34,7 @@ SealRow = tuple[int, int, int, bytes, str, bytes]  # last, first, events, previo
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line."""
+    """The first line of a file."""
 
     kind: str  # archive, full, calls
     made_at: str
@@ -43,11 +43,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     migrations: dict[str, str] = {}  # name -> SHA-256, of a full backup
     months: tuple[str, ...] = ()
-    about: str = ""  # the month, or the period
+    about: str = ""  # the month or the period
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished file."""
+    """A complete file."""
 
     path: Path
     sha256: str  # of the whole file, as sha256sum prints it
@@ -57,7 +57,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 class _Hashing:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.inside = hashlib.sha256()  # of all before the trailer
+        self.inside = hashlib.sha256()  # of everything before the trailer
         self.whole = hashlib.sha256()
         self.size = 0
 
@@ -74,18 +74,18 @@ def _compressor() -> Any:
 
 
 class Writer:
-    """Frames into a file that is being made."""
+    """Writes frames to a new file."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._out = _Hashing(file)
         self._out.write(msgspec.json.encode(header) + b"\n")
         self._gzip = _compressor()
         self._encode = msgspec.msgpack.Encoder().encode
-        self._frames = 0  # of events
-        self._index: list[tuple[int, int]] = []  # the first position of a member, where it begins
+        self._frames = 0  # number of frames of events
+        self._index: list[tuple[int, int]] = []  # (first position, offset) of each member
 
     def add(self, name: str, data: bytes) -> None:
-        """One frame."""
+        """Write one frame."""
         told = name.encode()
         head = FRAME.pack(len(told), len(data)) + told
         for part in (head, data):
@@ -93,7 +93,7 @@ class Writer:
                 self._out.write(packed)
 
     def add_rows(self, name: str, rows: Sequence[Any]) -> None:
-        """One frame of rows."""
+        """Write one frame of rows."""
         if name == "events":
             if self._frames % MEMBER == 0:
                 self._index.append((rows[0][0], self._begin_member()))
@@ -106,7 +106,7 @@ class Writer:
         return self._out.size
 
     def finish(self, manifest: msgspec.Struct) -> None:
-        """The last frames and the checksum."""
+        """Write the manifest, the index and the checksum."""
         begin = self._begin_member()
         self.add(INDEX, msgspec.json.encode(self._index))
         self.add(END, msgspec.json.encode(manifest))
@@ -115,19 +115,19 @@ class Writer:
         self._out.write(TRAILER % (begin, digest), trailer=True)
 
     def written(self, path: Path) -> Written:
-        """What the file is."""
+        """Describe the complete file."""
         return Written(path=path, sha256=self._out.whole.hexdigest(), size_bytes=self._out.size)
 
 
 @contextmanager
 def writing(path: Path, header: Header) -> Iterator[Writer]:
-    """Make a file. It is there, whole and on the disk, after the block; or not at all."""
+    """Make a file. After the block it is complete and on disk; after an exception it is gone."""
     with making(path) as file:
         yield Writer(file, msgspec.structs.replace(header, program=__version__))
 
 
 def check(path: Path, kinds: tuple[str, ...], sha256: str = "") -> Header:
-    """The header of a whole file of one of these kinds. Refused, with the reason, otherwise."""
+    """Return the header of a file. Refused if it is not complete, or not of one of these kinds."""
     if not path.is_file():
         raise Refused("There is no file %(file)s.", file=path.name)
     with path.open("rb") as file:
@@ -161,7 +161,7 @@ def _read_header(path: Path, line: bytes) -> Header:
 
 
 def _checksums(path: Path, file: BinaryIO) -> tuple[str, str, bytes]:
-    """SHA-256 of what lies before the trailer, of the whole file, and the trailer."""
+    """Return the SHA-256 of all before the trailer and of the whole file, and the trailer."""
     inside = hashlib.sha256()
     left = path.stat().st_size - TRAILER_LENGTH
     file.seek(0)
@@ -175,7 +175,7 @@ def _checksums(path: Path, file: BinaryIO) -> tuple[str, str, bytes]:
 
 
 def frames(path: Path, begin: int = 0) -> Iterator[tuple[str, bytes]]:
-    """Every frame of a file in order, or from the member at `begin`; the last is its manifest."""
+    """Yield the frames in order, from the member at offset `begin`; the last is the manifest."""
     with path.open("rb") as file:
         if begin:
             file.seek(begin)
@@ -191,7 +191,7 @@ def frames(path: Path, begin: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def _reader(file: BinaryIO) -> Callable[[int], bytes]:
-    """Reads so many decompressed bytes."""
+    """Return a function that reads a number of decompressed bytes."""
     gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     waiting, packed = bytearray(), b""
 
@@ -217,12 +217,12 @@ _seals = msgspec.msgpack.Decoder(list[SealRow])
 
 
 def decode_events(data: bytes) -> list[EventRow]:
-    """The events of one frame."""
+    """Decode the events of one frame."""
     return _events.decode(data)
 
 
 def event_rows(path: Path, after: int = 0) -> Iterator[EventRow]:
-    """The events of a file after a position, in order."""
+    """Yield the events after a position, in order."""
     begin = 0
     if after:
         known = [offset for first, offset in _index_of(path) if first <= after]
@@ -242,7 +242,7 @@ def _index_of(path: Path) -> list[tuple[int, int]]:
 
 
 def seal_rows(path: Path) -> Iterator[SealRow]:
-    """The seals of a file, by position."""
+    """Yield the seals of a file, by position."""
     for name, data in frames(path):
         if name == "seals":
             yield from _seals.decode(data)

@@ -1,4 +1,4 @@
-"""Archived events: the files the log names, and their events in the order of their positions."""
+"""Archived events: the files that the log names, and their events by position."""
 
 import heapq
 from collections import deque
@@ -18,7 +18,7 @@ from billing.values import Refused
 
 ARCHIVED = """
 select state from billing_events_default where topic = 'MonthArchived.1' order by notification_id"""
-FAR = 10_000  # positions: a file is then better read anew from near there
+FAR = 10_000  # positions: for a longer jump a file is opened again at a nearer member
 
 
 class _StoredArchival(msgspec.Struct, frozen=True):
@@ -29,14 +29,14 @@ _decoder = msgspec.json.Decoder(_StoredArchival)
 
 
 def archived_parts(connection: psycopg.Connection) -> list[MonthArchived]:
-    """Every part in the order it was archived, as this connection's snapshot has it."""
+    """Return every part in the order of archiving, in this connection's snapshot."""
     return [_decoder.decode(row[0]).event for row in connection.execute(ARCHIVED, binary=True)]
 
 
 def split_missing(
     parts: list[MonthArchived], folder: Path
 ) -> tuple[list[MonthArchived], tuple[str, ...]]:
-    """The parts whose file is there and whole; and what is wrong with the others."""
+    """Return the parts whose file is complete, and the faults of the others."""
     whole, missing = [], []
     for part in parts:
         try:
@@ -49,23 +49,23 @@ def split_missing(
 
 
 class Past:
-    """The files of archived months, read on from where the last reading ended."""
+    """Reads the files of archived months; a read continues where the last one ended."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
         self._parts: tuple[MonthArchived, ...] = ()
-        self._read_to = 0  # everything up to here was handed out
+        self._read_to = 0  # all events up to here were returned
         self._waiting: deque[EventRow] = deque()
         self._rows: Iterator[EventRow] = iter(())
 
     def check(self) -> None:
-        """Refused unless every file is there and whole."""
+        """Refuse unless every file is there and complete."""
         for part in load_keeping(self._store).parts:
             check(self._folder / part.file, ("archive",), part.sha256)
 
     def after(self, position: int, limit: int) -> list[Recorded]:
-        """Up to `limit` archived events after `position`, in order."""
+        """Return up to `limit` archived events after `position`, in order."""
         self._go_to(position)
         while len(self._waiting) < limit and (row := next(self._rows, None)):
             if row[0] > position:
@@ -73,7 +73,7 @@ class Past:
         return [self._store.recorded(_row(each)) for each in islice(self._waiting, limit)]
 
     def between(self, after: int, until: int) -> Iterator[Row]:
-        """The archived events of a stretch of the log, in order."""
+        """Yield the archived events of a range of the log, in order; `after` is excluded."""
         self._go_to(after)
         self._read_to = until
         while True:
@@ -87,7 +87,7 @@ class Past:
                 yield _row(row)
 
     def at(self, positions: Collection[int]) -> Iterator[Row]:
-        """The archived events at some positions, in order."""
+        """Yield the archived events at these positions, in order."""
         wanted = set(positions)
         first, last = min(wanted), max(wanted)
         for part in load_keeping(self._store).parts:
@@ -137,7 +137,7 @@ def _row(row: EventRow) -> Row:
 
 
 def open_store(url: str, archives: Path) -> Store:
-    """The log of a database, and of its archived months in a folder."""
+    """Open the log of a database together with the archived months in a folder."""
     store = Store(url)
     store.past = lambda: Past(store, archives)
     return store

@@ -1,4 +1,4 @@
-"""Attaching an archived month: back into the database, to be searched; and detaching it."""
+"""Attach an archived month, so that the database has its calls again; and detach it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +38,7 @@ where notification_id > %s and notification_id <= %s order by notification_id li
 def attach(
     keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> None:
-    """Load every part of an archived month, and list its calls again."""
+    """Load every part of an archived month and list its calls. Refused if it is not archived."""
     with exclusive(keeper.url, f"attach {month}", keeper.wait_seconds):
         state = load_keeping(keeper.store)
         keeping.attach_month(state, month)  # refuses before anything is done
@@ -52,14 +52,14 @@ def attach(
 def _load(
     keeper: Keeper, month: str, parts: Sequence[MonthArchived], progress: ReportProgress
 ) -> None:
-    """Load the events of files and list their calls; all of it, or nothing."""
+    """Load the events of files and list their calls in one transaction."""
     with psycopg.connect(keeper.url) as connection:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             if not partition_exists(connection, month):
                 create_partition(cursor, month)
         with connection.transaction(), connection.cursor() as cursor:
-            # A killed attaching may have loaded them, a killed archiving not have dropped them.
+            # A killed attach may have loaded them; a killed archiving may not have dropped them.
             absent = [part for part in parts if not _is_there(cursor, part)]
             if not absent:
                 return
@@ -90,8 +90,8 @@ def _copy(
 def _list_calls(
     cursor: psycopg.Cursor[Any], store: Store, month: str, progress: ReportProgress
 ) -> None:
-    """List the calls of a month anew: what came late may be on the list already."""
-    # PostgreSQL reads this bound in the zone of the session.
+    """List the calls of a month again; calls that came late may be listed already."""
+    # PostgreSQL reads this bound in the time zone of the session.
     cursor.execute("set local time zone 'UTC'")
     until = positions.hold(cursor, "calls")
     cursor.execute(FORGET_CALLS, {"month": f"{month}-01"})
@@ -107,10 +107,10 @@ def _list_calls(
 def detach(
     keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> None:
-    """Take an attached month out again; what came late goes into a further part."""
+    """Drop an attached month again; events that came late go into another part."""
     with exclusive(keeper.url, f"detach {month}", keeper.wait_seconds) as connection:
         keeping.detach_month(load_keeping(keeper.store), month)
-        # One that was killed before the log told of it has dropped the month already.
+        # A killed detach may have dropped the month before the event was appended.
         if partition_exists(connection, month):
             archive_locked(connection, keeper, month, envelope, progress)
         detach_month(keeper.store, month, envelope)

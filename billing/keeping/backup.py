@@ -40,8 +40,8 @@ from billing.values import Refused
 
 NAME = "%Y-%m-%d-%H%M%S"
 FULL, SCHEDULED, CALLS = "full", "scheduled", "calls"
-ARCHIVE = "archive:"  # frames of the files of archived months
-LOOKS = 20  # for a moment at which the balances are at the end of the log
+ARCHIVE = "archive:"  # prefix of the frames with files of archived months
+LOOKS = 20  # attempts to find the balances at the end of the log
 
 EVENTS = """
 select notification_id, originator_id, originator_version, topic, state
@@ -54,13 +54,13 @@ MIGRATIONS = "select name, sha256 from migrations"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a backup: what must be there again after it was restored."""
+    """The last frame of a backup: what a restored database must have."""
 
     events: int
     last_position: int = 0
     tables: dict[str, int] = {}
     archives: tuple[str, ...] = ()
-    balances: dict[str, int] | None = None  # None: they were behind the log
+    balances: dict[str, int] | None = None  # None: the balances were behind the log
 
 
 def back_up(
@@ -70,7 +70,7 @@ def back_up(
     path: Path | None = None,
     progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
-    """Everything into one file, and a note of it into the log."""
+    """Back up everything to one file, and record that in the log."""
     path = path or new_path(keeper.backups, f"{kind}-{datetime.now(UTC).strftime(NAME)}")
     with exclusive(keeper.url, f"backup {path.name}", keeper.wait_seconds):
         made = write_backup(keeper.url, keeper.archives, path, kind, progress)
@@ -81,14 +81,14 @@ def back_up(
 
 
 def new_path(folder: Path, name: str) -> Path:
-    """Where a backup goes: those begun in the same second have names of their own."""
+    """Return the path of a new backup; backups of the same second get different names."""
     return folder / f"{name}-{token_hex(3)}.backup"
 
 
 def write_backup(
     url: str, archives: Path, path: Path, kind: str, progress: ReportProgress = lambda _: None
 ) -> BackupMade:
-    """Everything as it is at one moment, while others go on writing; under the lock of keeping."""
+    """Write everything as of one moment while others write. Call it with the lock of keeping."""
     with psycopg.connect(url) as connection:
         last, sealed, shows = _begin_snapshot(connection)
         parts, _ = split_missing(archived_parts(connection), archives)
@@ -120,9 +120,9 @@ def write_backup(
 
 
 def _begin_snapshot(connection: psycopg.Connection) -> tuple[int, int, bool]:
-    """Begin a snapshot, if it can be had one whose balances are at the end of the log.
+    """Begin a snapshot, if possible one whose balances are at the end of the log.
 
-    The end of the log, the events ever sealed, whether the balances are there.
+    Return the end of the log, the number of sealed events, and whether the balances are there.
     """
     for _ in range(LOOKS):
         connection.rollback()
@@ -161,13 +161,13 @@ def _write_file(writer: Writer, path: Path) -> None:
 
 
 def _made(kind: str, events: int, written: Written) -> BackupMade:
-    """What was made; beside it a checksum for sha256sum -c."""
+    """Describe the backup, and write a checksum file next to it for `sha256sum -c`."""
     path = written.path
     try:
         with restoring(path.with_name(path.name + ".sha256")) as file:
             file.write(f"{written.sha256}  {path.name}\n".encode())
     except Refused:
-        path.unlink()  # nobody was told of it yet
+        path.unlink()  # the log does not name it yet
         raise
     return BackupMade(
         kind=kind,
@@ -198,7 +198,7 @@ def back_up_calls(
     path: Path | None = None,
     progress: ReportProgress = lambda _: None,
 ) -> BackupMade:
-    """The events of the calls of some local days into one file, archived ones too."""
+    """Write the events of calls on these local days to one file, archived ones too."""
     path = path or new_path(keeper.backups, f"{CALLS}-{period.first}-{period.last}")
     with exclusive(keeper.url, f"backup {path.name}", keeper.wait_seconds):
         count, written = _write_calls(keeper, period, zone, path, progress)
@@ -211,7 +211,7 @@ def back_up_calls(
 def _write_calls(
     keeper: Keeper, period: Period, zone: ZoneInfo, path: Path, progress: ReportProgress
 ) -> tuple[int, Written]:
-    """The calls of a period into a file; how many events they are."""
+    """Write the calls of a period to a file; return the number of events, and the file."""
     begin, end = period.bounds(zone)
     header = Header(
         kind=CALLS, made_at=datetime.now(UTC).isoformat(), about=f"{period.first}/{period.last}"
@@ -249,7 +249,7 @@ def _month(
 
 
 def backups_made(store: Store) -> list[tuple[datetime, BackupMade]]:
-    """The backups that were not removed since, oldest first, with the time of each."""
+    """Return the backups that were not removed, oldest first, with the time of each."""
     made: dict[str, tuple[datetime, BackupMade]] = {}
     for recorded in store.load(BACKUPS):
         match recorded.event:
@@ -262,7 +262,7 @@ def backups_made(store: Store) -> list[tuple[datetime, BackupMade]]:
 
 
 def _rotate(keeper: Keeper, envelope: Envelope) -> None:
-    """Remove the oldest scheduled backups beyond those that are kept, once the newest is whole."""
+    """Remove the oldest scheduled backups that exceed the number to keep."""
     kept = load_keeping(keeper.store).backups_kept
     scheduled = [made for _, made in backups_made(keeper.store) if made.kind == SCHEDULED]
     check(keeper.backups / scheduled[-1].file, (FULL,), scheduled[-1].sha256)
@@ -277,27 +277,27 @@ def _remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
 
 
 def last_scheduled(store: Store) -> datetime | None:
-    """When the last scheduled backup was made."""
+    """Return when the last scheduled backup was made; None if there is none."""
     times = [at for at, made in backups_made(store) if made.kind == SCHEDULED]
     return times[-1] if times else None
 
 
 def remove(keeper: Keeper, file: str, envelope: Envelope) -> None:
-    """Remove a backup that a person no longer wants."""
+    """Remove a backup. Refused if it is unknown."""
     with exclusive(keeper.url, f"remove {file}", keeper.wait_seconds):
         known_file(keeper, file)
         _remove(keeper, file, envelope)
 
 
 def known_file(keeper: Keeper, file: str) -> Path:
-    """Where a backup lies that was made here and not removed since."""
+    """Return the path of a backup that the log names. Refused if it is unknown or removed."""
     if file not in {made.file for _, made in backups_made(keeper.store)}:
         raise Refused("There is no file %(file)s.", file=file)
     return keeper.backups / file
 
 
 def parse_period(text: str) -> Period:
-    """A period as "2026-03-01/2026-03-31"."""
+    """Parse a period such as "2026-03-01/2026-03-31". Refused if it is not one."""
     first, _, last = text.partition("/")
     try:
         period = Period(date.fromisoformat(first), date.fromisoformat(last))

@@ -1,9 +1,9 @@
-"""Whether the clock can be believed: nothing is lost on the word of one clock.
+"""Decide whether the clock of the machine can be trusted before anything irreversible is done.
 
-While a process runs, its wall clock is compared with the steady one. When it starts, it is compared
-with the newest event of the log, and with the last beat that the keeping job wrote down. What can't
-be taken back waits while they don't agree: until they do, a person confirms the clock, or the
-keeping job has run for a day. From then on it is done for one month a day.
+While a process runs, its wall clock is compared with the monotonic one. At its start the clock is
+compared with the newest event of the log and with the last beat that the keeping job recorded. As
+long as they disagree, irreversible actions wait until the clock agrees again, a person confirms it,
+or the keeping job has run for a day. After such a day they are done for one month a day.
 """
 
 import time
@@ -18,10 +18,10 @@ from psycopg.rows import class_row
 from billing.queries.clock import AGREES, DAY, STATE, ClockState, Doubt
 from billing.values import Refused
 
-APART = timedelta(hours=1)  # what the two clocks may differ by
-AWAY = timedelta(days=7)  # for which no beat may be missing
-EVERY = timedelta(minutes=1)  # a beat
-COUNTED = 60  # seconds of running that are written down at once
+APART = timedelta(hours=1)  # the largest accepted difference of the two clocks
+AWAY = timedelta(days=7)  # the longest accepted time without a beat
+EVERY = timedelta(minutes=1)  # between beats
+COUNTED = 60  # seconds of uptime recorded in one update
 NEWEST = """
 select state from billing_events order by notification_id desc limit 1"""
 BEGIN = "insert into beats (at) values (%s) on conflict do nothing"
@@ -52,17 +52,17 @@ _decoder = msgspec.json.Decoder(_StoredTime)
 
 
 def steady() -> float:
-    """Seconds that nobody sets; those count for which the machine was asleep."""
+    """Return seconds of a clock that nobody sets and that runs on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def utc_now() -> datetime:
-    """What the wall clock says."""
+    """Return the time of the wall clock."""
     return datetime.now(UTC)
 
 
 class Clock:
-    """The clock of one process. Only the keeping job `keeps` it: it writes down what it finds."""
+    """The clock of one process. Only the keeping job (`keeps`) records its findings."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class Clock:
         self._passed = passed
         self._keeps = keeps
         self._agreed_at: tuple[datetime, float] | None = None  # when both began to agree
-        self._newest: datetime | None = None  # event that was there before this process
-        self._confirmations: int | None = None  # that there were when it looked last
-        self._doubted_at: float | None = None  # of the steady clock, in this process
-        self._counted_to = 0.0  # of the steady clock
+        self._newest: datetime | None = None  # newest event before this process
+        self._confirmations: int | None = None  # their number at the last look
+        self._doubted_at: float | None = None  # monotonic, in this process
+        self._counted_to = 0.0  # monotonic
 
     def look(self, connection: psycopg.Connection[Any]) -> tuple[datetime, ClockState]:
-        """What the wall clock says, and whether to believe it. `connection` commits by itself."""
+        """Return the wall clock's time and whether to trust it. `connection` is in autocommit."""
         now, passed = self._wall(), self._passed()
         known = read_clock(connection)
         if self._confirmations is None:
@@ -108,10 +108,10 @@ class Clock:
         return "jumped" if abs(apart) > APART else ""
 
     def _judge(self, now: datetime, passed: float, known: ClockState, doubt: Doubt) -> ClockState:
-        """What to make of a doubt that the keeping job may not have."""
+        """Return the state for a process that doubts a clock even if the keeping job does not."""
         if known.is_doubted or not doubt or self._doubted_at is None:
             return known
-        if passed - self._doubted_at >= DAY:  # the keeping job believed it all the time
+        if passed - self._doubted_at >= DAY:  # the keeping job trusted it all the time
             self._agreed_at = (now, passed)
             return known
         return msgspec.structs.replace(known, doubt=doubt, doubted_at=now, ran_seconds=0)
@@ -136,14 +136,14 @@ class Clock:
 
 
 def doubt_at_start(now: datetime, beat_at: datetime | None, newest: datetime | None) -> Doubt:
-    """What the last beat and the newest event of the log have against a clock."""
+    """Return the reason to doubt a clock at the start, from the last beat and the newest event."""
     if any(at and now < at for at in (beat_at, newest)):
         return "behind"
     return "away" if beat_at and now - beat_at > AWAY else ""
 
 
 def read_clock(connection: psycopg.Connection[Any]) -> ClockState:
-    """What the keeping job last found."""
+    """Return the latest findings of the keeping job."""
     with connection.cursor(row_factory=class_row(ClockState)) as cursor:
         return cursor.execute(STATE).fetchone() or AGREES
 
@@ -154,9 +154,9 @@ def _newest(connection: psycopg.Connection[Any]) -> datetime | None:
 
 
 def may_step(connection: psycopg.Connection[Any], clock: ClockState, step: str) -> bool:
-    """Whether something that can't be taken back is done now; noted: a day passes until the next.
+    """Return whether an irreversible `step` may be done now, and record it if it may.
 
-    Of a clock that agrees it always is, of a doubted one never until a day has passed.
+    With a clock in doubt, the first is allowed after a day of uptime, the next a day later.
     """
     if not clock.is_doubted:
         return True
@@ -164,12 +164,12 @@ def may_step(connection: psycopg.Connection[Any], clock: ClockState, step: str) 
 
 
 def confirm(connection: psycopg.Connection[Any], now: datetime, by: str) -> None:
-    """A person, `by` an actor, says that the clock is right."""
+    """Record that a person confirms the clock; `by` is the actor."""
     connection.execute(CONFIRM, {"now": now, "by": by})
 
 
 def refuse_doubt(connection: psycopg.Connection[Any]) -> None:
-    """Refuse while what can't be taken back waits."""
+    """Refuse while irreversible actions wait."""
     _, clock = Clock().look(connection)
     if clock.is_waiting:
         raise Refused(

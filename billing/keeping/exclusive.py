@@ -1,7 +1,7 @@
-"""One operation of keeping at a time, whoever starts it: command line, page, night.
+"""One operation of keeping at a time, started by the command line, a page or the nightly job.
 
-PostgreSQL's lock belongs to a connection, so it ends with the process that holds it, however that
-ends. Whatever is dropped is dropped on that very connection: without the lock nothing can be.
+The lock belongs to a database connection, so it ends with the process, however that ends. Drops are
+done on the same connection: without the lock nothing can be dropped.
 """
 
 import time
@@ -23,12 +23,12 @@ where locktype = 'advisory' and granted and classid = 0 and objid = %s and objsu
 
 
 class Busy(Refused):
-    """Another operation is at work; nothing was done."""
+    """Another operation is running; nothing was done."""
 
 
 @contextmanager
 def exclusive(url: str, operation: str, wait_seconds: float) -> Iterator[psycopg.Connection]:
-    """The connection that holds the lock, for the whole of an operation. Busy after the wait."""
+    """Hold the lock during an operation, and yield its connection. Busy after `wait_seconds`."""
     name = NAME + operation
     with psycopg.connect(url, autocommit=True, application_name=name) as connection:
         end = time.monotonic() + wait_seconds
@@ -49,6 +49,6 @@ def _has_taken(connection: psycopg.Connection) -> bool:
 
 
 def _running(connection: psycopg.Connection) -> str:
-    """What the operation that holds the lock is called; "?" if it ended just now."""
+    """Return the name of the operation that holds the lock; "?" if it has just ended."""
     row = connection.execute(HOLDER, (LOCK,)).fetchone()
     return str(row[0]).removeprefix(NAME) if row else "?"

@@ -1,4 +1,4 @@
-"""Whose calls are kept, and where the files lie."""
+"""What operations of keeping need: the database, the log, the folders of files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,12 @@ import msgspec
 
 from billing.log.store import Store
 
-ReportProgress = Callable[[float], None]  # called with the share that is done, 0 to 1
+ReportProgress = Callable[[float], None]  # called with the finished share, 0 to 1
 WAIT_SECONDS = 10.0  # for another operation of keeping to end
 
 
 class Keeper(msgspec.Struct, frozen=True):
-    """A database, its log, and the folders of its files."""
+    """A database, its log, and the folders of its archives and backups."""
 
     url: str
     store: Store

@@ -1,4 +1,4 @@
-"""Months of calls: which are in the database, which are over, which are kept too long."""
+"""Months of calls: which are in the database, which are over, which are due for archiving."""
 
 from datetime import datetime
 
@@ -14,22 +14,22 @@ where inhparent = 'billing_events'::regclass
 
 
 def is_over(month: str, now: datetime) -> bool:
-    """Whether a month may be archived at all: the last one and this one still get calls."""
+    """Return whether a month may be archived: not the present or the previous one."""
     return read_month(month) < months_before(now, 1)
 
 
 def kept_months(connection: psycopg.Connection) -> list[str]:
-    """The months of which calls are in the database, oldest first."""
+    """Return the months with a partition in the database, oldest first."""
     found = connection.execute(PARTITIONS).fetchall()
     return [name.removeprefix("billing_events_").replace("_", "-") for (name,) in found]
 
 
 def partition_exists(connection: psycopg.Connection, month: str) -> bool:
-    """Whether calls of a month are in the database."""
+    """Return whether a month has a partition in the database."""
     row = connection.execute("select to_regclass(%s)", (partition_name(month),)).fetchone()
     return bool(row and row[0])
 
 
 def due_months(connection: psycopg.Connection, months: int, now: datetime) -> list[str]:
-    """The months in the database that ended more than `months` months ago."""
+    """Return the months in the database that ended more than `months` months ago."""
     return [month for month in kept_months(connection) if month < months_before(now, months)]

@@ -1,7 +1,7 @@
-"""Files that are there whole, under a name that nothing had before, or not at all.
+"""Make files that are complete under a new name, or do not exist.
 
-Each is written beside its name, under a name that nobody else has, by a process that holds a lock
-on it for as long as it lives: so the unfinished files of the dead can be told from the others.
+Each is written next to its final name under a unique name. The writing process holds a lock on it
+until it ends, so unfinished files of dead processes can be recognised.
 """
 
 import errno
@@ -23,19 +23,19 @@ NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 @contextmanager
 def making(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; under its name and on the disk after the block.
+    """Make a file: it has its name and is on disk after the block.
 
-    Refused if there is a file of that name, or it could not be written: then there is none.
+    Refused if a file of that name exists or writing fails; then no new file exists.
     """
     with _making(path, _publish) as file:
-        if path.exists():  # rather now than after the work
+        if path.exists():  # fail before the work rather than after it
             raise _taken(path)
         yield file
 
 
 @contextmanager
 def restoring(path: Path) -> Iterator[BinaryIO]:
-    """The same; another file of that name is set aside, under a name that nobody else has."""
+    """Make a file like `making`; an existing file is renamed to a unique name."""
     with _making(path, _exchange) as file:
         yield file
 
@@ -46,9 +46,9 @@ def _making(path: Path, publish: Callable[[Path, Path], None]) -> Iterator[Binar
     try:
         _make_folder(path.parent)
         with unfinished.open("xb") as file:
-            with suppress(OSError):  # a file system without locks: sweep() can't take one either
+            with suppress(OSError):  # no locks on this file system: sweep() skips it too
                 fcntl.flock(file, fcntl.LOCK_EX)
-            unfinished.chmod(0o600)  # a backup holds the hashes of passwords
+            unfinished.chmod(0o600)  # a backup contains password hashes
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -68,7 +68,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _publish(unfinished: Path, path: Path) -> None:
-    """Give a file its name, unless another has it."""
+    """Give a file its name; Refused if another file has it."""
     try:
         os.link(unfinished, path)
     except FileExistsError as error:
@@ -80,7 +80,7 @@ def _publish(unfinished: Path, path: Path) -> None:
 
 
 def _publish_without_links(unfinished: Path, path: Path) -> None:
-    """The same on a file system where a file has one name: the name is taken first."""
+    """Publish on a file system without hard links: create the name first, then replace it."""
     try:
         path.open("xb").close()
     except FileExistsError as error:
@@ -89,7 +89,7 @@ def _publish_without_links(unfinished: Path, path: Path) -> None:
 
 
 def _exchange(unfinished: Path, path: Path) -> None:
-    """Give a file its name; one that has it keeps its content under another."""
+    """Give a file its name; an existing file keeps its content under a new name."""
     if path.exists():
         if _equal(unfinished, path):
             return
@@ -112,7 +112,7 @@ def _taken(path: Path) -> Refused:
 
 
 def unwritten(name: str, error: OSError) -> Refused:
-    """That a file could not be written, and why: the disk is full, as a rule."""
+    """Return the refusal for a file that could not be written, usually for lack of space."""
     return Refused(
         "The file %(file)s could not be written: %(why)s.",
         file=name,
@@ -121,7 +121,7 @@ def unwritten(name: str, error: OSError) -> Refused:
 
 
 def flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Flush the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -130,12 +130,12 @@ def flush_folder(folder: Path) -> None:
 
 
 def unfinished_in(folder: Path) -> list[Path]:
-    """The files that are being written there, or were when their process died."""
+    """Return the unfinished files in a folder, of running and of dead processes."""
     return sorted(folder.glob(f"*{UNFINISHED}"))
 
 
 def sweep(folder: Path) -> list[str]:
-    """Remove what the dead left unfinished; the names. Hold the lock of keeping meanwhile."""
+    """Remove unfinished files of dead processes; return their names. Hold the lock of keeping."""
     swept = []
     for path in unfinished_in(folder):
         with suppress(OSError), path.open("rb") as file:

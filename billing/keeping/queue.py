@@ -1,4 +1,4 @@
-"""What the keeping job is asked to do: a queue in a table, so that it outlives every process."""
+"""The queue of tasks for the keeping job: a table, so that it survives every process."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ TELL = "update tasks set done = %s where task_id = %s"
 END = """
 update tasks set ended_at = %s, done = 100, outcome = %s, refusal = %s::jsonb where task_id = %s"""
 PUT_BACK = "update tasks set began_at = null where task_id = %s"
-# By the word of two clocks: the last beat was one that agreed (keeping/clock.py).
+# Needs two clocks: the last beat must be one that agreed (keeping/clock.py).
 FORGET = """
 delete from tasks
 where ended_at < least(%s, (select at + interval '1 hour' from beats)) - interval '90 days'"""
@@ -33,28 +33,28 @@ select max(ended_at) from tasks where kind = %s and argument = %s and refusal is
 
 
 class Task(msgspec.Struct, frozen=True):
-    """Something to be done."""
+    """A task for the keeping job."""
 
     task_id: int
     kind: str
-    argument: str  # the month, the period, the file
+    argument: str  # the month, the period or the file
     said: str
 
     @property
     def envelope(self) -> Envelope:
-        """Who asked for it."""
+        """The envelope of the person or program that requested it."""
         return msgspec.json.decode(self.said, type=Envelope)
 
 
 def ask(connection: psycopg.Connection, kind: str, argument: str, envelope: Envelope) -> None:
-    """Ask for something. Asked twice before it ended it is done once."""
+    """Queue a task; a task that is queued or running already is not added again."""
     connection.execute(ASK, _asked(kind, argument, envelope))
 
 
 async def ask_async(
     connection: psycopg.AsyncConnection[Any], kind: str, argument: str, envelope: Envelope
 ) -> None:
-    """The same for pages."""
+    """Queue a task like `ask`, for pages."""
     await connection.execute(ASK, _asked(kind, argument, envelope))
 
 
@@ -67,19 +67,24 @@ def _asked(kind: str, argument: str, envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def take(connection: psycopg.Connection, now: datetime, but: Sequence[str] = ()) -> Task | None:
-    """The next task, `but` some kinds; one that a killed job had begun is taken again."""
+def take(
+    connection: psycopg.Connection, now: datetime, excluded: Sequence[str] = ()
+) -> Task | None:
+    """Take the next task, also one that a killed job had begun; None if there is none.
+
+    Kinds in `excluded` are skipped.
+    """
     with connection.cursor(row_factory=class_row(Task)) as cursor:
-        return cursor.execute(NEXT, (now, list(but))).fetchone()
+        return cursor.execute(NEXT, (now, list(excluded))).fetchone()
 
 
 def put_back(connection: psycopg.Connection, task: Task) -> None:
-    """Leave a task that could not be begun yet."""
+    """Return a task to the queue because it could not begin yet."""
     connection.execute(PUT_BACK, (task.task_id,))
 
 
 def teller(connection: psycopg.Connection, task: Task) -> Callable[[float], None]:
-    """Tells how far a task is, where anybody sees it."""
+    """Return a function that records the progress of a task for the pages."""
     told = 0
 
     def tell(share: float) -> None:
@@ -100,7 +105,7 @@ def end(
     outcome: str = "",
     refused: Refused | None = None,
 ) -> None:
-    """Note what became of a task."""
+    """Record the result of a task."""
     refusal = None
     if refused:
         values = {name: str(value) for name, value in refused.values.items()}

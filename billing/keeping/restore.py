@@ -1,7 +1,6 @@
 """Restoring: a full backup into an empty database, proved; or the calls of a period, where missing.
 
-From its first step to its last the database says that it is half restored, and nothing else works
-on it.
+While it runs, the database is marked as partly restored, and nothing else works on it.
 """
 
 import hashlib
@@ -36,7 +35,7 @@ from billing.values import Refused
 Tell = Callable[[str], None]
 BATCH = 2_000
 LOOKS = 30
-WAIT_SECONDS = 3.0  # a killed restore holds its lock a moment longer than it lives
+WAIT_SECONDS = 3.0  # the lock of a killed restore is released a moment later
 COPY = """
 copy billing_events (notification_id, originator_id, originator_version, topic, state)
 from stdin (format binary)"""
@@ -55,18 +54,20 @@ SET_POSITION = "select setval('event_position', greatest(%s, 1))"
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restored database was found to be."""
+    """What was checked in a restored database."""
 
     events: int
     seals: int
     accounts: int
-    compared: (
-        bool  # with the balances of the backup; else they were behind the log when it was made
-    )
+    compared: bool  # equal to those of the backup; else the backup had none
 
 
 def restore(url: str, file: Path, archives: Path, zone: str, tell: Tell = lambda _: None) -> Proof:
-    """A full backup into an empty database. Refused for anything else than a whole, older file."""
+    """Restore a full backup into an empty database, and prove it.
+
+    Refused for a database in use or with data, and for a file that is damaged, of another kind or
+    of a newer program.
+    """
     header = check(file, (FULL,))
     _refuse_newer(file, header)
     tell("The file is whole.")
@@ -93,7 +94,7 @@ def _refuse_newer(file: Path, header: Header) -> None:
 
 
 def _begin(connection: psycopg.Connection, file: Path) -> None:
-    """Make sure that nothing is lost, then mark the database as half restored."""
+    """Refuse unless the database is empty, then mark it as partly restored."""
     _refuse_others(connection)
     if not half_restored(connection):
         ((migrated,),) = connection.execute("select to_regclass('billing_events')").fetchall()
@@ -106,7 +107,7 @@ def _begin(connection: psycopg.Connection, file: Path) -> None:
 
 
 def _refuse_others(connection: psycopg.Connection) -> None:
-    for _ in range(LOOKS):  # a killed program's connections end a moment after it
+    for _ in range(LOOKS):  # connections of a killed program end a moment later
         if connection.execute(OTHERS).fetchall() == [(0,)]:
             return
         time.sleep(0.1)
@@ -114,7 +115,7 @@ def _refuse_others(connection: psycopg.Connection) -> None:
 
 
 def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:
-    """Every frame to its place, in one transaction; the files of archives beside."""
+    """Load every frame in one transaction; write the files of archives to their folder."""
     manifest = Manifest(events=-1)
     events, tables = 0, dict[str, int]()
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
@@ -161,7 +162,7 @@ def _write_file(folder: Path, name: str, blocks: Iterator[bytes]) -> None:
 
 
 def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) -> Proof:
-    """Seals, counts, sums: all must be as they were."""
+    """Check seals, counts and balances; Refused at the first difference."""
     verdict = verify(url, folder=archives)
     if verdict.fault:
         raise Refused("The restored log does not match its seals: %(fault)s.", fault=verdict.fault)
@@ -197,9 +198,9 @@ def _prove(url: str, manifest: Manifest, archives: Path, zone: str, tell: Tell) 
 def restore_calls(
     keeper: Keeper, file: Path, envelope: Envelope, tell: Tell = lambda _: None
 ) -> tuple[int, int]:
-    """The events of a backup of calls that the log lacks; how many were read, and were missing.
+    """Append the events of a calls backup that the log lacks; return how many were read and added.
 
-    A call that is there, or lies in an archive, stays as it is: it is charged once.
+    Calls that are in the log or in an archive stay unchanged, so each is charged once.
     """
     check(file, (CALLS,))
     with exclusive(keeper.url, f"restore {file.name}", keeper.wait_seconds):

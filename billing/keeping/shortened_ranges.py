@@ -1,4 +1,4 @@
-"""Stretches of the log whose numbers were shortened: what the seals said, and what is there now."""
+"""Ranges of the log with shortened numbers: the sealed digests, and those of today."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -21,39 +21,39 @@ class _StoredShortening(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_StoredShortening)
 
 
-def shortened_stretches(connection: psycopg.Connection) -> list[NumbersShortened]:
-    """Every shortening in the order they were done, as this connection's snapshot has it."""
+def read_shortenings(connection: psycopg.Connection) -> list[NumbersShortened]:
+    """Return every shortening in the order they were done, in this connection's snapshot."""
     return [_decoder.decode(row[0]).event for row in connection.execute(SHORTENED, binary=True)]
 
 
-class Stretches:
+class ShortenedRanges:
     """Compares the digests of partitions with their seals, append after append.
 
-    An append within a stretch that was shortened is compared with the others of the stretch, at
-    its end: the shortenings lead from what was sealed to what is there.
+    The appends of a shortened range are compared at its end, all together: the events about the
+    shortening lead from the sealed digest to the present one.
     """
 
     def __init__(self, shortened: Iterable[NumbersShortened]) -> None:
         found: dict[str, dict[tuple[int, int], list[NumbersShortened]]] = {}
         for each in shortened:
-            stretch = each.first_position, each.last_position
-            found.setdefault(each.month, {}).setdefault(stretch, []).append(each)
-        # Those of a month that lie ahead, the next one last.
+            span = each.first_position, each.last_position
+            found.setdefault(each.month, {}).setdefault(span, []).append(each)
+        # The ranges of each month that are still ahead, the next one last.
         self._chains = {
-            month: [chains[stretch] for stretch in sorted(chains, reverse=True)]
+            month: [chains[span] for span in sorted(chains, reverse=True)]
             for month, chains in found.items()
         }
         self._read: dict[str, list[tuple[str, str | None]]] = {}
 
     def fault(self, partition: str, first: int, last: int, sealed: str, found: str | None) -> str:
-        """What doesn't fit, or "". `found` is None where the events lie in a file that is away."""
+        """Return what does not match, or "". `found` is None if the events' file is missing."""
         chain = self._chain(partition, first, last)
         if not chain:
             return "" if found in (None, sealed) else _altered(partition, first, last)
         read = self._read.setdefault(partition, [])
         read.append((sealed, found))
-        stretch = chain[0].first_position, chain[0].last_position
-        if last < stretch[1]:
+        span = chain[0].first_position, chain[0].last_position
+        if last < span[1]:
             return ""
         del self._read[partition]
         fits = digest_over(sealed for sealed, _ in read) == chain[0].before
@@ -61,7 +61,7 @@ class Stretches:
         there = [found for _, found in read if found is not None]
         if len(there) == len(read):
             fits = fits and digest_over(there) == chain[-1].after
-        return "" if fits else _altered(partition, *stretch)
+        return "" if fits else _altered(partition, *span)
 
     def _chain(self, partition: str, first: int, last: int) -> list[NumbersShortened]:
         chains = self._chains.get(partition, [])

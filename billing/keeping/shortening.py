@@ -1,7 +1,7 @@
-"""Shortening the numbers of a month: its events lose digits, and its seals still prove them.
+"""Shorten the numbers of a month: its events lose digits, and its seals still prove them.
 
-A stretch of appends is done in one transaction, together with the event that tells of it; killed
-at any point it goes on with the next stretch. docs/decisions/0090 says how the seals go on.
+A range of appends is done in one transaction, together with the event about it. After a kill, the
+next call continues with the next range. docs/decisions/0090 explains what happens to the seals.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +26,10 @@ from billing.log.sealing import digest_over, partition_digests
 from billing.log.store import Pending, Recorded, Row, Store
 from billing.values import Refused
 
-CHUNK = 10_000  # events of a stretch, about
+CHUNK = 10_000  # events in a range, approximately
 
 END = "select coalesce(max(notification_id), 0) from {partition}"
-# An append lies in an archive whole, so the next one begins after it.
+# An append is in an archive as a whole, so the next range begins after it.
 NEXT_SEALS = """
 select last_position, first_position, events, digests ->> %(month)s from seals
 where first_position > %(after)s and last_position > %(after)s and first_position <= %(until)s
@@ -40,7 +40,7 @@ where last_position between %(after)s and %(until)s and digests ? %(month)s
 order by last_position"""
 COLUMNS = "select notification_id, originator_id, originator_version, topic, state from {partition}"
 EVENTS = COLUMNS + " where notification_id between %s and %s order by notification_id"
-# A call is settled or not by all its events, those before and after the stretch too.
+# Whether a call is settled depends on all its events, also those outside the range.
 WHOLE_CALLS = (
     COLUMNS
     + """
@@ -60,39 +60,39 @@ class _Seal(msgspec.Struct, frozen=True):
     last: int
     first: int
     events: int  # of all partitions
-    digest: str  # of the month's
+    digest: str  # of the month's partition
 
 
-class _Overtaken(Exception):  # noqa: N818 -- an outcome to look again on, not a fault
-    """A call of the stretch got a further event meanwhile."""
+class _Overtaken(Exception):  # noqa: N818 -- an outcome that leads to another attempt, not an error
+    """A call of the range got another event in the meantime."""
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """An event that is rewritten."""
+    """An event to rewrite."""
 
-    row: EventRow  # as it will be
+    row: EventRow  # the new row
     counts: bool  # whether it is the first of its call
 
 
 def stream_of(month: str) -> str:
-    """The stream of what was shortened of a month."""
+    """Return the stream with the shortenings of a month."""
     return f"keeping:{month}"
 
 
 def shorten(
     keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress = lambda _: None
 ) -> int:
-    """Shorten the numbers of a month as far as they are in the database; of how many calls.
+    """Shorten the numbers of a month in the database; return the number of calls.
 
-    A call that still waits for its price keeps its number until it has one. What lies in an
-    archive stays as it is there. Refused, and nothing changed, where the log doesn't fit its seals.
+    A call that waits for its price keeps its number until it has one. Archived events stay
+    unchanged. Refused, without any change, if the log does not match its seals.
     """
     with exclusive(keeper.url, f"shorten {month}", keeper.wait_seconds):
         return shorten_locked(keeper, month, envelope, progress)
 
 
 def shorten_locked(keeper: Keeper, month: str, envelope: Envelope, progress: ReportProgress) -> int:
-    """The same, for who holds the lock of keeping."""
+    """Shorten like `shorten`; the caller holds the lock of keeping."""
     if not is_over(month, envelope.recorded_at):
         raise Refused("The month %(month)s ended too recently.", month=month)
     calls = 0
@@ -104,18 +104,18 @@ def shorten_locked(keeper: Keeper, month: str, envelope: Envelope, progress: Rep
         while (more := work.step(envelope)) is not None:
             calls += more
             progress((work.done_to - begin) / max(work.until - begin, 1))
-        if calls:  # what was rewritten leaves its old version in the file until then
+        if calls:  # until then the file still contains the old versions
             connection.execute(f"vacuum {partition_name(month)}".encode())
     return calls
 
 
 def is_unshortened(connection: psycopg.Connection, store: Store, month: str) -> bool:
-    """Whether a month in the database has events that nobody looked at yet."""
+    """Return whether a month in the database has events that were not examined yet."""
     return _Work(connection, store, month).has_more()
 
 
 class _Work:
-    """Where the shortening of a month is."""
+    """The progress of shortening a month."""
 
     def __init__(self, connection: psycopg.Connection, store: Store, month: str) -> None:
         self._connection = connection
@@ -123,30 +123,30 @@ class _Work:
         self._month = month
         told = store.load(stream_of(month))
         self._version = len(told)
-        # The last that was said of each stretch.
-        self._stretches: dict[tuple[int, int], NumbersShortened] = {}
+        # The latest event about each range.
+        self._ranges: dict[tuple[int, int], NumbersShortened] = {}
         for recorded in told:
             self._note(recorded.event)
         parts = load_keeping(store).parts_of(month)
         self._archived_to = parts[-1].last_position if parts else 0
-        self.until = 0  # the end of the month's events
+        self.until = 0  # position of the month's last event
 
     def _note(self, event: object) -> None:
         if isinstance(event, NumbersShortened):
-            self._stretches[event.first_position, event.last_position] = event
+            self._ranges[event.first_position, event.last_position] = event
 
     @property
     def done_to(self) -> int:
-        """The position up to which everything was looked at."""
-        return max([self._archived_to, *(last for _, last in self._stretches)])
+        """The position up to which everything was examined."""
+        return max([self._archived_to, *(last for _, last in self._ranges)])
 
     def has_more(self) -> bool:
-        """Whether there is anything after that."""
+        """Return whether there are events after that."""
         ((self.until,),) = self._execute(END)
         return bool(self.until > self.done_to)
 
     def step(self, envelope: Envelope) -> int | None:
-        """Do the next stretch; the calls that were shortened, None if there is none."""
+        """Do the next range; return the number of shortened calls, None if there is no range."""
         for _ in range(ATTEMPTS):
             if not self.has_more():
                 return None
@@ -157,18 +157,18 @@ class _Work:
         raise Refused("Calls of %(month)s have just arrived; try again.", month=self._month)
 
     def _next(self) -> list[_Seal]:
-        """The appends of the next stretch."""
+        """Return the appends of the next range."""
         values = {"month": self._month, "after": self.done_to, "until": self.until, "most": CHUNK}
-        stretch: list[_Seal] = []
+        span: list[_Seal] = []
         events = 0
         for row in self._execute(NEXT_SEALS, values):
-            stretch.append(_Seal(*row))
-            events += stretch[-1].events
+            span.append(_Seal(*row))
+            events += span[-1].events
             if events >= CHUNK:
                 break
-        if not stretch:
+        if not span:
             raise self._misfit(self.done_to + 1, self.until)
-        return stretch
+        return span
 
     def _do(self, seals: list[_Seal], envelope: Envelope) -> int:
         first, last = seals[0].first, seals[-1].last
@@ -176,9 +176,9 @@ class _Work:
         changes = {position: change for position, change in self._decide(whole) if position <= last}
         told = [self._tell(seals, [row for row in whole if first <= row[0] <= last], changes)]
         told += [
-            self._tell_again(stretch, changes)
-            for stretch in sorted(self._stretches)
-            if any(stretch[0] <= position <= stretch[1] for position in changes)
+            self._tell_again(span, changes)
+            for span in sorted(self._ranges)
+            if any(span[0] <= position <= span[1] for position in changes)
         ]
         stream = stream_of(self._month)
         pending = [
@@ -193,7 +193,7 @@ class _Work:
         return sum(event.calls for event in told)
 
     def _decide(self, rows: Sequence[EventRow]) -> Iterator[tuple[int, _Change]]:
-        """The events of settled calls that lose digits, by position."""
+        """Yield the events of settled calls that lose digits, by position."""
         for _, group in groupby(sorted(rows, key=itemgetter(1, 2)), itemgetter(1)):
             events = list(group)
             recorded = [self._recorded(row) for row in events]
@@ -214,22 +214,20 @@ class _Work:
     def _tell(
         self, seals: list[_Seal], rows: list[EventRow], changes: dict[int, _Change]
     ) -> NumbersShortened:
-        """What is done to a stretch, which must be as it was sealed."""
+        """Return the event about a range, whose digests must match its seals."""
         sealed = [seal.digest for seal in seals]
         if self._digests(seals, rows) != sealed:
             raise self._misfit(seals[0].first, seals[-1].last)
         return self._event(seals, rows, changes, digest_over(sealed))
 
-    def _tell_again(
-        self, stretch: tuple[int, int], changes: dict[int, _Change]
-    ) -> NumbersShortened:
-        """What is done to a stretch with calls that waited for their price before."""
-        values = {"month": self._month, "after": stretch[0], "until": stretch[1]}
+    def _tell_again(self, span: tuple[int, int], changes: dict[int, _Change]) -> NumbersShortened:
+        """Return the event about a range that has calls which had waited for their price."""
+        values = {"month": self._month, "after": span[0], "until": span[1]}
         seals = [_Seal(*row) for row in self._execute(SEALS, values)]
-        rows = self._rows(EVENTS, *stretch)
+        rows = self._rows(EVENTS, *span)
         before = digest_over(self._digests(seals, rows))
-        if before != self._stretches[stretch].after:
-            raise self._misfit(*stretch)
+        if before != self._ranges[span].after:
+            raise self._misfit(*span)
         return self._event(seals, rows, changes, before)
 
     def _event(
@@ -247,7 +245,7 @@ class _Work:
         )
 
     def _digests(self, seals: Sequence[_Seal], rows: Sequence[EventRow]) -> list[str]:
-        """The digest of each append over what it has of the month."""
+        """Return the digest of each append over its events of the month."""
         found, place = [], 0
         for seal in seals:
             begin = place
@@ -267,7 +265,7 @@ class _Work:
     def _rewrite(
         self, cursor: psycopg.Cursor[Any], streams: list[str], changes: dict[int, _Change]
     ) -> None:
-        """Write what was decided on, while nobody appends."""
+        """Rewrite the events while nobody appends."""
         ((overtaken,),) = cursor.execute(self._sql(OVERTAKEN), (streams, self.until)).fetchall()
         if overtaken:
             raise _Overtaken

@@ -1,4 +1,4 @@
-"""Whole tables as frames: what is neither the log nor made from it, such as credentials."""
+"""Whole tables as frames: data that is neither the log nor a read model, such as credentials."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Identifier
 from billing.keeping.archive_format import Writer
 from billing.projections import projections
 
-# The log has frames of its own; the others are made anew, or mean nothing elsewhere.
+# The log has its own frames; the other tables can be rebuilt or are local to a database.
 LEFT_OUT = {
     "attempts",
     "beats",
@@ -38,14 +38,14 @@ COLUMNS_OF, ROWS_OF = "columns:", "rows:"
 
 
 def kept_tables(connection: psycopg.Connection) -> list[str]:
-    """The tables that are backed up as they stand, in an order of their own."""
+    """Return the tables to back up row by row, in a fixed order."""
     made = {table for projection in projections("UTC") for table in projection.tables}
     found = connection.execute(TABLES).fetchall()
     return [name for (name,) in found if name not in made | LEFT_OUT]
 
 
 def write_table(connection: psycopg.Connection, writer: Writer, table: str) -> int:
-    """A table into frames; how many rows it has."""
+    """Write a table as frames; return the number of rows."""
     columns = [name for (name,) in connection.execute(COLUMNS, (table,))]
     writer.add(COLUMNS_OF + table, msgspec.json.encode(columns))
     statement = SQL("copy (select {} from {}) to stdout").format(
@@ -67,7 +67,7 @@ def write_table(connection: psycopg.Connection, writer: Writer, table: str) -> i
 def read_table(
     connection: psycopg.Connection, table: str, columns: list[str], blocks: Iterator[bytes]
 ) -> int:
-    """Frames into an emptied table; how many rows it has now."""
+    """Read frames into an emptied table; return the number of rows."""
     with connection.cursor() as cursor:
         cursor.execute(SQL("truncate {}").format(Identifier(table)))
         statement = SQL("copy {} ({}) from stdin").format(

@@ -1,8 +1,8 @@
-"""`billing verify`: walk the seals of the log and name the first place that doesn't fit.
+"""`billing verify`: check the seals of the log, and name the first position that does not match.
 
-Months that were archived are read from their files, and each must be there and whole. Who hasn't
-the files leaves them out: the chain around them still has to fit. Where numbers were shortened, the
-sealed word of that leads from what was sealed to what is there (keeping/shortened_ranges.py).
+Archived months are read from their files, which must be there and complete. Without the files they
+can be left out: the chain around them must still match. Where numbers were shortened, sealed events
+lead from the original digests to the present ones (keeping/shortened_ranges.py).
 """
 
 import heapq
@@ -17,7 +17,7 @@ import psycopg
 from billing.aggregates.keeping import MonthArchived
 from billing.keeping.archive_format import EventRow, event_rows
 from billing.keeping.archived_events import archived_parts, split_missing
-from billing.keeping.shortened_ranges import Stretches, shortened_stretches
+from billing.keeping.shortened_ranges import ShortenedRanges, read_shortenings
 from billing.log.sealing import GENESIS, partition_digests, partition_of, seal_of
 
 SEALS = """
@@ -32,13 +32,13 @@ CHUNK = 5_000
 class Verdict(msgspec.Struct, frozen=True):
     events: int
     seals: int
-    fault: str  # '' when everything fits
-    missing: tuple[str, ...] = ()  # archives that are not here, or not whole: and why
-    left_out: tuple[MonthArchived, ...] = ()  # archives that nobody asked for
+    fault: str  # "" if everything matches
+    missing: tuple[str, ...] = ()  # archives that are missing or incomplete, with the reason
+    left_out: tuple[MonthArchived, ...] = ()  # archives that were left out on request
 
     @property
     def fits(self) -> bool:
-        """Whether everything that was to be checked is there and fits."""
+        """Whether everything to be checked is there and matches."""
         return not self.fault and not self.missing
 
 
@@ -49,7 +49,10 @@ def verify(
     *,
     without_archives: bool = False,
 ) -> Verdict:
-    """Recompute every digest and seal from the events as they lie there, and in `folder`."""
+    """Recompute every digest and seal from the events in the database and in `folder`.
+
+    `progress` gets the number of events checked so far.
+    """
     with psycopg.connect(url) as seals, psycopg.connect(url) as events:
         _take_one_snapshot(events, seals)
         parts = archived_parts(events)
@@ -59,14 +62,14 @@ def verify(
         with seals.cursor("seals", binary=True) as s, events.cursor("events", binary=True) as e:
             s.itersize = e.itersize = CHUNK
             rows = heapq.merge(iter(e.execute(EVENTS)), *files, key=itemgetter(0))
-            walk = _Walk(parts, Stretches(shortened_stretches(events)))
+            walk = _Walk(parts, ShortenedRanges(read_shortenings(events)))
             walk.over(s.execute(SEALS), _once(rows), progress)
             left_out = tuple(parts) if without_archives else ()
             return Verdict(walk.events, walk.seals, walk.fault, missing, left_out)
 
 
 def _take_one_snapshot(events: psycopg.Connection, seals: psycopg.Connection) -> None:
-    """Let two connections see the same log, from which no month is dropped meanwhile."""
+    """Let two connections see the same log, and keep its months from being dropped."""
     for connection in (events, seals):
         connection.execute("set transaction isolation level repeatable read")
     events.execute("lock table billing_events in access share mode")  # before the snapshot
@@ -75,7 +78,7 @@ def _take_one_snapshot(events: psycopg.Connection, seals: psycopg.Connection) ->
 
 
 def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:
-    """Each event once: of an attached month the log and the file have it, the log first."""
+    """Yield each event once; an attached month is in the log and in its file."""
     last = None
     for row in rows:
         if row[0] != last:
@@ -84,16 +87,16 @@ def _once(rows: Iterator[EventRow]) -> Iterator[EventRow]:
 
 
 class _Walk:
-    """Where the walk is, and what it found."""
+    """The position of the check, and its findings."""
 
-    def __init__(self, parts: list[MonthArchived], stretches: Stretches) -> None:
+    def __init__(self, parts: list[MonthArchived], ranges: ShortenedRanges) -> None:
         self.events = self.seals = 0
         self.fault = ""
         self._parts = parts
-        self._stretches = stretches
+        self._ranges = ranges
 
     def over(self, seals: Any, events: Iterator[EventRow], progress: Callable[[int], None]) -> None:
-        """Walk every seal, to the first that doesn't fit."""
+        """Check the seals in order, up to the first that does not match."""
         previous = GENESIS
         event = next(events, None)
         for last, first, sealed, before, digests, seal in seals:
@@ -130,7 +133,7 @@ class _Walk:
             return f"{sealed} events were sealed at positions {first} to {last}, {there}"
         for partition, digest in sorted(digests.items()):
             here = None if partition in gone else found.get(partition, "")
-            fault = self._stretches.fault(partition, first, last, digest, here)
+            fault = self._ranges.fault(partition, first, last, digest, here)
             if fault:
                 return fault
         if stray := set(found) - set(digests):
@@ -139,7 +142,7 @@ class _Walk:
         return ""
 
     def _is_archived(self, month: str, first: int, last: int) -> bool:
-        """Whether the events of a month between two positions lie in an archive."""
+        """Return whether the events of a month in a range of positions are archived."""
         return any(
             part.month == month and part.first_position <= last and part.last_position >= first
             for part in self._parts

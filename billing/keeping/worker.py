@@ -1,4 +1,4 @@
-"""The keeping job: does what it is asked, and every night what is due."""
+"""The keeping job: does the queued tasks, and queues the nightly ones."""
 
 import logging
 import threading
@@ -27,12 +27,12 @@ from billing.keeping.shortening import is_unshortened, shorten
 from billing.queries.clock import AGREES, ClockState
 from billing.values import Refused
 
-WAITING = ("archive", "shorten", backup.SCHEDULED)  # while the clock is doubted
+WAITING = ("archive", "shorten", backup.SCHEDULED)  # kinds that wait while the clock is in doubt
 LOCK = 0x6B656570  # one keeping job at a time
 EVERY_SECONDS = 1.0
-LOOK_EVERY = timedelta(minutes=1)  # for what is due
-NIGHT = 3  # o'clock in the installation's zone
-AGAIN_AFTER = timedelta(hours=6)  # what was refused
+LOOK_EVERY = timedelta(minutes=1)  # between checks for tasks that are due
+NIGHT = 3  # hour, in the installation's time zone
+AGAIN_AFTER = timedelta(hours=6)  # until a refused task is tried again
 INSTALLED = "select min(applied_at) from migrations"
 
 logger = logging.getLogger("billing.keeping")
@@ -49,11 +49,11 @@ class Worker:
         self._looked = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._connection.close()
 
     def run(self, stopping: threading.Event) -> None:
-        """Work until told to stop."""
+        """Work until `stopping` is set."""
         while not self._is_alone():
             if stopping.wait(EVERY_SECONDS):
                 return
@@ -67,7 +67,7 @@ class Worker:
         return bool(row and row[0])
 
     def step(self, now: datetime, clock: ClockState = AGREES) -> bool:
-        """Do the next task; whether there was one that could be done."""
+        """Do the next task; return whether there was one that could be done."""
         if abs(now - self._looked) >= LOOK_EVERY:
             self._looked = now
             self._sweep()
@@ -93,7 +93,7 @@ class Worker:
         return True
 
     def _sweep(self) -> None:
-        """Remove what killed operations left unfinished, unless one is at work."""
+        """Remove unfinished files of killed operations, unless an operation is running."""
         folders = self._keeper.archives, self._keeper.backups
         if not any(unfinished_in(folder) for folder in folders):
             return
@@ -102,7 +102,7 @@ class Worker:
                 sweep(folder)
 
     def ask_what_is_due(self, now: datetime, clock: ClockState = AGREES) -> None:
-        """Ask for the months that fell out of the keeping time, and for the nightly backup."""
+        """Queue the archiving of months past the keeping time, and the nightly backup."""
         if now.astimezone(self._zone).hour < NIGHT:
             return
         state = load_keeping(self._keeper.store)
@@ -113,7 +113,7 @@ class Worker:
                 self._ask(kind, argument, now)
 
     def _due(self, state: Keeping, now: datetime) -> Iterator[tuple[str, str]]:
-        """The kind and the argument of every task that is due."""
+        """Yield the kind and the argument of every task that is due."""
         if state.shorten_months:
             for month in due_months(self._connection, state.shorten_months, now):
                 if is_unshortened(self._connection, self._keeper.store, month):
@@ -142,7 +142,7 @@ class Worker:
         queue.ask(self._connection, kind, argument, envelope)
 
     def _do(self, task: Task, envelope: Envelope) -> str:
-        """Do a task; what came of it."""
+        """Do a task; return its outcome."""
         keeper = self._keeper
         tell = queue.teller(self._connection, task)
         match task.kind:

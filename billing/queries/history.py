@@ -64,7 +64,7 @@ TOP = 2**62
 MARK = """
 select position, balance_micros from account_marks
 where account = %s and recorded_at <= %s order by position desc limit 1"""
-STRETCHES = """
+RANGES = """
 select positions, charged_micros, last_recorded_at from account_charges
 where account = %s and last_position > %s and first_recorded_at <= %s"""
 
@@ -106,10 +106,10 @@ def _walk(
     values = {"account": account, "below": start.below, "most": size + 1}
     with connection.cursor(row_factory=tuple_row) as cursor:
         own = [row[0] for row in cursor.execute(OWN, values).fetchall()]
-        stretches = cursor.execute(CHARGES, values).fetchall()
+        ranges = cursor.execute(CHARGES, values).fetchall()
     charges = [
         position
-        for (packed,) in stretches
+        for (packed,) in ranges
         for position in reversed(unpack_positions(packed))
         if position < start.below
     ]
@@ -151,7 +151,7 @@ def read_moment(connection: Connection[Any], store: Store, account: str, at: dat
     row = connection.execute(MARK, (account, at)).fetchone()
     position, balance = row or (0, 0)
     partial: list[int] = []
-    for packed, charged, last in connection.execute(STRETCHES, (account, position, at)).fetchall():
+    for packed, charged, last in connection.execute(RANGES, (account, position, at)).fetchall():
         positions = unpack_positions(packed)
         if last <= at and positions[0] > position:
             balance -= charged

@@ -17,7 +17,7 @@ from billing.queries.money import AccountView
 EVENTS_AT_ONCE = 5_000  # events in one read
 
 # Whatever is posted to a month is recorded after the month began.
-STRETCHES = """
+RANGES = """
 select positions from account_charges where account = %s and last_recorded_at >= %s
 order by last_position"""
 
@@ -67,7 +67,7 @@ def billed_calls(
     closed = [each for each in store.load(BOOKS) if isinstance(each.event, MonthClosed)]
     cut = _Cut.of(month, closed)
     chunk: list[int] = []
-    rows = connection.execute(STRETCHES, (account, month_end(month_before(month), cut.zone)))
+    rows = connection.execute(RANGES, (account, month_end(month_before(month), cut.zone)))
     for (packed,) in rows:
         positions = unpack_positions(packed)
         if positions[0] > cut.end:

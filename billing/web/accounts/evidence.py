@@ -9,7 +9,7 @@ from psycopg import Connection
 from sanic import Blueprint, Request
 
 from billing.aggregates.event import Envelope
-from billing.keeping.shortened_ranges import shortened_stretches
+from billing.keeping.shortened_ranges import read_shortenings
 from billing.log.positions import head
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
@@ -44,7 +44,7 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
 
     Where numbers were shortened, what says so stands among them: the seals are of before.
     """
-    shortened = shortened_stretches(connection)
+    shortened = read_shortenings(connection)
     for events in events_of(connection, store, account):
         if not events:
             continue

@@ -1,1 +1,1 @@
-"""The processes of a running service: `serve` starts and watches them, `jobs` is one of them."""
+"""The processes of a running service. `serve` starts and watches them; `jobs` runs one of them."""

@@ -1,4 +1,4 @@
-"""`python -m billing.jobs NAME`: one job, in this process."""
+"""`python -m billing.jobs NAME`: run one job in this process."""
 
 import sys
 

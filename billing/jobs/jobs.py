@@ -1,4 +1,4 @@
-"""The jobs of a running service: each a process of its own, which imports no other's modules."""
+"""The jobs of a running service. Each is a process that imports no other job's modules."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from billing.interpreter import tune
 from billing.jobs.ports import await_database
 from billing.values import Refused
 
-# Named and not imported: the pages' modules take a second, and the five others don't need them.
+# Names instead of imports: the pages' modules take a second to load, and other jobs need none.
 JOBS = {
     "web": "billing.jobs.web:run",
     "submission": "billing.jobs.submission:run",
@@ -25,13 +25,13 @@ JOBS = {
     "rerating": "billing.jobs.rerating:run",
     "keeping": "billing.jobs.keeping:run",
 }
-PORTS = ("web", "submission")  # they answer while they wait for the database
+PORTS = ("web", "submission")  # they answer 503 while they wait for the database
 
 logger = logging.getLogger("billing.jobs")
 
 
 def main() -> int:
-    """One job, in this process, for as long as the parent lives; `serve` starts it by its name."""
+    """Run one job in this process until the parent ends; `serve` starts it by its name."""
     set_up_logging()
     tune()
     threading.Thread(target=_follow_parent, daemon=True).start()
@@ -43,7 +43,7 @@ def main() -> int:
             await_database(config.database_url)
         resolve_name(JOBS[name])(config, _until_told_to_stop)
     except Refused as refused:
-        logger.error("%s: %s", name, refused)  # noqa: TRY400 -- it says it all
+        logger.error("%s: %s", name, refused)  # noqa: TRY400 -- the message says everything
         return 1
     except Exception as error:
         if not is_away(error):
@@ -54,14 +54,14 @@ def main() -> int:
 
 
 def set_up_logging() -> None:
-    """Lines with a time, and the libraries silent unless something is wrong."""
+    """Log lines with a time; of libraries only warnings and errors."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     for chatty in ("sanic", "psycopg.pool"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _until_told_to_stop() -> threading.Event:
-    """Set when this process is asked to end. Sanic listens for that itself."""
+    """Return an event that is set when this process is asked to end. Sanic handles that itself."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -69,7 +69,7 @@ def _until_told_to_stop() -> threading.Event:
 
 
 def _follow_parent() -> None:
-    """End with the parent: its end of our standard input closes when it dies, however it dies."""
+    """End with the parent: when it ends, however that happens, our standard input is closed."""
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The job of whoever archives months and makes backups."""
+"""The job that archives months and makes backups."""
 
 import threading
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from billing.log.store import Store
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
-    """Do what is asked, and every night what is due, until told to stop."""
+    """Do the queued and the nightly tasks until asked to stop."""
     store = Store(config.database_url)
-    # Who finds another at work leaves the task in the queue, and looks again.
+    # If another operation is running, the task stays in the queue and is tried again.
     keeper = Keeper(config.database_url, store, config.archives, config.backups, wait_seconds=0)
     worker = Worker(keeper, config.time_zone)
     worker.run(told_to_stop())

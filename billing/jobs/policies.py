@@ -1,4 +1,4 @@
-"""The job of what the system does by itself."""
+"""The job that carries out policies: what the system does automatically."""
 
 import threading
 from collections.abc import Callable
@@ -8,5 +8,5 @@ from billing.policies.running import run_policies
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
-    """Watch the read models until told to stop."""
+    """Watch the read models until asked to stop."""
     run_policies(config, told_to_stop())

@@ -1,6 +1,6 @@
-"""A port of the service: it answers from the first moment, 503 until the database does.
+"""A port of the service: it answers from the first moment, with 503 until the database answers.
 
-The same socket is then handed to the application, so that nobody is refused in between.
+Then the application gets the same socket, so that no connection is refused in between.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from billing.config import Config
 from billing.database import Unready, refuse_unless_ready
 from billing.values import Refused
 
-STOP_SECONDS = 3.0  # for requests in flight
+STOP_SECONDS = 3.0  # for running requests
 AGAIN_SECONDS = 0.2
 SAY_EVERY_SECONDS = 60.0
-MOST_BYTES = 8 * 1024 * 1024  # of a body that is read before it is answered
+MOST_BYTES = 8 * 1024 * 1024  # bodies up to this size are read before the answer
 BODY_SECONDS = 5.0
 WAITS = "the service waits for its database\n"
 
@@ -31,19 +31,19 @@ logger = logging.getLogger("billing.jobs")
 
 
 class NotYet(BaseHTTPRequestHandler):
-    """Says that the service is there and can't store or show anything yet."""
+    """Answers that the service runs and can't store or show anything yet."""
 
     timeout = BODY_SECONDS
 
     def do_GET(self) -> None:
-        """503, but to who asks whether the process lives."""
+        """Answer 503; 200 to the check whether the process is alive."""
         alive = self.path.partition("?")[0] == "/healthz"
         self._answer(200 if alive else 503, b"ok\n" if alive else WAITS.encode())
 
     do_HEAD = do_GET  # noqa: N815 -- the library's names
 
     def do_POST(self) -> None:
-        """503, after the body: an answer before its end is lost to many clients."""
+        """Answer 503 after reading the body: many clients miss an answer that comes earlier."""
         length = self.headers.get("content-length", "0")
         if length.isascii() and length.isdigit() and int(length) <= MOST_BYTES:
             with suppress(OSError):
@@ -64,11 +64,11 @@ class NotYet(BaseHTTPRequestHandler):
                 self.wfile.write(text)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: one line a request would fill the log."""
+        """Log nothing: one line a request would fill the log."""
 
 
 def open_port(address: str, port: int) -> socket.socket:
-    """Listen. Refused in words where another program does."""
+    """Listen on an IP address and port. Refused if another program uses the port."""
     try:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return socket.create_server((address, port), family=family, backlog=100)
@@ -99,7 +99,7 @@ def _answering_503(listener: socket.socket) -> Iterator[None]:
 
 
 def await_database(url: str) -> None:
-    """Until it answers and has what this program needs. Refused if it is a newer program's."""
+    """Wait until the database is up to date. Refused if it was made by a newer program."""
     told_at = float("-inf")
     while True:
         try:
@@ -115,9 +115,9 @@ def await_database(url: str) -> None:
 
 
 def serve_application(make: Callable[[], Any], config: Config, port: int) -> None:
-    """Serve the Sanic application that `make` makes, once the database is there, until told to end.
+    """Wait for the database, then serve the application that `make` returns, until asked to stop.
 
-    `make` imports it: the pages' modules take a second, and the port answers before.
+    `make` imports it, because the pages' modules take a second and the port must answer earlier.
     """
     listener = open_port(config.bind_address, port)
     with _answering_503(listener):
@@ -130,7 +130,7 @@ def serve_application(make: Callable[[], Any], config: Config, port: int) -> Non
 
 
 async def _ignore_further_signals(_: Any) -> None:
-    """A second one would break off the orderly end: systemd and a terminal signal everybody."""
+    """Ignore further signals: a service manager and a terminal signal every process of a group."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: None)

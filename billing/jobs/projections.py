@@ -13,7 +13,7 @@ logger = logging.getLogger("billing.projections")
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
-    """Follow the log until told to stop."""
+    """Follow the log until asked to stop."""
     stopping = told_to_stop()
     store = open_store(config.database_url, config.archives)
     runner = Runner(config.database_url, store, projections(config.time_zone))

@@ -1,4 +1,4 @@
-"""The job of whoever rates calls again."""
+"""The job that rates calls again."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from billing.rerating.worker import Worker
 
 
 def run(config: Config, told_to_stop: Callable[[], threading.Event]) -> None:
-    """Do what is asked until told to stop."""
+    """Do the queued corrections until asked to stop."""
     store = Store(config.database_url)
     worker = Worker(config.database_url, store, told_to_stop())
     worker.run()

@@ -1,7 +1,7 @@
-"""`billing serve`: one process a job, and the embedded database; each is started again if it dies.
+"""`billing serve`: one process for each job, and the embedded database; restarts what ends.
 
-Sanic restarts no crashed process of its own, so the parent watches its children itself. What dies
-again and again is started again after growing pauses, for ever; no death ends another process.
+Sanic does not restart its own crashed processes, so the parent watches them. A process that ends
+repeatedly is restarted after growing pauses, without limit. No end of a process ends another.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ from billing.jobs.jobs import JOBS
 from billing.jobs.ports import open_port
 from billing.values import Refused
 
-STOP_SECONDS = 4.0  # then what has not ended is made to; requests in flight get 3
-DATABASE_STOP_SECONDS = 0.7  # what it has not written by then, it reads from its log next time
+STOP_SECONDS = 4.0  # then processes are killed; running requests get 3 seconds
+DATABASE_STOP_SECONDS = 0.7  # then it recovers from its log at the next start
 LOOK_SECONDS = 0.1
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0  # a disk that has space again is noticed within ten
-WELL_SECONDS = 60.0  # alive for so long, its deaths are forgotten
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0  # disk space that is free again is noticed within 10 s
+WELL_SECONDS = 60.0  # after this time alive, earlier ends are forgotten
 SAY_EVERY_SECONDS = 60.0
 TOLD_DEATHS = 3
 
@@ -38,7 +38,7 @@ logger = logging.getLogger("billing.jobs.serve")
 
 
 class Lives:
-    """How often something died of late, and when it is to be started again."""
+    """The recent ends of a process, and when it is due to be restarted."""
 
     def __init__(self) -> None:
         self.deaths = 0
@@ -49,11 +49,11 @@ class Lives:
         self._told_at = float("-inf")
 
     def begin(self) -> None:
-        """It was started."""
+        """Record a start."""
         self.since, self._begun, self.starts_at = time.time(), time.monotonic(), 0.0
 
     def end(self) -> float:
-        """It died; the seconds until it is to be started again."""
+        """Record an end; return the seconds until the restart."""
         now = time.monotonic()
         self.deaths = 1 if now - self._begun > WELL_SECONDS else self.deaths + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
@@ -62,7 +62,7 @@ class Lives:
         return pause
 
     def is_news(self) -> bool:
-        """Whether its death is to be told of: the first ones, then one a minute."""
+        """Return whether to log an end: the first ones, then one a minute."""
         now = time.monotonic()
         if self.deaths > TOLD_DEATHS and now - self._told_at < SAY_EVERY_SECONDS:
             return False
@@ -70,17 +70,17 @@ class Lives:
         return True
 
     def is_due(self) -> bool:
-        """Whether the pause is over."""
+        """Return whether the pause is over."""
         return time.monotonic() >= self._due
 
     def forget(self) -> None:
-        """After a minute alive."""
+        """Forget earlier ends after a minute alive."""
         if self.deaths and not self.starts_at and time.monotonic() - self._begun > WELL_SECONDS:
             self.deaths = 0
 
 
 class Child:
-    """A job's process and how often it died of late."""
+    """The process of a job, and its recent ends."""
 
     def __init__(self, name: str, config: Config) -> None:
         self.name = name
@@ -95,19 +95,19 @@ class Child:
         said = {SETTINGS[field]: _setting(value) for field, value in values.items()}
         command = [sys.executable, "-m", "billing.jobs", self.name]
         environment = {**os.environ, **said}
-        # Ctrl-C reaches the whole terminal, and each child hears of it from the parent too.
+        # Ctrl-C reaches every process of the terminal; children get their signal from the parent.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 -- ourselves
             self._lives.begin()
-        except OSError as error:  # no memory, no process left: later there may be
-            logger.error("%s can't be started: %s", self.name, error)  # noqa: TRY400 -- it says it all
+        except OSError as error:  # no memory or no process left: later there may be
+            logger.error("%s can't be started: %s", self.name, error)  # noqa: TRY400 -- the message says everything
             self._lives.end()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def tend(self) -> None:
-        """Note its death; start it again when its pause is over."""
+        """Record an end of the process; restart it when its pause is over."""
         if self._process and self._process.poll() is not None:
             self._last_exit = self._process.returncode
             self._forget_process()
@@ -125,7 +125,7 @@ class Child:
         self._process = None
 
     def state(self) -> State:
-        """For who reads of it."""
+        """Return the state for `processes.json`."""
         return State(
             name=self.name,
             pid=self._process.pid if self._process else 0,
@@ -136,12 +136,12 @@ class Child:
         )
 
     def ask_to_end(self) -> None:
-        """Once: a second signal would break off an orderly end."""
+        """Ask it to end, once: a second signal would interrupt an orderly end."""
         if self._process:
             self._process.terminate()
 
     def end(self, deadline: float) -> None:
-        """Wait until it ended; make it end then."""
+        """Wait until it has ended; kill it at the deadline."""
         if self._process is None:
             return
         try:
@@ -157,9 +157,9 @@ def _setting(value: object) -> str:
 
 
 class DatabaseGuard:
-    """Keeps the embedded server alive, and brings the database up to date when it answers.
+    """Keeps the embedded server alive, and migrates the database when it answers.
 
-    In a thread: starting a server waits for what is left of a dead one.
+    It runs in a thread because the start of a server waits for processes of an earlier one.
     """
 
     def __init__(
@@ -171,13 +171,13 @@ class DatabaseGuard:
         self._lives = Lives()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
-        # Our own is starting; that another's does not answer is said at once.
+        # An embedded server is still starting; if an external one does not answer, log it at once.
         self._told_at = time.monotonic() if server else float("-inf")
         self.refused: Refused | None = None  # the database can't be used by this program
         self.prepared = False
 
     def start(self, patience: float) -> None:
-        """Begin. Within `patience` seconds of an answer, a refusal is raised here."""
+        """Start. A refusal within `patience` seconds of the start is raised here."""
         deadline = time.monotonic() + patience
         while not self._try_to_prepare() and time.monotonic() < deadline:
             self._tend_server()
@@ -187,13 +187,13 @@ class DatabaseGuard:
         self._thread.start()
 
     def stop(self) -> None:
-        """Start nothing any more."""
+        """Stop; nothing is started after this."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(1.0)
 
     def states(self) -> list[State]:
-        """For who reads of it; none where the server is not ours."""
+        """Return the state for `processes.json`; empty for an external server."""
         if self._server is None:
             return []
         return [
@@ -225,10 +225,10 @@ class DatabaseGuard:
             try:
                 self._server.ensure()
                 self._lives.begin()
-            except (Refused, OSError) as error:  # a full disk, another's files: later it may work
+            except (Refused, OSError) as error:  # disk full or foreign files: later it may work
                 self._lives.end()
                 if self._lives.is_news():
-                    logger.error("the database can't be started: %s", error)  # noqa: TRY400 -- it says it all
+                    logger.error("the database can't be started: %s", error)  # noqa: TRY400 -- the message says everything
 
     def _try_to_prepare(self) -> bool:
         try:
@@ -246,17 +246,17 @@ class DatabaseGuard:
 
 
 def serve(config: Config, prepare: Callable[[], None], server: EmbeddedServer | None = None) -> int:
-    """Run every job until SIGTERM or SIGINT; the exit code. `config` names the database.
+    """Run every job until SIGTERM or SIGINT; return the exit code. `config` names the database.
 
-    `prepare` brings the database up to date; it is called when that answers, and again while it
-    does not. Refused where a port is in use, or the database is unfit for this program.
+    `prepare` migrates the database. It is called when the database answers, and repeatedly until it
+    does. Refused if a port is in use or this program can't use the database.
     """
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away is no reason to end
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # closing the terminal does not end the service
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     for port in (config.web_port, config.cdr_port):
@@ -274,7 +274,7 @@ def serve(config: Config, prepare: Callable[[], None], server: EmbeddedServer | 
 
 
 def _await_port(address: str, port: int) -> None:
-    """Refused if another program uses it; children of a killed parent have a moment to end."""
+    """Refuse if another program uses the port; children of a killed parent have time to end."""
     deadline = time.monotonic() + STOP_SECONDS
     while True:
         try:

@@ -10,10 +10,10 @@ from billing.jobs.ports import serve_application
 
 
 def run(config: Config, _told_to_stop: Callable[[], threading.Event]) -> None:
-    """Serve it until told to stop; Sanic listens for that itself."""
+    """Serve it until asked to stop; Sanic handles the signal itself."""
 
     def make() -> Any:
-        from billing.ingest.endpoint import create_app  # noqa: PLC0415 -- the port is open before
+        from billing.ingest.endpoint import create_app  # noqa: PLC0415 -- the port must be open before
 
         return create_app(config, Database(config.database_url))
 

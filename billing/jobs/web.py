@@ -11,10 +11,10 @@ from billing.jobs.ports import serve_application
 
 
 def run(config: Config, _told_to_stop: Callable[[], threading.Event]) -> None:
-    """Serve them until told to stop; Sanic listens for that itself."""
+    """Serve them until asked to stop; Sanic handles the signal itself."""
 
     def make() -> Any:
-        from billing.web.app import create_app  # noqa: PLC0415 -- the port is open before
+        from billing.web.app import create_app  # noqa: PLC0415 -- the port must be open before
 
         app = create_app(config, Database(config.database_url))
         tune_for_pages()

@@ -1,4 +1,4 @@
-"""Where the data lies: the embedded PostgreSQL or an external one, its migrations and pools."""
+"""The database: the embedded PostgreSQL or an external one, its migrations and pools."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from billing.values import Refused
 logger = logging.getLogger("billing.database")
 
 PACKAGE = Path(__file__).parent.parent
-POOL_SECONDS = 30.0  # for a connection where all are in use
+POOL_SECONDS = 30.0  # wait for a connection when all are in use
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 60.0
 LOCK = 0x6D696772  # one migration run at a time
@@ -26,13 +26,13 @@ _told = {"at": float("-inf")}
 
 
 def migrations_folder() -> Path:
-    """The SQL files: beside the package in a checkout, inside it when installed."""
+    """Return the folder of SQL files: next to the package in a checkout, inside it if installed."""
     inside = PACKAGE / "migrations"
     return inside if inside.exists() else PACKAGE.parent / "migrations"
 
 
 class Pool(psycopg_pool.AsyncConnectionPool):
-    """Gives no connection out while the database is away, and none that does not work."""
+    """A pool that gives out working connections only, and none while the database is away."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self.pulse = Pulse(url, self._renew)
@@ -48,11 +48,11 @@ class Pool(psycopg_pool.AsyncConnectionPool):
             reconnect_timeout=RECONNECT_SECONDS,
         )
 
-    async def getconn(  # the arguments are the library's
+    async def getconn(  # the library's arguments
         self,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> psycopg.AsyncConnection:
-        """A connection. Raises OperationalError at once where the database is away."""
+        """Return a connection. Raises OperationalError at once while the database is away."""
         patience = POOL_SECONDS if timeout is None else timeout
         deadline = time.monotonic() + patience
         while self.pulse.beats:
@@ -68,22 +68,22 @@ class Pool(psycopg_pool.AsyncConnectionPool):
         asyncio.run_coroutine_threadsafe(self.drain(), self._loop)
 
     async def close(self, timeout: float = 2.0) -> None:  # noqa: ASYNC109 -- the pool's own
-        """Give the connections back."""
+        """Close the connections."""
         self.pulse.stop()
         await super().close(timeout)
 
 
 class Database:
-    """One migrated database, by its URL."""
+    """A migrated database, by its URL."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     async def open_async(self, **options: Any) -> psycopg_pool.AsyncConnectionPool:
-        """A pool for pages; connections read unless a page says otherwise.
+        """Open a pool for pages; its connections are read-only unless a page changes that.
 
-        Every query is planned for the values it is asked with: of a prepared one the server sooner
-        or later takes a plan for any, and statistics of a company took 140 ms instead of 65.
+        Every query is planned for its values. Prepared statements get a generic plan after a while,
+        with which the statistics of a company took 140 ms instead of 65.
         """
         pool = Pool(self.url, **{"autocommit": True, "prepare_threshold": None, **options})
         await pool.open(wait=True)
@@ -91,19 +91,19 @@ class Database:
         return pool
 
     def connect(self) -> psycopg.Connection:
-        """One connection that commits each statement."""
+        """Open a connection in autocommit."""
         return psycopg.connect(self.url, autocommit=True)
 
 
 def migrations() -> dict[str, str]:
-    """The migrations of this program, by name."""
+    """Return the SQL of each migration of this program, by name."""
     return {path.stem: path.read_text() for path in sorted(migrations_folder().glob("*.sql"))}
 
 
 def pending(url: str) -> list[str]:
-    """The migrations that a database which is in use still lacks; none of an empty one.
+    """Return the migrations that a database in use lacks; an empty database returns none.
 
-    Refused when the database was made by a newer program.
+    Refused if the database was made by a newer program.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute("select to_regclass('migrations')").fetchone()
@@ -119,12 +119,12 @@ def _refuse_newer(done: Collection[str]) -> None:
         raise Refused("The database is newer than this program (%(name)s).", name=unknown[-1])
 
 
-class Unready(Exception):  # noqa: N818 -- what a process waits through, not a fault
-    """The database answers, and lacks what this program needs."""
+class Unready(Exception):  # noqa: N818 -- a state to wait in, not an error
+    """The database answers and lacks something this program needs."""
 
 
 def refuse_unless_ready(url: str) -> None:
-    """Raise Unready while a migration or a restore is to be ended; Refused for a newer database."""
+    """Raise Unready during a migration or restore; Refused if the database is newer."""
     with psycopg.connect(url, autocommit=True) as connection:
         if half_restored(connection):
             raise Unready("it is half restored")
@@ -138,13 +138,13 @@ def refuse_unless_ready(url: str) -> None:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Whether an error says that the database is not there, and not that something is wrong."""
+    """Return whether an error means that the database is away, and not that something is wrong."""
     away = psycopg.OperationalError, psycopg.InterfaceError
     return isinstance(error, away) or isinstance(getattr(error, "__cause__", None), away)
 
 
 def tell_away(error: BaseException) -> None:
-    """Log that the database could not do its part: one line a minute, however many ask."""
+    """Log that the database is away: at most one line a minute."""
     now = time.monotonic()
     if now - _told["at"] >= TELL_SECONDS:
         _told["at"] = now
@@ -153,7 +153,7 @@ def tell_away(error: BaseException) -> None:
 
 
 def half_restored(connection: psycopg.Connection) -> str:
-    """The backup that a restore was begun with and did not end; '' if there is none."""
+    """Return the backup of an unfinished restore; "" if there is none."""
     row = connection.execute("select to_regclass('restoring')").fetchone()
     if not row or not row[0]:
         return ""
@@ -162,10 +162,10 @@ def half_restored(connection: psycopg.Connection) -> str:
 
 
 def migrate(url: str, only: Collection[str] | None = None) -> list[str]:
-    """Apply what is missing, one file one transaction; the names applied.
+    """Apply the missing migrations, each in a transaction; return the applied names.
 
-    Refused when the database was made by a newer program, an applied file was edited, or a restore
-    was begun and not ended. A restore itself first applies `only` those its backup had.
+    Refused if the database was made by a newer program, an applied file was edited, or a restore is
+    unfinished. A restore itself applies `only` the migrations of its backup first.
     """
     files = migrations()
     applied = []

@@ -1,4 +1,4 @@
-"""How to connect: the settings that every connection has, and errors in words without secrets."""
+"""Connection settings that every connection has, and errors in words without secrets."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from billing.values import Refused
 
-# What an operator's own URL says goes before. A connection that was cut without a word is noticed
-# within seconds, and not after the two hours or the quarter of an hour that the system takes.
+# The operator's own URL takes precedence. A connection that breaks without notice is detected
+# within seconds, instead of the minutes or hours of the system's defaults.
 STEADY = {
     "connect_timeout": "2",
     "keepalives": "1",
@@ -21,18 +21,18 @@ STEADY = {
     "tcp_user_timeout": "3000",
     "application_name": "contarifa",
 }
-HOST = re.compile(r"[\w.:%-]*|/.*|@.*")  # a name, a number, the folder of a socket
+HOST = re.compile(r"[\w.:%-]*|/.*|@.*")  # a name, an IP address, or the folder of a socket
 SECRETS = ("password", "sslpassword", "oauth_client_secret")
 
 
 def steady(url: str) -> str:
-    """The URL with STEADY's settings. Refused, without repeating it, if it can't be understood."""
+    """Add STEADY to a URL. Refused for an invalid URL; the message does not repeat it."""
     try:
         given = conninfo_to_dict(url)
         if _is_understood(given):
             return make_conninfo(**_texts({**STEADY, **given}))
     except (psycopg.Error, ValueError):
-        pass  # what they say repeats the URL
+        pass  # their messages repeat the URL
     raise Refused(
         "The setting %(name)s can't be understood. It looks like %(wanted)s, with signs such as @"
         " and / in the password written as %%40 and %%2F.",
@@ -42,7 +42,7 @@ def steady(url: str) -> str:
 
 
 def _is_understood(given: Mapping[str, Any]) -> bool:
-    """Whether hosts and ports are such, and no parts of a password with signs in it."""
+    """Return whether hosts and ports are valid, and not parts of an unescaped password."""
     hosts, ports = (str(given.get(name) or "").split(",") for name in ("host", "port"))
     return all(HOST.fullmatch(host) for host in hosts) and all(
         port == "" or 0 < int(port) < 65536  # noqa: PLR2004 -- the range of TCP ports
@@ -55,7 +55,7 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def in_words(url: str, error: psycopg.Error) -> Refused:
-    """What an operator reads where the database can't be used: where, why, what to do."""
+    """Return a message for the operator about an unusable database: where, why, what to do."""
     given = conninfo_to_dict(url)
     where = str(given.get("host") or "localhost")
     if not where.startswith("/"):
@@ -71,7 +71,7 @@ def in_words(url: str, error: psycopg.Error) -> Refused:
 
 
 def psql_environment(url: str, of: Mapping[str, str] = os.environ) -> tuple[str, dict[str, str]]:
-    """How psql is told to connect: a command line without secrets, and an environment with them."""
+    """Return psql's connection string without secrets, and the environment that contains them."""
     given = _texts(conninfo_to_dict(url))
     environment = dict(of)
     if "password" in given:

@@ -1,4 +1,4 @@
-"""The files of the embedded server: its data directory, who may connect, settings, log."""
+"""The files of the embedded server: data directory, access rules, settings, log."""
 
 import contextlib
 import os
@@ -12,20 +12,20 @@ from urllib.parse import quote
 from billing.database.places import Place
 from billing.values import Refused
 
-MAJOR = "18"  # of the programs that we bring
+MAJOR = "18"  # of the bundled programs
 PORT = "5432"  # part of the socket's name; the server listens on no network
 MB = 1024 * 1024
 LEAST_WAL_MB, MOST_WAL_MB = 128, 4096
-WAL_SHARE = 20  # of the disk a twentieth
+WAL_SHARE = 20  # one twentieth of the disk
 LARGEST_LOG = 10 * MB
 HBA = "# Written by Contarifa at each start: users of this machine, known by the system.\n"
 HBA += "local all all peer map=contarifa\n"
 
 
 def ensure_cluster(place: Place) -> None:
-    """Make the data directory unless it is there.
+    """Make the data directory if it does not exist; it appears complete or not at all.
 
-    It appears whole or not at all. Refused if it was made by another PostgreSQL, or is damaged.
+    Refused if it was made by another major version of PostgreSQL, or is incomplete.
     """
     made_by = place.data / "PG_VERSION"
     if not made_by.exists():
@@ -48,7 +48,7 @@ def ensure_cluster(place: Place) -> None:
 
 def _create(place: Place) -> None:
     new = place.data.with_name(place.data.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)  # begun and not ended
+    shutil.rmtree(new, ignore_errors=True)  # left by an interrupted run
     new.mkdir(mode=0o700)
     os.chown(new, place.uid, -1)
     command = [place.programs / "initdb", "--username=postgres", "--auth=peer", "--encoding=utf8"]
@@ -85,9 +85,9 @@ def _opened(folder: Path) -> Iterator[int]:
 
 
 def admit_only_us(place: Place) -> bool:
-    """Let the server's user and ourselves in, known by the system, without a password.
+    """Admit the server's user and our own, authenticated by the system without a password.
 
-    A data directory of version 0.1.0 let everybody in. Whether anything was changed.
+    A data directory of version 0.1.0 admitted everybody. Return whether a file was changed.
     """
     names = sorted({place.user, "root"} if place.user else {_own_name()})
     ident = "".join(f'contarifa "{name}" all\n' for name in names)
@@ -112,7 +112,7 @@ def _own_name() -> str:
 
 
 def command(place: Place, sockets: Path) -> list[str]:
-    """How the server is started. What stands here goes before what its own files say."""
+    """Return the command that starts the server. Its options override the configuration files."""
     return [
         str(place.programs / "postgres"),
         *("-D", str(place.data), "-k", str(sockets), "-h", "", "-p", PORT),
@@ -126,27 +126,27 @@ def command(place: Place, sockets: Path) -> list[str]:
 
 
 def wal_megabytes(data: Path) -> int:
-    """How far the log of changes may grow between checkpoints: as the size of its disk admits.
+    """Return the size up to which the write-ahead log may grow between checkpoints, in MB.
 
-    PostgreSQL's own 1 GB is written in half a minute of bulk ingestion, and each checkpoint makes
-    every page be logged whole once more.
+    It depends on the size of the disk. Bulk ingestion fills PostgreSQL's default of 1 GB in half a
+    minute, and after each checkpoint every changed page is logged as a whole again.
     """
     share = shutil.disk_usage(data).total // WAL_SHARE // MB
     return min(MOST_WAL_MB, max(LEAST_WAL_MB, share))
 
 
 def environment(of: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Our own, without what is meant for clients of some other PostgreSQL."""
+    """Return our environment without the variables for clients of another PostgreSQL."""
     return {name: value for name, value in of.items() if not name.startswith("PG")}
 
 
 def url_of(sockets: Path) -> str:
-    """How to connect."""
+    """Return the URL of the server."""
     return f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
 
 
 def told_sockets(data: Path, pid: int) -> Path | None:
-    """Where the server with this number says that its socket lies; None if it says nothing."""
+    """Return the socket folder that the server with this process id reports; None if none."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         return Path(lines[4]) if int(lines[0]) == pid and lines[4] else None
@@ -155,14 +155,14 @@ def told_sockets(data: Path, pid: int) -> Path | None:
 
 
 def shorten_log(log: Path) -> None:
-    """Put a long log aside; the one before that is forgotten."""
+    """Move a long log away; an earlier one is replaced."""
     with contextlib.suppress(OSError):
         if log.stat().st_size > LARGEST_LOG:
             log.rename(log.with_suffix(".log.old"))
 
 
 def last_words(log: Path) -> str:
-    """Why the server ended, by its log."""
+    """Return from its log why the server ended."""
     try:
         lines = log.read_text(errors="replace").splitlines()[-20:]
     except OSError:

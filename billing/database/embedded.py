@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: found or started, started again, stopped by its last user.
 
-Each process that uses it holds a lock in the data directory, which the system lets go however the
-process ends: whoever gives it up last stops the server. One that was left running by a kill is
-taken over, and is known by its program and its folder, never by a number in a file alone.
+Every process that uses it holds a lock in the data directory. The system releases the lock however
+the process ends, and the last user stops the server. A server that survived a kill is taken over.
+It is recognised by its program and working folder, never by a process id in a file alone.
 """
 
 import fcntl
@@ -23,19 +23,19 @@ from billing.database import cluster, places, processes
 from billing.values import Refused
 
 POLL_SECONDS = 0.03
-PATIENCE_SECONDS = 60.0  # of whoever stops the server, while it writes what it has in memory
+PATIENCE_SECONDS = 60.0  # for the server to write its memory to disk before it is stopped
 TELL_EVERY_SECONDS = 10.0
-TAKE_OVERS = 3  # servers that were found and ended before they answered
+TAKE_OVERS = 3  # servers that may be taken over and end before they answer
 
 logger = logging.getLogger("billing.database")
 
-_left_running: list[subprocess.Popen[bytes]] = []  # to others; Python warns of a forgotten child
+_left_running: list[subprocess.Popen[bytes]] = []  # used by others; Python warns of lost children
 
 
 class EmbeddedServer:
-    """A PostgreSQL of our own in `data_dir`, over a Unix socket.
+    """Our own PostgreSQL in `data_dir`, reached by a Unix socket.
 
-    `wait`: until it answers. Refused in words if the folder, or what lies in it, is unfit.
+    With `wait`, it answers afterwards. Refused if the folder or its contents can't be used.
     """
 
     def __init__(self, data_dir: Path, *, wait: bool = True) -> None:
@@ -53,27 +53,27 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """How to connect; no secret is in it."""
+        """The URL of the server; it contains no secret."""
         return cluster.url_of(self._sockets)
 
     @property
     def psql(self) -> Path:
-        """The psql program that belongs to this server."""
+        """Path of the psql program of this server."""
         return self._place.programs / "psql"
 
     @property
     def pid(self) -> int:
-        """The server's process; 0 if it runs not."""
+        """Process id of the server; 0 if it does not run."""
         return self._process.pid if self._process and self.is_alive() else 0
 
     def is_alive(self) -> bool:
-        """Whether the server's process runs, be it ours or one that was found."""
+        """Return whether the server runs, whether we started it or took it over."""
         if self._child:
-            self._child.poll()  # else it stays a zombie
+            self._child.poll()  # otherwise it stays a zombie
         return bool(self._process and processes.is_alive(self._process))
 
     def ensure(self) -> bool:
-        """Start the server unless it runs; whether it had to be started. Don't wait for it."""
+        """Start the server if it does not run; return whether it was started. Does not wait."""
         if self.is_alive():
             return False
         with self._turn():
@@ -93,12 +93,12 @@ class EmbeddedServer:
         return self._sockets / f".s.PGSQL.{cluster.PORT}.lock"
 
     def _take_over(self, found: psutil.Process) -> bool:
-        """Use a running server; not one whose file is torn, or whose socket others may reach."""
+        """Use a running server, unless its file is damaged or others may reach its socket."""
         sockets = cluster.told_sockets(self._place.data, found.pid)
         if sockets is None or not places.is_private(sockets, self._place.uid):
             return False
         if cluster.admit_only_us(self._place):
-            found.send_signal(signal.SIGHUP)  # it reads the files again
+            found.send_signal(signal.SIGHUP)  # reload the files
         self._process, self._child, self._sockets = found, None, sockets
         return True
 
@@ -120,9 +120,9 @@ class EmbeddedServer:
         self._process = psutil.Process(self._child.pid)
 
     def wait(self, seconds: float = float("inf")) -> bool:
-        """Until it answers, however long it reads its log after a kill; False if it takes longer.
+        """Wait until it answers, also during a recovery; return False after `seconds`.
 
-        Refused, with its last words, if it ends instead.
+        Refused, with the end of its log, if it ends instead.
         """
         begun = time.monotonic()
         tell_at = begun + TELL_EVERY_SECONDS
@@ -154,13 +154,13 @@ class EmbeddedServer:
         return True
 
     def last_words(self) -> str:
-        """Why the server ended, by its log."""
+        """Return from its log why the server ended."""
         return cluster.last_words(self._log)
 
     def stop(self, patience: float = PATIENCE_SECONDS) -> None:
-        """Give up this process's use of it; the last one stops the server.
+        """End this process's use of the server; the last user stops it.
 
-        What it can't write within `patience` seconds it reads from its log at the next start.
+        What it can't write within `patience` seconds it recovers from its log at the next start.
         """
         with self._turn():
             if self._is_last():
@@ -183,7 +183,7 @@ class EmbeddedServer:
         return True
 
     def hold(self) -> None:
-        """Be the one that serves from this data directory. Refused if another does."""
+        """Become the only `serve` on this data directory. Refused if there is another."""
         try:
             self._lock("serve.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -195,14 +195,14 @@ class EmbeddedServer:
             ) from error
 
     def _lock(self, name: str, how: int) -> int:
-        """A lock that this process has from now on."""
+        """Take a lock that this process holds from now on."""
         number = _locked(self._folder / name, how)
         self._locks.append(number)
         return number
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Nobody else starts or stops the server meanwhile."""
+        """Keep other processes from starting or stopping the server."""
         number = _locked(self._folder / "postgresql.lock", fcntl.LOCK_EX)
         try:
             yield
@@ -221,5 +221,5 @@ def _locked(file: Path, how: int) -> int:
 
 
 def embedded_if_needed(config: Config, *, wait: bool = True) -> EmbeddedServer | None:
-    """Start the embedded server unless the settings name a database."""
+    """Start the embedded server; None if the settings name an external database."""
     return None if config.database_url else EmbeddedServer(config.data_dir, wait=wait)

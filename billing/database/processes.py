@@ -1,4 +1,4 @@
-"""The processes of PostgreSQL that work in one data directory; nobody else is ever signalled."""
+"""The PostgreSQL processes of one data directory; no other process is ever signalled."""
 
 import contextlib
 import os
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import psutil
 
-BY_THEMSELVES_SECONDS = 3.0  # backends without a server notice it and end
+BY_THEMSELVES_SECONDS = 3.0  # backends whose server is gone end themselves
 QUIT_SECONDS = 2.0  # an immediate shutdown
 
 
 def processes_of(data: Path, uid: int) -> list[psutil.Process]:
-    """Those whose program is `postgres` and whose working folder is `data`: server and backends.
+    """Return the processes of `postgres` with `data` as working folder: server and backends.
 
-    Root in a container may not see these of another user: then the server is known by its user
-    `uid` and its command line.
+    Root in a container may not see the folders of another user's processes. Then the server is
+    recognised by its user `uid` and its command line.
     """
     found = []
     for process in psutil.process_iter():
@@ -39,7 +39,7 @@ def _works_in(process: psutil.Process, data: Path, uid: int) -> bool:
 
 
 def server_of(data: Path, uid: int) -> psutil.Process | None:
-    """The server itself, if it runs: the one that none of the others started."""
+    """Return the server process, the one that no other one started; None if it does not run."""
     found = processes_of(data, uid)
     pids = {process.pid for process in found}
     for process in found:
@@ -51,21 +51,21 @@ def server_of(data: Path, uid: int) -> psutil.Process | None:
 
 
 def end_server(process: psutil.Process, patience: float) -> None:
-    """Stop a server within `patience` seconds and a few: fast, then at once, then by force."""
+    """Stop a server within about `patience` seconds: fast, then immediately, then by force."""
     for number, seconds in (
         (signal.SIGINT, patience),
         (signal.SIGQUIT, QUIT_SECONDS),
         (signal.SIGKILL, QUIT_SECONDS),
     ):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-            process.send_signal(number)  # psutil makes sure that it is still the same process
+            process.send_signal(number)  # psutil checks that it is still the same process
             process.wait(seconds)
         if not is_alive(process):
             return
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; a zombie does not."""
+    """Return whether it runs; a zombie does not."""
     try:
         return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -73,7 +73,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def clear_orphans(data: Path, uid: int) -> None:
-    """End backends whose server is dead, which would keep a new one from starting."""
+    """End backends whose server is gone; they would keep a new one from starting."""
     deadline = time.monotonic() + BY_THEMSELVES_SECONDS
     while (left := processes_of(data, uid)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -85,10 +85,10 @@ def clear_orphans(data: Path, uid: int) -> None:
 
 
 def clear_lock(file: Path) -> None:
-    """Remove a lock file of a dead server that a new one would stop at.
+    """Remove the lock file of a dead server if it would keep a new one from starting.
 
-    It is empty, or torn, or its number is now that of a process which is none of ours. PostgreSQL
-    itself deals with one whose process is gone. Call it only when no server runs.
+    Such a file is empty, damaged, or names a process id that another program has now. If no process
+    has the id, PostgreSQL removes the file itself. Call this only if no server runs.
     """
     try:
         pid = int(file.read_bytes().split(b"\n")[0])

@@ -1,9 +1,9 @@
-"""Notices within two seconds that the database is away, and ends what waits for it.
+"""Detect within two seconds that the database is away, and end the statements that wait for it.
 
-A server that was stopped, or a network that swallows everything, lets a statement wait for ever;
-a limit for each statement would end long ones that are well. So one connection asks a trifle all
-the time: without an answer, every watched connection of this process is cut, and no new one is
-given out until the database answers again.
+If a server is stopped or a network drops every packet, a statement waits without end; a timeout for
+each statement would also end long ones that are fine. Therefore one connection sends small queries
+all the time. Without an answer, every watched connection of this process is cut, and none is given
+out until the database answers again.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ import psycopg_pool
 from psycopg.pq import ExecStatus
 
 EVERY_SECONDS = 0.4
-BOUND_SECONDS = 1.2  # for the answer to a trifle
+BOUND_SECONDS = 1.2  # wait for the answer to a small query
 AGAIN_SECONDS = 0.3
-RECONNECT_SECONDS = 1.0  # then a pool waits until somebody asks, and tries at once
+RECONNECT_SECONDS = 1.0  # then a pool waits until a connection is requested, and tries at once
 
 logger = logging.getLogger("billing.database")
 
@@ -43,7 +43,7 @@ class Watched(psycopg.Connection[Any]):
 
 
 class AsyncWatched(psycopg.AsyncConnection):
-    """The same for an event loop."""
+    """A connection of an event loop that is cut when the database is away."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class AsyncWatched(psycopg.AsyncConnection):
 
 
 def watch_pool(pool: psycopg_pool.ConnectionPool[Any]) -> None:
-    """Cut its connections when the database is away, and renew them when it answers again."""
+    """Cut a pool's connections when the database is away; replace them when it answers again."""
     pool.connection_class = Watched
     pool.reconnect_timeout = RECONNECT_SECONDS
     with _lock:
@@ -60,7 +60,7 @@ def watch_pool(pool: psycopg_pool.ConnectionPool[Any]) -> None:
 
 
 def renew_watched() -> None:
-    """Replace the connections of watched pools: the first use of each then works."""
+    """Replace the connections of watched pools, so that the first use of each works."""
     with _lock:
         pools = list(_pools)
     for pool in pools:
@@ -69,7 +69,7 @@ def renew_watched() -> None:
 
 
 def cut_watched() -> None:
-    """Let every statement that waits fail at once: its connection's socket is shut, not freed."""
+    """Make every waiting statement fail at once: shut its socket down, without closing it."""
     with _lock:
         connections = list(_watched)
     for connection in connections:
@@ -80,9 +80,9 @@ def cut_watched() -> None:
 
 
 class Pulse:
-    """Whether the database answers, for the processes that people and senders wait for.
+    """Watches whether the database answers, for processes that answer requests.
 
-    `returned` is called, in a thread, when it answers again and before connections are given out.
+    When it answers again, `returned` is called in a thread before connections are given out.
     """
 
     def __init__(self, url: str, returned: Callable[[], object]) -> None:
@@ -93,12 +93,12 @@ class Pulse:
         self.beats = True
 
     def start(self) -> Self:
-        """Begin to ask."""
+        """Start to watch."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """End, within a moment."""
+        """Stop; returns within a moment."""
         self._stopping.set()
 
     def _run(self) -> None:
@@ -114,7 +114,7 @@ class Pulse:
             self._stopping.wait(AGAIN_SECONDS)
 
     def _follow(self) -> None:
-        """Ask until there is no answer."""
+        """Query repeatedly until there is no answer."""
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._stopping.is_set() and answers(connection, BOUND_SECONDS):
                 if not self.beats:
@@ -122,14 +122,14 @@ class Pulse:
                     renew_watched()
                     self._returned()
                     self.beats = True
-                # Nothing is said meanwhile but by a server that ends.
+                # Between the queries only a server that ends sends anything.
                 _is_readable(connection.pgconn.socket, EVERY_SECONDS)
             if not self._stopping.is_set():
-                connection.pgconn.finish()  # a polite end could wait for ever
+                connection.pgconn.finish()  # an orderly close could wait without end
 
 
 def answers(connection: psycopg.Connection[Any], seconds: float) -> bool:
-    """Whether the server answers a trifle within `seconds`. Raises what psycopg raises."""
+    """Return whether the server answers a small query within `seconds`. Raises psycopg errors."""
     pgconn = connection.pgconn
     deadline = time.monotonic() + seconds
     pgconn.send_query(b"select 1")

@@ -1,6 +1,6 @@
-"""What `serve` tells of its processes, for `/readyz` and the system page, in a file.
+"""What `serve` reports about its processes, for `/readyz` and the system page, in a file.
 
-A file, and no table: it must tell of the database's death too.
+A file and not a table, because it must also report that the database has ended.
 """
 
 import os
@@ -15,16 +15,16 @@ FILE = "processes.json"
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """One process. Times are seconds since 1970."""
 
-    name: str  # a job's, or "database"
-    pid: int = 0  # 0 while it waits to be started again
-    since: float  # when it was started, or died
-    deaths: int = 0  # without a minute alive between them
-    last_exit: int = 0  # its code; a signal's number with a minus
-    starts_at: float = 0.0  # of one that waits
+    name: str  # a job, or "database"
+    pid: int = 0  # 0 while it waits for its restart
+    since: float  # when it was started or ended
+    deaths: int = 0  # ends without a minute alive between them
+    last_exit: int = 0  # exit code; a negative signal number if it was killed
+    starts_at: float = 0.0  # when it will be restarted; 0 if it runs
 
 
 def write_states(data_dir: Path, states: list[State]) -> None:
-    """Replace the file; a full disk leaves the old one."""
+    """Replace the file; if the disk is full, the old one stays."""
     new = data_dir / f"{FILE}.new"
     with suppress(OSError):
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def write_states(data_dir: Path, states: list[State]) -> None:
 
 
 def read_states(data_dir: Path) -> list[State]:
-    """What was written last; empty if nothing was, or nothing that can be read."""
+    """Return the last report; empty if there is none or it can't be read."""
     try:
         states = msgspec.json.decode((data_dir / FILE).read_bytes(), type=list[State])
     except (OSError, msgspec.DecodeError):
@@ -42,7 +42,7 @@ def read_states(data_dir: Path) -> list[State]:
 
 
 def unwell(data_dir: Path) -> list[State]:
-    """Those that died a short while ago or aren't there at all."""
+    """Return the processes that ended recently or do not run."""
     return [state for state in read_states(data_dir) if state.deaths or not _runs(state.pid)]
 
 

@@ -7,7 +7,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 
-AT_ONCE = 2_000
+SEALS_AT_ONCE = 2_000
 SEALS = """
 select first_position, last_position, events, encode(previous, 'hex') as previous, digests,
   encode(seal, 'hex') as seal
@@ -30,5 +30,5 @@ def seals_over(connection: Connection[Any], first: int, last: int) -> Iterator[l
         connection.cursor("seals", row_factory=class_row(Seal)) as cursor,
     ):
         cursor.execute(SEALS, (first, last))
-        while seals := cursor.fetchmany(AT_ONCE):
+        while seals := cursor.fetchmany(SEALS_AT_ONCE):
             yield seals

@@ -1,4 +1,4 @@
-"""Hands over files: CSV as a stream; Excel at once, or by a page with its progress."""
+"""Send files: CSV as a stream; Excel at once, or by a page with its progress."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
@@ -9,7 +9,7 @@ from sanic import Request
 from sanic.exceptions import ServerError
 from sanic.response import BaseHTTPResponse, ResponseStream, file_stream, redirect
 
-from billing.web.files.tables import AT_ONCE, EXCEL, attachment
+from billing.web.files.tables import EXCEL, ROWS_AT_ONCE, attachment
 from billing.web.kit.access import is_program
 from billing.web.kit.errors import problem
 from billing.web.kit.i18n import gettext
@@ -18,15 +18,15 @@ from billing.web.kit.reach import owner_of
 from billing.web.services.export_jobs import Job, Make
 from billing.web.site import site_of
 
-PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
-Answer = BaseHTTPResponse | ResponseStream | None  # None: it was streamed
+PATIENCE_SECONDS = 2.0  # then a page with the progress is shown
+Answer = BaseHTTPResponse | ResponseStream | None  # None: the response was streamed
 Row = TypeVar("Row")
 
 
 async def send_csv(
     request: Request[Any, Any], file_name: str, head: str, lines: AsyncIterable[str]
 ) -> None:
-    """Answer with a CSV file, streamed: its first line, then its lines as they are made."""
+    """Send a CSV file as a stream: its first line, then its lines as they are made."""
     response = await request.respond(
         content_type="text/csv; charset=utf-8", headers=attachment(file_name)
     )
@@ -37,8 +37,8 @@ async def send_csv(
 
 
 async def read_in_threads(rows: Iterator[Row]) -> AsyncGenerator[list[Row], None]:
-    """All rows of an iterator that blocks, some at a time."""
-    while some := await asyncio.to_thread(lambda: list(islice(rows, AT_ONCE))):
+    """Yield the rows of a blocking iterator in batches."""
+    while some := await asyncio.to_thread(lambda: list(islice(rows, ROWS_AT_ONCE))):
         yield some
 
 
@@ -55,7 +55,7 @@ async def deliver(
     if running:
         return page(request, "files/export.html", 409, page="exports", job=running, busy=True)
     job = Job(owner, site.exports.new_path(), file_name, expected)
-    patience = None if is_program(request) else PATIENCE_SECONDS  # no page is shown to a program
+    patience = None if is_program(request) else PATIENCE_SECONDS  # programs get the file, no page
     await asyncio.wait([site.exports.begin(job, make)], timeout=patience)
     if job.state == "done":
         return await send_job(job)
@@ -65,5 +65,5 @@ async def deliver(
 
 
 async def send_job(job: Job) -> ResponseStream:
-    """The file of a job."""
+    """Send the file of a job."""
     return await file_stream(job.path, mime_type=EXCEL, headers=attachment(job.file_name))

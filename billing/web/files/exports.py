@@ -1,4 +1,4 @@
-"""The pages of files that were made: how far each is, and where to fetch it."""
+"""The pages of exported files: the progress of each, and its download."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("exports")
 @blueprint.get("/exports")
 @admits(*EVERY_ROLE, limited=True)
 async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
-    """The files that were made for whoever asks, until they are removed."""
+    """Show the present files of the signed-in administrator."""
     jobs = site_of(request).exports.of(owner_of(request))
     return page(request, "files/exports.html", page="exports", jobs=jobs)
 
@@ -27,7 +27,7 @@ async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
 @blueprint.get("/exports/<job_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
-    """How far an Excel file is, and where to fetch it."""
+    """Show the progress of an Excel file, and its download."""
     template = "files/_export_state.html" if is_partial(request) else "files/export.html"
     return page(request, template, page="exports", job=_find(request, job_id), busy=False)
 
@@ -35,7 +35,7 @@ async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPRespon
 @blueprint.get("/exports/<job_id:str>/file")
 @admits(*EVERY_ROLE, limited=True)
 async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
-    """The finished file."""
+    """Send a finished file."""
     job = _find(request, job_id)
     if job.state != "done":
         raise NotFound

@@ -1,4 +1,4 @@
-"""The filter of a list in words, and how far in the log it speaks: for the file of the list."""
+"""The filter of a list in words and the log position of its rows, for the file of the list."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ LABELS = {
     "country": N_("Country"),
     "on": N_("Prices on"),
 }
-# The codes of the filters that have words of their own, whatever the list.
+# The codes of filters that have the same labels in every list.
 KNOWN = {
     "state": {**words.ACCOUNT_STATES, **words.DEVICE_STATES},
     "of": words.ACCOUNT_KINDS,
@@ -40,7 +40,7 @@ KNOWN = {
 async def facts_of(
     request: Request[Any, Any], given: Mapping[str, str], period: Period | None = None
 ) -> list[tuple[str, str]]:
-    """What was asked for, each with its name; then the position in the log."""
+    """Return each filter that is set, with its name; then the position in the log."""
     company, device = given.get("company", ""), given.get("device", "")
     streams = [f"company:{company}", given.get("account", "")]
     async with site_of(request).pool.connection() as connection:

@@ -1,4 +1,4 @@
-"""How an import goes: a sheet is sent, what it would do is shown, all is done or nothing."""
+"""How an import works: a sheet is uploaded, its effect is previewed, and applied as a whole."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,25 +22,25 @@ from billing.web.services.import_plans import Plan, Problem, SheetRow
 from billing.web.site import site_of
 
 MOST_ROWS = 50_001  # with the header
-MOST_SHOWN = 200  # rows of a preview, and problems
+MOST_SHOWN = 200  # rows of a preview, and errors
 blueprint = Blueprint("importing")
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What can be imported: its columns, and what makes a plan of a sheet's rows."""
+    """A kind of import: its columns, and the function that makes a plan of the rows."""
 
     title: str
     explanation: str
     columns: Sequence[Column]
-    heads: Sequence[str]  # of the columns, in the reader's words
+    heads: Sequence[str]  # of the preview's columns, in the reader's language
     plan: Callable[[Request[Any, Any], Form, list[SheetRow]], Awaitable[Plan]]
-    page: str  # in the menu
+    page: str  # of the menu
     back: str
     choices: Callable[[Request[Any, Any]], Awaitable[dict[str, Any]]] | None = None
 
 
 def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[SheetRow]:
-    """The rows of an uploaded sheet by its headers. Blocks. Refused where it is no such sheet."""
+    """Return the rows of an uploaded sheet by its headers. Blocks. Refused for another sheet."""
     rows = read_sheet(data, file_name, most_rows=MOST_ROWS)
     header = next(rows)
     places = match_headers(header.cells, columns)
@@ -62,7 +62,7 @@ def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[She
 
 
 async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
-    """Read what was sent, and show what it would do."""
+    """Read an uploaded sheet, and show what it would do."""
     form = Form.of(request)
     sent = request.files.get("file") if request.files else None
     if sent is None or not sent.body:
@@ -83,7 +83,7 @@ async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
 async def ask(
     request: Request[Any, Any], kind: Kind, form: Form | None = None, status: int = 200
 ) -> HTTPResponse:
-    """The form that takes a sheet."""
+    """Show the form for uploading a sheet."""
     choices = await kind.choices(request) if kind.choices else {}
     return page(
         request,
@@ -113,7 +113,7 @@ def _preview(request: Request[Any, Any], menu: str, plan: Plan, status: int = 20
 @blueprint.post("/imports/<token:str>")
 @admits(*ADMINISTRATORS, limited=True)
 async def apply_import(request: Request[Any, Any], token: str) -> HTTPResponse:
-    """Do what was shown: all of it, or nothing where somebody was faster."""
+    """Apply the previewed import; nothing is applied if something changed in the meantime."""
     site = site_of(request)
     plan = site.plans.find(token, owner_of(request))
     if plan is None:

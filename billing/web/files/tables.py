@@ -17,11 +17,11 @@ from billing.web.kit import formats
 from billing.web.kit.i18n import gettext, language
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
-AT_ONCE = 2_000  # rows of a file that are read and written at a time
+BYTE_ORDER_MARK = "\ufeff"  # Excel recognises UTF-8 by it
+ROWS_AT_ONCE = 2_000  # rows of a file that are read and written in one batch
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Cells = Sequence[Any]  # of one row
-Facts = Sequence[tuple[str, str]]  # what a file says about itself: a name and a value
+Facts = Sequence[tuple[str, str]]  # what a file states about itself: names and values
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def attachment(name: str) -> dict[str, str]:
-    """The header by which a browser saves an answer under a name."""
+    """Return the header that makes a browser save a response under a name."""
     bare = "".join(each for each in normalize("NFKD", name) if not combining(each))
     safe = "".join(
         each if each.isascii() and (each.isalnum() or each in "._") else "-" for each in bare
@@ -41,7 +41,7 @@ def attachment(name: str) -> dict[str, str]:
 
 
 class CsvTable:
-    """Lines of text for the reader's own spreadsheet program: its separator, its decimal mark."""
+    """Makes CSV lines for the reader's spreadsheet program: its separator and decimal mark."""
 
     def __init__(self, columns: Sequence[Column], zone: ZoneInfo) -> None:
         self._columns = columns
@@ -51,12 +51,12 @@ class CsvTable:
         self._csv = csv.writer(self._buffer, delimiter=";" if self._comma else ",")
 
     def head(self) -> str:
-        """The first line."""
+        """Return the first line."""
         self._csv.writerow([head_of(column, self._zone) for column in self._columns])
         return BYTE_ORDER_MARK + self._taken()
 
     def rows(self, rows: Iterable[Cells]) -> str:
-        """The lines of some rows."""
+        """Return the lines of some rows."""
         for row in rows:
             cells = zip(self._columns, row, strict=True)
             self._csv.writerow([self._cell(column.kind, value) for column, value in cells])
@@ -80,17 +80,17 @@ class CsvTable:
 
 
 def unformula(text: str) -> str:
-    """The text so that a spreadsheet program takes it for text."""
+    """Return the text in a form that spreadsheet programs don't read as a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def write_workbook(file: Any, sheets: Sequence[Sheet], facts: Facts, zone: ZoneInfo) -> None:
-    """Write these sheets, and one that tells how they came about, into a file. Blocks."""
+    """Write these sheets, and one with facts about them, to a file. Blocks."""
     book = Book(file, zone)
     for sheet in sheets:
         book.sheet(sheet.title, sheet.columns)
         rows = iter(sheet.rows)
-        while some := list(islice(rows, AT_ONCE)):
+        while some := list(islice(rows, ROWS_AT_ONCE)):
             book.rows(some)
         if sheet.total:
             book.total(sheet.total)
@@ -99,7 +99,7 @@ def write_workbook(file: Any, sheets: Sequence[Sheet], facts: Facts, zone: ZoneI
 
 
 def about(book: Book, facts: Facts) -> None:
-    """The sheet that tells what a workbook holds, and when it was made."""
+    """Write the sheet with the facts about a workbook, and when it was made."""
     made = formats.moment(datetime.now(UTC), "y-MM-dd HH:mm", book.zone)
     book.sheet(gettext("About"), [Column(gettext("About"), width=32), Column("", width=48)])
     book.rows([*facts, (gettext("Created on"), made)])

@@ -1,4 +1,4 @@
-"""The totals of a list that is exported: over the rows that were written, by currency."""
+"""The totals of an exported list: of the written rows, by currency."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ AMOUNTS = ("amount", "exact")
 
 
 class Sums:
-    """Adds up the columns whose total says something; amounts are never added over currencies."""
+    """Adds up the columns whose total makes sense; amounts by currency, never across."""
 
     def __init__(self, columns: Sequence[Column], title: str) -> None:
         self._title = title
@@ -23,7 +23,7 @@ class Sums:
         self._amounts: dict[tuple[int, str], int] = defaultdict(int)
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Take in the cells of some rows."""
+        """Add the cells of some rows."""
         for place in self._summed:
             if self._columns[place].kind in AMOUNTS and self._currency is not None:
                 for row in rows:
@@ -33,7 +33,7 @@ class Sums:
                 self._plain[place] += sum(row[place] or 0 for row in rows)
 
     def row(self) -> list[Any]:
-        """The cells of the totals, beneath their columns; empty where there is nothing to add."""
+        """Return the cells of the totals, below their columns; empty where there is none."""
         if not self._summed:
             return []
         cells: list[Any] = [None] * len(self._columns)
@@ -52,7 +52,7 @@ class Sums:
         return cells
 
     def facts(self) -> list[tuple[str, Kind, int]]:
-        """Each total with its name: what one row of cells can't say of several currencies."""
+        """Return each total with its name; a row of cells can't show several currencies."""
         found: list[tuple[str, Kind, int]] = [
             (self._columns[place].head, self._columns[place].kind, value)
             for place, value in self._plain.items()

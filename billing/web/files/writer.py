@@ -1,4 +1,4 @@
-"""Writes a list into an Excel file, some rows at a time in constant memory."""
+"""Write a list to an Excel file in batches, in constant memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from billing.web.kit.i18n import gettext, set_language
 
 
 class ListWriter:
-    """One list with its totals, and a sheet with its filter. Blocks: call it in a thread."""
+    """Writes a list with its totals, and a sheet with its filter. Blocks: call it in a thread."""
 
-    def __init__(  # noqa: PLR0917 -- opened by partial, with what a list is
+    def __init__(  # noqa: PLR0917 -- used through partial, with the properties of a list
         self,
         path: Path,
         zone: ZoneInfo,
@@ -23,7 +23,7 @@ class ListWriter:
         columns: Sequence[Column],
         most_rows: int = MOST_ROWS,
     ) -> None:
-        set_language(said)  # a thread may come with another context
+        set_language(said)  # a thread may have another context
         self._said = said
         self._book = Book(path, zone, most_rows)
         self._book.sheet(title, columns)
@@ -31,7 +31,7 @@ class ListWriter:
         self.rows_written = 0
 
     def sum_title(self) -> str:
-        """What the row of totals is called."""
+        """The label of the totals."""
         return gettext("Total")
 
     def add(self, rows: Sequence[Any]) -> None:
@@ -39,13 +39,13 @@ class ListWriter:
         self.write(rows, rows)
 
     def write(self, rows: Sequence[Any], counted: Sequence[Any]) -> None:
-        """Write the cells of rows, of which some are added up."""
+        """Write the cells of rows; `counted` are those that count in the totals."""
         self._book.rows(rows)
         self._sums.add(counted)
         self.rows_written += len(rows)
 
     def finish(self, facts: Facts) -> None:
-        """Add the totals and what tells of the filter, and close the file."""
+        """Write the totals and the facts about the filter, and close the file."""
         set_language(self._said)
         if total := self._sums.row():
             self._book.total(total)

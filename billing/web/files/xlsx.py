@@ -1,7 +1,7 @@
-"""Writes Excel files as they come: row after row into the zip, thirteen times xlsxwriter's speed.
+"""Write Excel files as a stream: row after row into the zip, thirteen times as fast as xlsxwriter.
 
-Measured with a million calls (docs/decisions/0051). A file is what ECMA-376 asks for and no more:
-texts in their cells, five number formats, a frozen head, a filter over each sheet.
+Measured with a million calls (docs/decisions/0051). A file has what ECMA-376 requires and no more:
+texts in their cells, five number formats, a frozen header row, a filter on each sheet.
 """
 
 import zipfile
@@ -33,8 +33,8 @@ UNITS = {
     "duration": 86_400,
     "talk": 86_400_000,
 }
-STYLES = {kind: number for number, kind in enumerate(FORMATS, 2)}  # 0 is plain, 1 a head
-MOST_ROWS = 1_048_575  # of a sheet, beneath its head
+STYLES = {kind: number for number, kind in enumerate(FORMATS, 2)}  # 0 is plain, 1 a header
+MOST_ROWS = 1_048_575  # of a sheet, without its header
 MOST_SHARED = 20_000  # texts
 DAY_SECONDS = 86_400
 QUARTER_SECONDS = 900
@@ -44,27 +44,27 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-# What XML can't say, and what a reader takes for an escaped character.
+# Characters that XML can't contain, and texts that a reader would take for an escape.
 UNSAYABLE = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {0xFFFE: None}
 FAST = 1  # of zlib: a third larger than the best, five times as fast
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A head, and what its cells are.
+    """A column: its header, and the kind of its cells.
 
-    UTC datetimes, micro-units (amount, exact), numbers, seconds (duration), milliseconds (talk),
-    text, the currency of a row's amounts.
+    Times are UTC datetimes, amounts (amount, exact) micro-units, durations seconds, talk times
+    milliseconds; "currency" is the currency of a row's amounts.
     """
 
     head: str
     kind: Kind = "text"
     width: int = 16
-    own: bool = False  # whether hardly a text occurs twice
-    sum: bool = False  # whether its total says something
+    own: bool = False  # whether most texts occur once
+    sum: bool = False  # whether a total makes sense
 
 
 def text_cell(text: Any) -> str:
-    """A cell of text; it is never taken for a formula."""
+    """Return a cell of text, which is never read as a formula."""
     return f'<c t="inlineStr"><is>{_said(text)}</is></c>' if text else "<c/>"
 
 
@@ -73,13 +73,13 @@ def _said(text: Any) -> str:
 
 
 class Texts(dict[Any, str]):
-    """The cells of texts that occur again and again: each text stands in the file once."""
+    """The cells of repeated texts: each text is in the file once."""
 
     def __init__(self) -> None:
         self.shared: list[str] = []
 
     def __missing__(self, value: Any) -> str:
-        """Make a cell; beyond so many texts they stand in their cells."""
+        """Make a cell; after MOST_SHARED texts, further ones are written in their cells."""
         if value is None or value == "":
             cell = "<c/>"
         elif len(self.shared) < MOST_SHARED:
@@ -104,13 +104,13 @@ class Book:
         self._texts = Texts()
 
     def sheet(self, title: str, columns: Sequence[Column]) -> None:
-        """Begin a sheet; the one before is complete."""
+        """Begin a sheet; the previous one is complete."""
         self._end_sheet()
         self._title, self._columns, self._further = title, tuple(columns), 1
         self._begin_sheet(title)
 
     def rows(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Write rows; beyond what a sheet takes they go on on another."""
+        """Write rows; when a sheet is full, they continue on another."""
         left = list(rows)
         while left:
             room = self._most_rows + 1 - self._line
@@ -124,7 +124,7 @@ class Book:
             left = left[room:]
 
     def _xml(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
-        """Rows as XML, made column by column: a loop a column, not a call a cell."""
+        """Return rows as XML, made column by column: faster than a call for each cell."""
         cells = [
             self._cells(column, values)
             for column, values in zip(columns, zip(*rows, strict=True), strict=True)
@@ -144,11 +144,11 @@ class Book:
         ]
 
     def total(self, row: Sequence[Any]) -> None:
-        """One more row, of sums, in bold where it is text."""
+        """Write a row of sums; its texts are bold."""
         self._totals = self._xml(self._columns, [row]).replace("<c t=", '<c s="1" t=')
 
     def row_of(self, columns: Sequence[Column], row: Sequence[Any]) -> None:
-        """One row whose cells are of other kinds than the sheet's columns."""
+        """Write a row whose cells have other kinds than the columns of the sheet."""
         self._write(self._xml(columns, [row]))
         self._line += 1
 
@@ -192,25 +192,25 @@ class Book:
 
 
 def head_of(column: Column, zone: ZoneInfo) -> str:
-    """The head of a column; one of times names their zone."""
+    """Return the header of a column; a column of times names their time zone."""
     return f"{column.head} ({zone.key})" if column.kind == "time" else column.head
 
 
 def _serial(moment: datetime, zone: ZoneInfo) -> int:
-    """Seconds since a spreadsheet's beginning, of the local clock."""
+    """Return seconds since the epoch of spreadsheets, in local time."""
     seconds = int(moment.timestamp())
     return seconds + _offset(seconds // QUARTER_SECONDS, zone) + EPOCH_SECONDS
 
 
 @lru_cache(maxsize=20_000)
 def _offset(quarter: int, zone: ZoneInfo) -> int:
-    """Of the local clock, in a quarter of an hour since 1970; none changes within one."""
+    """Return the UTC offset in a quarter of an hour since 1970; no offset changes within one."""
     offset = datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
 
 def _letters(number: int) -> str:
-    """The letters of a column: 1 = A, 27 = AA."""
+    """Return the letters of a column: 1 = A, 27 = AA."""
     letters = ""
     while number:
         number, rest = divmod(number - 1, 26)
@@ -219,7 +219,7 @@ def _letters(number: int) -> str:
 
 
 def _title(title: str, taken: Sequence[str]) -> str:
-    """A name that a sheet may have, and no other has."""
+    """Return a valid and unique name for a sheet."""
     bare = "".join(each for each in title if each not in "[]:*?/\\'").strip()[:28] or "1"
     known = {each.lower() for each in taken}
     name, number = bare, 1
@@ -230,7 +230,7 @@ def _title(title: str, taken: Sequence[str]) -> str:
 
 
 def _frame(titles: Sequence[str], shared: Sequence[str]) -> dict[str, str]:
-    """The parts around the sheets."""
+    """Return the parts of the package around the sheets."""
     count = range(1, len(titles) + 1)
     sheets = "".join(
         f'<sheet name="{escape(title, {chr(34): "&quot;"})}" sheetId="{n}" r:id="r{n}"/>'

@@ -1,1 +1,1 @@
-"""The kit of every page: access, forms, filters, words, templates. Knows no feature."""
+"""The kit of every page: access, forms, filters, words, templates. It knows no feature."""

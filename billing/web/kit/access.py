@@ -1,4 +1,4 @@
-"""Who may call what: one decorator on every route, and the defence against forged requests."""
+"""Access: one decorator on every route, and the protection against forged requests."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -43,19 +43,19 @@ __all__ = [  # with the sets of roles, so that a route needs one import
     "kept",
     "local_path",
 ]
-Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing once it answered
+Handler = Callable[..., Awaitable[Any]]  # a response, a stream, or nothing after it answered
 
 
 class BeyondReach(Forbidden):
-    """This concerns more than the companies that somebody is limited to."""
+    """The request concerns companies that the administrator's limit excludes."""
 
 
 class OutOfScope(Forbidden):
-    """The token admits other things than this."""
+    """The token's scopes do not include this."""
 
 
 class StaleForm(Forbidden):
-    """The form was made for another session, or for one that has ended."""
+    """The form belongs to another session, or to one that has ended."""
 
 
 def admits(
@@ -65,12 +65,12 @@ def admits(
     before_change: bool = False,
     before_enrolment: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Admit these roles only. Who must change the password first gets nowhere else before.
+    """Admit these roles only; refuse everything else before the password was changed.
 
-    A token is admitted where its scope is named, within the role of its administrator; nowhere
-    else. Who is limited to companies is admitted where `limited` says so, and to what is of these
-    companies (reach.py). Every route carries it; the application refuses to start with one that
-    does not.
+    API tokens are admitted if `scope` names one of theirs, within the role of their administrator.
+    Administrators who are limited to companies are admitted if `limited` is set, to data of these
+    companies (reach.py). Every route carries this decorator; the application does not start with a
+    route that lacks it.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -104,7 +104,7 @@ def admits(
 
 
 async def current_session(request: Request[Any, Any]) -> Session | None:
-    """The session of the request's cookie or of its API token, looked up once a request."""
+    """Return the session of the request's cookie or API token, looked up once a request."""
     if not hasattr(request.ctx, "session"):
         site, now = request.app.ctx.site, datetime.now(UTC)
         token, cookie = bearer(request), request.cookies.get(cookie_name(request)) or ""
@@ -122,44 +122,44 @@ async def current_session(request: Request[Any, Any]) -> Session | None:
 
 
 def bearer(request: Request[Any, Any]) -> str:
-    """The API token that a program shows; then no cookie counts."""
+    """Return the API token of a program; with one, cookies are ignored."""
     kind, _, token = str(request.headers.get("authorization", "")).partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
 def is_program(request: Request[Any, Any]) -> bool:
-    """Whether no browser asks, so that errors are told as JSON."""
+    """Return whether a program asks, so that errors are sent as JSON."""
     return bool(bearer(request)) or request.path.startswith("/api/")
 
 
 def cookie_name(request: Request[Any, Any]) -> str:
-    """`__Host-` binds the cookie to this host; browsers accept it over HTTPS only."""
+    """Return the session cookie's name. `__Host-` ties it to this host, and needs HTTPS."""
     return "__Host-session" if request.app.ctx.site.config.cookie_secure else "session"
 
 
 def local_path(text: str | None) -> str:
-    """`text` where it is a path of this site, else the start page: no redirect leads away."""
+    """Return `text` if it is a path of this site, else the start page: no redirect leaves it."""
     if not text or not text.startswith("/") or text[1:2] in ("/", "\\"):
         return "/"
-    if any(ord(character) < 0x21 or character == "\\" for character in text):  # noqa: PLR2004 -- space and controls
+    if any(ord(character) < 0x21 or character == "\\" for character in text):  # noqa: PLR2004 -- space and control characters
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
 
 
 def is_fragment(request: Request[Any, Any]) -> bool:
-    """Whether htmx asks, and will put the answer into a part of the page."""
+    """Return whether htmx asks, and will put the response into a part of the page."""
     return request.headers.get("hx-request") == "true"
 
 
 def form_value(request: Request[Any, Any], name: str) -> str:
-    """A field of the form; empty where it is missing."""
+    """Return a field of the form; empty if it is missing."""
     form = request.form
     return kept(str(form.get(name, "") or "")) if form else ""
 
 
 def kept(text: str) -> str:
-    """A text without what no database keeps: an event with a NUL in it would stop its readers."""
+    """Return a text without NUL characters, which the database can't store."""
     return text.replace("\0", "").encode(errors="ignore").decode()
 
 
@@ -169,7 +169,7 @@ def _refuse_out_of_scope(session: Session, scope: str) -> None:
 
 
 def _first_of_all(session: Session, before_change: bool, before_enrolment: bool) -> str:
-    """Where somebody must go before anything else; empty who may go on."""
+    """Return the URL to go to before anything else; "" if there is none."""
     if session.must_change and not before_change:
         return "/password"
     if session.must_enrol and not (before_change or before_enrolment):
@@ -189,7 +189,7 @@ def _ask_to_sign_in(request: Request[Any, Any]) -> BaseHTTPResponse:
 
 
 def _refuse_forged(request: Request[Any, Any], roles: tuple[str, ...]) -> None:
-    """Admit a change only where the person meant it. No browser shows a token by itself."""
+    """Admit changes only if the person intended them. Browsers never send a token automatically."""
     if request.method in ("GET", "HEAD"):
         return
     if ANYONE not in roles:
@@ -200,7 +200,7 @@ def _refuse_forged(request: Request[Any, Any], roles: tuple[str, ...]) -> None:
 
 
 def _refuse_other_origins(request: Request[Any, Any]) -> None:
-    """Admit a change only from a page of ours."""
+    """Admit changes only from our own pages."""
     origin = str(request.headers.get("origin") or request.headers.get("referer", ""))
     if urlsplit(origin).netloc.lower() != request.host.lower():
         raise Forbidden
@@ -209,7 +209,7 @@ def _refuse_other_origins(request: Request[Any, Any]) -> None:
 
 
 def _refuse_without_token(request: Request[Any, Any]) -> None:
-    """Admit a change only with the session's own token."""
+    """Admit changes only with the session's own form token."""
     session: Session = request.ctx.session
     given = request.headers.get("x-csrf-token") or form_value(request, "csrf")
     if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):

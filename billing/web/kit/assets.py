@@ -1,4 +1,4 @@
-"""The files browsers fetch: kept in memory, with hashes in their URLs and gzip twins."""
+"""Static files: kept in memory, with hashes in their URLs, and compressed copies."""
 
 import gzip
 import hashlib
@@ -23,13 +23,13 @@ blueprint = Blueprint("assets")
 
 class Asset(msgspec.Struct, frozen=True):
     body: bytes
-    zipped: bytes  # empty where zipping gains nothing
+    zipped: bytes  # empty if compression gains nothing
     type: str
     version: str
 
 
 def load_assets() -> dict[str, Asset]:
-    """Our own files, and those the build copied in. Fails where the build has not run."""
+    """Load our own files and those copied by the build. Raises FileNotFoundError before a build."""
     vendor = HERE / "vendor"
     if not (vendor / "assets.json").exists():
         raise FileNotFoundError(f"{vendor} is empty: run `python hatch_build.py`.")
@@ -50,15 +50,15 @@ def _load(path: Path) -> Asset:
     return Asset(body, zipped, kind, hashlib.sha256(body).hexdigest()[:12])
 
 
-def asset_address(assets: dict[str, Asset], name: str) -> str:
-    """Where a page finds an asset; another content has another URL."""
+def asset_url(assets: dict[str, Asset], name: str) -> str:
+    """Return the URL of an asset; it changes with the content."""
     return f"/assets/{name}?v={assets[name].version}"
 
 
 @blueprint.get("/assets/<name:str>")
 @admits(ANYONE)
 async def send_asset(request: Request[Any, Any], name: str) -> HTTPResponse:
-    """One asset, or 304 where the browser has it."""
+    """Send an asset, or 304 if the browser has it."""
     asset: Asset | None = request.app.ctx.site.assets.get(name)
     if asset is None:
         raise NotFound

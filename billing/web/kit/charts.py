@@ -1,4 +1,4 @@
-"""What charts are drawn from: round axis marks, shades, and figures in the reader's language."""
+"""What charts need: round axis marks, shades, and figures in the reader's language."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -24,24 +24,24 @@ MEASURES = {
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One figure of the statistics, and how it is written."""
+    """A figure of the statistics, and its format."""
 
     name: str
     currency: str
 
     @property
     def label(self) -> str:
-        """What it is called."""
+        """Its label."""
         return gettext(MEASURES[self.name])
 
     def text(self, value: int) -> str:
-        """A value in full."""
+        """Return a value in full."""
         if self.name == "amount":
             return formats.money(value, self.currency)
         return formats.hm(value) if self.name in ("talk", "billed") else formats.decimal(value)
 
     def short(self, value: int) -> str:
-        """A value where there is little room."""
+        """Return a value in short form."""
         if self.name in ("talk", "billed"):
             minutes = round(value / MINUTE_SECONDS)
             return f"{minutes // 60}:{minutes % 60:02}"
@@ -52,7 +52,7 @@ class Measure(msgspec.Struct, frozen=True):
         return numbers.format_compact_decimal(plain, locale=locale(), fraction_digits=1)
 
     def mark(self, value: int, step: int) -> str:
-        """A mark of an axis."""
+        """Return the label of an axis mark."""
         if self.name == "amount":
             return formats.money(value, self.currency, 0 if step >= MICROS else 2)
         if self.name in ("talk", "billed"):
@@ -62,7 +62,7 @@ class Measure(msgspec.Struct, frozen=True):
         return formats.decimal(value)
 
     def axis(self, values: Iterable[int]) -> list[tuple[int, str]]:
-        """Four or five round marks from nothing to beyond the greatest value."""
+        """Return four or five round marks from zero to above the highest value."""
         top = max(values, default=0)
         unit = 1
         if self.name == "amount":
@@ -75,7 +75,7 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 def _step(top: int, unit: int) -> int:
-    """The smallest round multiple of a unit of which five reach the top."""
+    """Return the smallest round multiple of a unit of which five reach the top."""
     power = unit
     while True:
         for factor in STEPS:
@@ -85,7 +85,7 @@ def _step(top: int, unit: int) -> int:
 
 
 def shade(value: int, top: int) -> int:
-    """How dark a cell of a heat map is: 0 for nothing, then 1 to SHADES."""
+    """Return the shade of a cell in a heat map: 0 for nothing, then 1 to SHADES."""
     if value <= 0 or top <= 0:
         return 0
     return min(SHADES, 1 + value * SHADES // (top + 1))

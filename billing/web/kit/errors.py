@@ -1,4 +1,4 @@
-"""What is shown when something went wrong: a page, or a fragment where htmx puts it into one."""
+"""The response to an error: a page, or a fragment if htmx asked for a part of one."""
 
 import logging
 from typing import Any
@@ -48,21 +48,21 @@ BEYOND_REACH = N_("This concerns the whole installation; your access is limited 
 
 
 def install_error_pages(app: Sanic[Any, Any]) -> None:
-    """Replace Sanic's own, which our content security policy would not admit."""
+    """Replace Sanic's own pages, which our content security policy would break."""
     app.exception(Exception)(show_error)
 
 
 async def show_error(request: Request[Any, Any], error: Exception) -> HTTPResponse:
-    """The page or fragment for an error; a fault of ours is logged with its reference."""
+    """Return the page or fragment for an error; internal errors are logged with their reference."""
     status, explanation = _meaning(error)
     if is_away(error):
         tell_away(error)
-    elif status >= 500:  # noqa: PLR2004 -- a fault of ours
+    elif status >= 500:  # noqa: PLR2004 -- an internal error
         logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
     elif request.app.ctx.site:
         await _know_who(request)
     if is_program(request):
-        if status == 401:  # noqa: PLR2004 -- who it is was not said
+        if status == 401:  # noqa: PLR2004 -- not signed in
             explanation = gettext("Send a valid API token: Authorization: Bearer …")
         return problem(status, gettext(TITLES[status]), explanation, str(request.id))
     fragment = is_fragment(request)
@@ -82,7 +82,7 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
 
 
 def problem(status: int, title: str, detail: str, reference: str = "", **more: Any) -> HTTPResponse:
-    """An error for a program, as RFC 9457 writes it."""
+    """Return an error for a program, as RFC 9457 defines it."""
     told = {"title": title, "status": status, "detail": detail, **more}
     if reference:
         told["reference"] = reference
@@ -106,7 +106,7 @@ def _meaning(error: Exception) -> tuple[int, str]:
 
 
 async def _know_who(request: Request[Any, Any]) -> None:
-    """Find out who is signed in, for the menu; the error page does without where that fails."""
+    """Look up the session for the menu; if that fails, the error page has no menu."""
     try:
         await current_session(request)
     except Error:

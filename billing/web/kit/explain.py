@@ -1,4 +1,4 @@
-"""Says in words how a call was priced: one sentence for each code of the rating chain's steps."""
+"""Explain in words how a call was priced: a sentence for each code of the rating steps."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -43,7 +43,7 @@ SENTENCES: dict[str, str] = {
     "max": N_("The maximum charge of the rate applies: %(amount)s."),
     "rounded": N_("Rounded once, to %(decimals)s decimals (%(rounding)s): %(amount)s."),
 }
-# What is said instead where a value is empty.
+# Sentences that are used if a value is empty.
 WITHOUT: dict[tuple[str, str], str] = {
     ("route_prefix", "replacement"): N_(
         "The route prefix %(prefix)s was removed; that gives %(number)s."
@@ -69,7 +69,7 @@ AMOUNTS = ("fee", "price", "amount")
 
 
 def explain(steps: Sequence[Sequence[str]], currency: str, names: Mapping[str, str]) -> list[str]:
-    """A sentence a step; a code of a newer program is shown as it stands."""
+    """Return a sentence for each step; an unknown code is shown unchanged."""
     return [_sentence(code, values, currency, names) for code, *values in steps]
 
 

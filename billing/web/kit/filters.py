@@ -1,4 +1,4 @@
-"""Reads the filters of the lists from a URL."""
+"""Read the filters of lists from a URL."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,19 +14,19 @@ from billing.web.kit.i18n import gettext
 
 LONGEST = 100  # characters of a search
 DEFAULT_DAYS = 30
-LONGEST_DAYS = 3_660  # of a period: ten years and their leap days
+LONGEST_DAYS = 3_660  # ten years and their leap days
 PLACES = ("after", "before")
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A list as a URL asks for it: what was given (without the place), and from where on."""
+    """The parameters of a list in a URL: filters, and the place where the page begins."""
 
     given: dict[str, str]
     place: Place | None
 
 
 def read_listing(request: Request[Any, Any], names: tuple[str, ...], key: Any) -> Listing:
-    """The filters of `names` that a URL gives, and the place in the list it names."""
+    """Return the filters of `names` that a URL has, and the place in the list. Refused if wrong."""
     values = {name: _text(name, str(request.args.get(name, "")).strip()) for name in names}
     after, before = (str(request.args.get(name, "")) for name in PLACES)
     given = {name: value for name, value in values.items() if value}
@@ -44,7 +44,7 @@ def _text(name: str, value: str) -> str:
 
 
 def choice(given: Mapping[str, str], name: str, known: Mapping[str, str]) -> str:
-    """One of the codes that are known, or nothing."""
+    """Return the parameter `name`; Refused if it is not one of the known codes."""
     value = given.get(name, "")
     if value and value not in known:
         raise Refused("The filter %(name)s can't be %(value)s.", name=name, value=value)
@@ -52,7 +52,7 @@ def choice(given: Mapping[str, str], name: str, known: Mapping[str, str]) -> str
 
 
 def read_period(given: dict[str, str], today: date) -> Period:
-    """The days a URL asks for; the last 30 unless it says."""
+    """Return the period that a URL requests; without one the last 30 days. Refused if wrong."""
     last = _day(given, "to") or max(today, _day(given, "from") or today)
     first = _day(given, "from") or last_days(last, DEFAULT_DAYS).first
     if first > last:
@@ -70,13 +70,13 @@ def _day(given: dict[str, str], name: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError as error:
         raise Refused("%(text)s is not a date.", text=text) from error
-    if not 1970 <= found.year < 9000:  # noqa: PLR2004 -- what calendars and zones agree on
+    if not 1970 <= found.year < 9000:  # noqa: PLR2004 -- years that calendars and time zones support
         raise Refused("%(text)s is not a date.", text=text)
     return found
 
 
 def presets(today: date) -> list[tuple[str, Period]]:
-    """The periods people ask for most."""
+    """Return the usual periods with their labels."""
     month = today.replace(day=1)
     yesterday = date.fromordinal(today.toordinal() - 1)
     return [

@@ -1,4 +1,4 @@
-"""How figures and times are written in the reader's language and the site's zone."""
+"""Format figures and times in the reader's language and the site's time zone."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -11,12 +11,12 @@ from babel import dates, numbers
 from billing.values import MICROS, Money
 from billing.web.kit.i18n import gettext, locale
 
-BYTES = 1000  # as disks are sold and df -H tells
-LETTER_THEN_DIGIT = re.compile(r"([^\W\d_])(\d)")  # PEN0.15: a code needs room before its figure
+BYTES = 1000  # as disks are sold and `df -H` prints
+LETTER_THEN_DIGIT = re.compile(r"([^\W\d_])(\d)")  # PEN0.15: a code needs a space before the figure
 
 
 def money(micros: int, currency: str, digits: int | None = None) -> str:
-    """An amount; totals with the currency's own decimals, calls and rates with `digits`."""
+    """Format micro-units; totals with the currency's own decimals, others with `digits`."""
     amount = Decimal(micros) / MICROS
     if not currency:
         return decimal(amount, 2 if digits is None else digits)
@@ -30,7 +30,7 @@ def money(micros: int, currency: str, digits: int | None = None) -> str:
 
 
 def price(text: str | Decimal, currency: str) -> str:
-    """A price as decks carry it, with two to eight decimals."""
+    """Format the price of a rate, with two to eight decimals."""
     pattern = locale().currency_formats["standard"].pattern
     shown = numbers.format_currency(
         Decimal(text),
@@ -43,25 +43,25 @@ def price(text: str | Decimal, currency: str) -> str:
 
 
 def amount(value: Money) -> str:
-    """A total."""
+    """Format a total."""
     return money(value.micros, value.currency)
 
 
 def decimal(value: Decimal | int, digits: int = 0) -> str:
-    """A number with grouped thousands, always grouped alike so that columns line up."""
+    """Format a number with grouped thousands, from the first thousand, so that columns line up."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return numbers.format_decimal(value, format=pattern, locale=locale())
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with one decimal."""
+    """Format a share with one decimal."""
     share = Decimal(part) / whole if whole else Decimal(0)
     pattern = locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
     return numbers.format_percent(share, format=pattern, locale=locale())
 
 
 def size(count: int) -> str:
-    """A number of bytes as people say it: 1.4 GB."""
+    """Format a number of bytes, such as 1.4 GB."""
     value, unit = Decimal(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < BYTES:
@@ -71,38 +71,38 @@ def size(count: int) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A length of time as people say it: 3 days."""
+    """Format a length of time in words, such as 3 days."""
     return dates.format_timedelta(length, granularity="minute", locale=locale())
 
 
 def hms(seconds: int) -> str:
-    """A duration as 0:07:17."""
+    """Format seconds as 0:07:17."""
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def hm(seconds: int) -> str:
-    """A long duration as 4.758 h 46 min."""
+    """Format many seconds as 4.758 h 46 min."""
     minutes = round(seconds / 60)
     return f"{decimal(minutes // 60)} h {minutes % 60:02} min"
 
 
 def moment(value: datetime, pattern: str, zone: ZoneInfo) -> str:
-    """A time in the site's zone."""
+    """Format a time in the site's time zone."""
     return dates.format_datetime(value, pattern, tzinfo=zone, locale=locale())
 
 
 def day(value: date, pattern: str = "d MMM y") -> str:
-    """A day."""
+    """Format a day."""
     return dates.format_date(value, pattern, locale=locale())
 
 
 def month(text: str) -> str:
-    """A month such as "2026-10"."""
+    """Format a month such as "2026-10"."""
     return dates.format_skeleton("yMMMM", date.fromisoformat(f"{text}-01"), locale=locale())
 
 
 def zone_name(zone: ZoneInfo) -> str:
-    """The zone as people say it: "Madrid time"."""
+    """Return the name of a time zone, such as "Madrid time"."""
     if "/" not in zone.key:
         return zone.key
     city = dates.get_timezone_location(zone, locale=locale(), return_city=True)
@@ -110,11 +110,11 @@ def zone_name(zone: ZoneInfo) -> str:
 
 
 def query(given: dict[str, str], **change: str) -> str:
-    """The query of a URL, without empty values."""
+    """Return the query string of a URL, without empty values."""
     values = {key: value for key, value in {**given, **change}.items() if value}
     return "?" + urlencode(values) if values else ""
 
 
 def segment(text: str) -> str:
-    """One segment of a path, whatever it contains."""
+    """Escape a text for use as one segment of a path."""
     return quote(text, safe=":")

@@ -1,4 +1,4 @@
-"""Reads forms field by field: typed values, and for each wrong field a sentence in its place."""
+"""Read forms field by field: typed values, and an error message for each wrong field."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, time
@@ -13,14 +13,14 @@ from billing.web.kit.access import form_value, kept
 from billing.web.kit.i18n import gettext
 
 LONGEST = 200
-WHOLE = ""  # the key of an error that is about the form, not about one field
+WHOLE = ""  # the key of errors about the whole form
 T = TypeVar("T")
 
 
 class Form:
-    """What was sent, and what is wrong with it. A reader returns a harmless value for a wrong one.
+    """The values of a form, and their errors. A reader returns a default for a wrong value.
 
-    Templates show `given` again, and `errors` beside the fields (_form.html).
+    Templates show `given` again, and `errors` next to the fields (_form.html).
     """
 
     def __init__(self, given: dict[str, str], sent: dict[str, list[str]] | None = None) -> None:
@@ -30,21 +30,21 @@ class Form:
 
     @classmethod
     def of(cls, request: Request[Any, Any]) -> "Form":
-        """The form of a request; texts are stripped, and what no database keeps is left out."""
+        """Return the form of a request, with stripped texts and without NUL characters."""
         form = request.form or RequestParameters()
         sent = {name: [kept(str(each)) for each in form.getlist(name)] for name in form}
         return cls({name: form_value(request, name).strip() for name in form}, sent)
 
     def many(self, name: str) -> list[str]:
-        """All values of a field that may be there several times."""
+        """Return all values of a field that may occur several times."""
         return self._sent.get(name, [])
 
     def refuse(self, refusal: Refused, name: str = WHOLE) -> None:
-        """Note what the domain refused."""
+        """Add the error of a refusal."""
         self.errors.setdefault(name, gettext(refusal.message, **refusal.values))
 
     def text(self, name: str, *, required: bool = True, longest: int = LONGEST) -> str:
-        """A text."""
+        """Read a text."""
         value = self.given.get(name, "")
         if required and not value:
             return self._wrong(name, gettext("Required"), "")
@@ -53,7 +53,7 @@ class Form:
         return value
 
     def choice(self, name: str, known: Collection[str], *, required: bool = True) -> str:
-        """One of the codes that are known."""
+        """Read one of the known codes."""
         value = self.given.get(name, "")
         if not value and not required:
             return ""
@@ -62,11 +62,11 @@ class Form:
         return value
 
     def checked(self, name: str) -> bool:
-        """A checkbox: browsers send it only where it is set."""
+        """Read a checkbox; browsers send it only if it is set."""
         return name in self.given
 
     def whole(self, name: str, *, least: int = 0, most: int = 10**9, empty: int = 0) -> int:
-        """A whole number; `empty` where nothing was written."""
+        """Read a whole number; `empty` is the value of an empty field."""
         value = self.given.get(name, "")
         if not value:
             return empty
@@ -78,17 +78,17 @@ class Form:
         return int(value)
 
     def money(self, name: str, currency: str) -> Money:
-        """An amount as people write it; its sign is for the domain to judge."""
+        """Read an amount; the domain decides about its sign."""
         return self._parsed(
             name, lambda text: Money(parse_amount(text), currency), Money(0, currency)
         )
 
     def optional_money(self, name: str, currency: str) -> Money | None:
-        """An amount, or None where nothing was written."""
+        """Read an amount; None for an empty field."""
         return self.money(name, currency) if self.given.get(name) else None
 
     def day(self, name: str) -> date | None:
-        """A day, as a date field sends it; None where nothing was chosen."""
+        """Read the value of a date field; None for an empty one."""
         value = self.given.get(name, "")
         if not value:
             return None
@@ -101,12 +101,12 @@ class Form:
         return chosen
 
     def begin_of_day(self, name: str, zone: ZoneInfo) -> datetime | None:
-        """The UTC instant at which a chosen day begins in `zone`; None where none was chosen."""
+        """Read a day; return the UTC time at which it begins in `zone`, None for an empty field."""
         chosen = self.day(name)
         return datetime.combine(chosen, time(), zone).astimezone(UTC) if chosen else None
 
     def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
-        """The UTC instant of a local date and time; None where nothing was chosen."""
+        """Read a local date and time; return it in UTC, None for an empty field."""
         value = self.given.get(name, "")
         if not value:
             return None
@@ -134,5 +134,5 @@ class Form:
 
 
 def options(codes: Iterable[str], named: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Codes and their words, for a field that chooses."""
+    """Return codes with their labels, for a select field."""
     return [(code, named(code)) for code in codes]

@@ -1,4 +1,4 @@
-"""The languages of the pages: catalogues read from .po files, and the language of each request."""
+"""The languages of the pages: catalogues from .po files, and the language of each request."""
 
 import io
 from contextvars import ContextVar
@@ -19,7 +19,7 @@ _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 @cache
 def catalogue(language: str) -> NullTranslations:
-    """The messages of a language; English is what the code says."""
+    """Return the messages of a language; English messages are the msgids themselves."""
     path = TRANSLATIONS / language / "LC_MESSAGES" / "contarifa.po"
     if not path.exists():
         return NullTranslations()
@@ -32,22 +32,22 @@ def catalogue(language: str) -> NullTranslations:
 
 
 def set_language(language: str) -> None:
-    """Set it on every request: context variables survive on a kept-alive connection."""
+    """Set the language; on every request, because a connection keeps its context variables."""
     _language.set(language)
 
 
 def language() -> str:
-    """The language of the request in hand."""
+    """Return the language of the present request."""
     return _language.get()
 
 
 def locale() -> Locale:
-    """How that language writes numbers and dates."""
+    """Return the locale of that language, for numbers and dates."""
     return _LOCALES[_language.get()]
 
 
 def choose_language(cookie: str | None, accepted: str) -> str:
-    """The cookie's language, else the first accepted one there is, else Spanish."""
+    """Return the cookie's language, else the first accepted one that exists, else Spanish."""
     if cookie in LANGUAGES:
         return str(cookie)
     weighed = []
@@ -61,22 +61,22 @@ def choose_language(cookie: str | None, accepted: str) -> str:
     return next((name for _, _, name in sorted(weighed) if name in LANGUAGES), DEFAULT)
 
 
-def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for "to be translated later"
-    """Mark a msgid that is translated where it is shown."""
+def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for deferred translation
+    """Mark a msgid for extraction; it is translated where it is shown."""
     return message
 
 
 def gettext(message: str, **values: object) -> str:
-    """The message in the request's language, its placeholders filled."""
+    """Return the message in the request's language, with its placeholders filled."""
     translated = catalogue(language()).gettext(message)
     return translated % values if values else translated
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    """The singular or plural of a message in the request's language."""
+    """Return the singular or plural of a message in the request's language."""
     return catalogue(language()).ngettext(one, many, number)
 
 
 def pgettext(context: str, message: str) -> str:
-    """A message that means different things in different places."""
+    """Return a message whose meaning depends on the context."""
     return str(catalogue(language()).pgettext(context, message))

@@ -1,20 +1,20 @@
-"""Where requests come from."""
+"""The IP addresses of requests."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sanic import Request
 
-HOME_BITS = 64  # of an IPv6 address: what one customer has
+HOME_BITS = 64  # of an IPv6 address: the part of one customer
 
 
 def ip_address_of(request: Request[Any, Any]) -> str:
-    """Where a request comes from: what the last proxy that is ours says, or the connection."""
+    """Return a request's IP address: the one our last proxy names, else that of the connection."""
     return str(request.client_ip).strip("[]")
 
 
 def network_of(address: str) -> str:
-    """What is throttled as one: an IPv4 address, or all the IPv6 addresses of a customer."""
+    """Return the network to throttle as one: an IPv4 address, or the IPv6 network of a customer."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -11,7 +11,7 @@ SPAN = re.compile(r"\*\*([^*]+)\*\*|\*([^*]+)\*|`([^`]+)`|\[([^\]\[]+)\]\((/[^\s
 
 
 def render_markdown(text: str) -> Markup:
-    """The HTML of a text. Whatever is not in that part of Markdown is shown as it is written.
+    """Return the HTML of a text. Other Markdown is shown as it is written.
 
     Blocks are separated by empty lines; a list is a block. Links lead to this site only.
     """
@@ -34,7 +34,7 @@ def _block(block: str) -> Markup:
 
 
 def _items(block: str) -> list[str]:
-    """The items of a block, each with its continued lines, which are indented."""
+    """Return the items of a block, each with its indented continuation lines."""
     return re.split(r"\n(?=\S)", block)
 
 

@@ -1,4 +1,4 @@
-"""Renders templates: what every page is given, and the language and theme it is shown in."""
+"""Render templates with the values that every page has, and in the reader's language and theme."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +13,17 @@ from sanic.response import HTTPResponse
 
 from billing.web.kit import formats, telling, words
 from billing.web.kit.access import is_fragment
-from billing.web.kit.assets import Asset, asset_address
+from billing.web.kit.assets import Asset, asset_url
 from billing.web.kit.filters import PLACES
 from billing.web.kit.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 THEMES = ("light", "dark")
-NOTICE = "notice"  # the cookie by which a page that did something speaks on the next (acting.py)
+NOTICE = "notice"  # cookie with the notice that the next page shows (acting.py)
 
 
 def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environment:
-    """The templates, with everything they may call."""
+    """Return the template environment with every function that templates call."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,7 +40,7 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
         catalogue(name)
 
     def asset(name: str) -> str:
-        return asset_address(assets, name)
+        return asset_url(assets, name)
 
     def icon(name: str, extra: str = "") -> Markup:
         return Markup('<svg class="i {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
@@ -84,12 +84,12 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
 
 
 def languages_to_load() -> tuple[str, ...]:
-    """Every language, so that a broken catalogue is found at start."""
+    """Return every language, to load all at start and notice a broken catalogue."""
     return tuple(LANGUAGES)
 
 
 def render_text(request: Request[Any, Any], template: str, **values: Any) -> str:
-    """A template with the values of this page and of every page."""
+    """Render a template with the values of this page and of every page."""
     theme = request.cookies.get("theme")
     session = getattr(request.ctx, "session", None)
     here = request.path + (f"?{request.query_string}" if request.query_string else "")
@@ -111,7 +111,7 @@ def render_text(request: Request[Any, Any], template: str, **values: Any) -> str
 
 
 def _start_of_list(request: Request[Any, Any]) -> str:
-    """Where the list of a URL begins, if the URL names a place further on."""
+    """Return the URL of the first page of a list; "" on the first page."""
     given = [(name, value) for name, value in request.query_args if name not in PLACES]
     return request.path + formats.query(dict(given)) if len(given) < len(request.query_args) else ""
 
@@ -119,7 +119,7 @@ def _start_of_list(request: Request[Any, Any]) -> str:
 def page(
     request: Request[Any, Any], template: str, status: int = 200, **values: Any
 ) -> HTTPResponse:
-    """A page of the site, with what the page before has to say."""
+    """Return a page of the site, with the notice that the previous page left."""
     notice = "" if is_fragment(request) else unquote(str(request.cookies.get(NOTICE, "") or ""))
     response = html(render_text(request, template, notice=notice, **values), status)
     if notice:
@@ -128,5 +128,5 @@ def page(
 
 
 def is_partial(request: Request[Any, Any]) -> bool:
-    """Whether htmx wants the part of the page that changed."""
+    """Return whether htmx asks for the part of the page that changed."""
     return request.headers.get("hx-request-type") == "partial"

@@ -1,7 +1,7 @@
-"""What an administrator who is limited to companies may name: one place looks at every request.
+"""Limited administrators: one place checks the ids in every request.
 
-The reading layer leaves out what is beyond a reach (queries/reach.py); this refuses a
-request that names it, in its path, its query or its form, as if it were not there.
+Queries leave out data outside a reach (queries/reach.py). This module answers 404 to a request that
+names such data in its path, query or form, as if it did not exist.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from billing.log.store import Recorded
 from billing.queries.reach import NOTHING, Reach, reaches
 from billing.queries.sessions import Session
 
-# What a part of a path names; "" where it names nothing, or what its maker alone may see.
+# The kind of id of each part of a path; "" for none, and for ids only their maker may use.
 PARTS = {
     "account": "account",
     "device_id": "device",
@@ -31,7 +31,7 @@ PARTS = {
     "token": "",
     "token_id": "",
 }
-# The same of the fields of queries and forms.
+# The same for the fields of queries and forms.
 FIELDS = {
     "account": "account",
     "call": "call",
@@ -41,23 +41,23 @@ FIELDS = {
     "group": "group",
     "user": "account",
 }
-ANY_OR_NONE = ("*", "-")  # a filter that names no account
+ANY_OR_NONE = ("*", "-")  # values of a filter that name no account
 
 
 def reach_of(request: Request[Any, Any]) -> Reach:
-    """What whoever asks may see. Call it in a handler that asks for a session."""
+    """Return the reach of the signed-in administrator. The handler must require a session."""
     session: Session | None = getattr(request.ctx, "session", None)
     return session.reach if session else NOTHING
 
 
 def owner_of(request: Request[Any, Any]) -> str:
-    """Who may see what is being made for whoever asks: another limit is somebody else."""
+    """Return the owner of jobs in this session; a changed limit makes another owner."""
     session: Session | None = getattr(request.ctx, "session", None)
     return " ".join((session.administrator_id, *session.companies)) if session else ""
 
 
 async def refuse_beyond(request: Request[Any, Any], reach: Reach, parts: Mapping[str, Any]) -> None:
-    """404 where a request names something beyond a reach, or something that is not there."""
+    """Raise NotFound if a request names something that is outside a reach, or does not exist."""
     for kind, ids in _named(request, parts).items():
         if kind == "company":
             found = all(map(reach.holds, ids))
@@ -71,7 +71,7 @@ async def refuse_beyond(request: Request[Any, Any], reach: Reach, parts: Mapping
 
 
 def _named(request: Request[Any, Any], parts: Mapping[str, Any]) -> dict[str, set[str]]:
-    """The ids in a request, by what they are of."""
+    """Return the ids in a request, by kind."""
     named: dict[str, set[str]] = {}
     for part, value in parts.items():
         _note(named, PARTS[part], [unquote(value) if part == "quoted_id" else value])
@@ -84,7 +84,7 @@ def _named(request: Request[Any, Any], parts: Mapping[str, Any]) -> dict[str, se
 def _note(named: dict[str, set[str]], kind: str, values: Iterable[str]) -> None:
     for value in values:
         said = value.strip()
-        # The accounts that a device submits with have names without a kind.
+        # Device accounts have names without a kind.
         if kind and said and said not in ANY_OR_NONE and (kind != "account" or ":" in said):
             named.setdefault(kind, set()).add(said)
 
@@ -97,7 +97,7 @@ async def _reaches_call(request: Request[Any, Any], reach: Reach, call_id: str) 
 
 
 def reaches_call(reach: Reach, events: Sequence[Recorded]) -> bool:
-    """Whether a call is of a company within, and was never of one beyond."""
+    """Return whether a call belongs to a company within, and never belonged to another one."""
     said = [getattr(each.event, name, None) for each in events for name in ("before", "rating")]
     companies = [rating.company_id for rating in said if rating is not None]
     return (

@@ -1,4 +1,4 @@
-"""Who is signed in, as a cookie or an API token says; using one is remembered once a minute."""
+"""Find the session of a cookie or API token; its use is stored at most once a minute."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ TOUCH_AFTER = timedelta(minutes=1)  # a write for every request would be too man
 async def find_session(
     connection: AsyncConnection[Any], token: str, now: datetime
 ) -> Session | None:
-    """The session of a cookie's token, prolonged by this use of it."""
+    """Return the session of a cookie's token, extended by this use; None if there is none."""
     session = await session_by_cookie(connection, hash_token(token), now)
     if session and _long_ago(session, now):
         await touch_session(connection, session.token_hash, now)
@@ -26,7 +26,7 @@ async def find_session(
 async def find_by_token(
     connection: AsyncConnection[Any], token: str, address: str, now: datetime
 ) -> Session | None:
-    """In whose name a program acts that shows an API token, and within which scopes."""
+    """Return the session of an API token, with its scopes; None if the token is invalid."""
     session = await session_by_token(connection, hash_token(token), now)
     if session and _long_ago(session, now):
         await note_use(connection, session.token_hash, address, now)

@@ -1,4 +1,4 @@
-"""What a request adds to the log of sign-ins."""
+"""Write the log of sign-ins."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ async def note(
     administrator_id: str = "",
     reason: str = "",
 ) -> None:
-    """Add a line: signed_in, half (the password, not yet the code), refused, signed_out."""
+    """Add a line: signed_in, half (password given, no code yet), refused, signed_out."""
     line = SignIn(
         at=datetime.now(UTC),
         kind=kind,
@@ -37,7 +37,7 @@ async def note(
 async def note_wrong_token(
     connection: AsyncConnection[Any], request: Request[Any, Any], token_hash: bytes
 ) -> None:
-    """Add a line about an API token that admits nothing: one a minute for each IP address."""
+    """Add a line about an invalid API token, at most one a minute for each IP address."""
     if await BY_TOKEN.wait_seconds(connection, network_of(ip_address_of(request))):
         return
     own_id, name = await owner_of_token(connection, token_hash)

@@ -1,4 +1,4 @@
-"""Says in words what an event of an account did; histories and the log of operations use it."""
+"""Describe events in words, for histories and the log of operations."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from billing.web.kit.i18n import gettext
 
 
 def tell(event: Event, currency: str) -> str:
-    """What an event did, in a sentence; empty where there are no words for its kind."""
+    """Describe what an event did in a sentence; empty for a kind without words."""
     return _tell_money(event) or _tell_state(event, currency) or _tell_call(event)
 
 

@@ -1,4 +1,4 @@
-"""Slows down guessing: how many attempts each account and each IP address has, and what is told."""
+"""Throttles against guessing: the attempts for each account and IP address, and the message."""
 
 from billing.commands.attempts import Throttle
 from billing.web.kit.i18n import ngettext
@@ -6,14 +6,14 @@ from billing.web.kit.i18n import ngettext
 MINUTE = 60
 BY_ACCOUNT = Throttle("account", burst=5, every_seconds=60)
 BY_ADDRESS = Throttle("address", burst=20, every_seconds=15)
-BY_CODE = Throttle("code", burst=5, every_seconds=60)  # of the second step
-# Of lines in the login log: whoever floods the door does not flood the log too.
+BY_CODE = Throttle("code", burst=5, every_seconds=60)  # of two-factor
+# For lines in the log of sign-ins: a flood of attempts must not flood the log.
 NOTED = Throttle("noted", burst=1, every_seconds=60)  # attempts that came too early
 BY_TOKEN = Throttle("token", burst=1, every_seconds=60)  # wrong API tokens
 
 
 def too_many(wait_seconds: int) -> str:
-    """What is told to whom must wait."""
+    """Return the message for a person who must wait."""
     if wait_seconds < MINUTE:
         text = ngettext(
             "Too many attempts. Try again in %(n)s second.",

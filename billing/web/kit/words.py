@@ -1,4 +1,4 @@
-"""The words for the codes that read models and events carry."""
+"""The labels of the codes in read models and events."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +47,7 @@ REASONS = {
     "unreadable": N_("Unreadable record"),
     "unfinished": N_("Call not finished"),
 }
-# Why a record was voided.
+# Reasons of voided records.
 VOIDED = {
     "cascaded": N_("Charged by the record of another device"),
     "merged": N_("Second half of a call"),
@@ -117,7 +117,7 @@ SIGN_INS = {
     "ended": N_("Session ended"),
     "expired": N_("Session expired"),
 }
-# Why, or how.
+# Reasons and ways.
 SIGN_IN_REASONS = {
     "name": N_("Nobody has this name"),
     "disabled_name": N_("This administrator is disabled"),
@@ -160,7 +160,7 @@ ACCOUNT_KINDS = {
     "user": N_("User account"),
     "gateway": N_("Gateway account"),
 }
-# Every event there is; a test keeps it whole, so nothing is done that a log can't tell.
+# Every event; a test checks that none is missing, so that the log can describe everything.
 EVENTS = {
     "ExtensionsRemoved": N_("Extensions removed"),
     "ExtensionsAssigned": N_("Extensions assigned"),
@@ -276,17 +276,17 @@ RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
 
 
 def yes_or_no(*, yes: bool) -> str:
-    """The word for what is so or is not."""
+    """Return the word for yes or no."""
     return gettext("yes") if yes else gettext("no")
 
 
 def enabled(*, on: bool) -> str:
-    """The word for whether a device submits, or an administrator signs in."""
+    """Return the word for enabled or disabled devices and administrators."""
     return word(DEVICE_STATES, "enabled" if on else "disabled")
 
 
 def actor(code: str) -> str:
-    """Who did something, from the actor of an envelope."""
+    """Return the name of the actor of an envelope."""
     kind, _, own_id = code.partition(":")
     return gettext("The system") if kind == "system" else own_id or code
 
@@ -306,15 +306,15 @@ KEEPING = {"archived": N_("Archived"), "attached": N_("Attached")}
 
 
 def refusal(task: Any) -> str:
-    """Why a task was not done, in the reader's language."""
+    """Return why a task was refused, in the reader's language."""
     return gettext(task.message, **task.values)
 
 
 def word(words: Mapping[str, str], code: str) -> str:
-    """The word for a code in the reader's language; the code itself where there is none."""
+    """Return the label of a code in the reader's language; the code itself without one."""
     return gettext(words[code]) if code in words else code
 
 
 def choices(words: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Codes and their words, to choose from."""
+    """Return codes with their labels, for a select field."""
     return [(code, gettext(text)) for code, text in words.items()]

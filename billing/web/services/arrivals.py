@@ -1,4 +1,4 @@
-"""How many calls came in: one query for everybody who watches, every few seconds."""
+"""The number of received calls: one query every few seconds for all open call lists."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from billing.queries.calls import arrived_within, count_arrived
 from billing.queries.reach import Reach
 
 EVERY_SECONDS = 3.0
-HEARTBEAT_SECONDS = 15.0  # proxies close what is silent
+HEARTBEAT_SECONDS = 15.0  # proxies close idle connections
 logger = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """How many calls of each company ever came in, polled while somebody watches."""
+    """The number of calls received for each company, polled while a call list is open."""
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
@@ -29,7 +29,7 @@ class Arrivals:
 
     @contextlib.asynccontextmanager
     async def watching(self) -> Any:
-        """Poll at least as long as this lasts. Our own task: Sanic's are cancelled too early."""
+        """Poll within this context. Not a task of Sanic, which cancels those too early."""
         self._watchers += 1
         if self._task is None:
             await self._poll()
@@ -40,16 +40,16 @@ class Arrivals:
             self._watchers -= 1
 
     def count(self, reach: Reach) -> int:
-        """How many came in within a reach."""
+        """Return how many calls were received within a reach."""
         return arrived_within(reach, self._counts)
 
     async def wait(self) -> None:
-        """Until the count changed, the service stops, or a heartbeat is due."""
+        """Wait until the count changes, the service stops, or a heartbeat is due."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), HEARTBEAT_SECONDS)
 
     def stop(self) -> None:
-        """Wake everybody who waits, for good."""
+        """Wake all waiting streams for the last time."""
         self.stopped = True
         self._changed.set()
 

@@ -1,4 +1,4 @@
-"""The certificate that browsers are shown: TLS ends in a proxy before us, so we look as they do."""
+"""The certificate that browsers see. TLS ends in a proxy, so we read it as browsers do."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ import msgspec
 from cryptography import x509
 
 EVERY = timedelta(hours=6)
-AGAIN_AFTER = timedelta(minutes=10)  # where it could not be read
+AGAIN_AFTER = timedelta(minutes=10)  # a failed attempt
 TIMEOUT_SECONDS = 10.0
 WARN_BEFORE = timedelta(days=21)
 HTTPS = 443
@@ -21,23 +21,23 @@ logger = logging.getLogger(__name__)
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found at the public URL."""
+    """The certificate found at the public URL."""
 
     host: str
     expires_at: datetime | None = None  # None: it could not be read
-    problem: str = ""  # why it could not, or why browsers don't trust it
+    problem: str = ""  # why it could not be read, or why browsers reject it
 
 
 class CertificateWatch:
-    """Reads the certificate of a URL now and then; without a URL it does nothing."""
+    """Reads the certificate of a URL regularly; without a URL it does nothing."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.found: Certificate | None = None  # None until it was looked at
+        self.found: Certificate | None = None  # None until the first attempt
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to check."""
         if self.url:
             self._task = asyncio.create_task(self._run())
 
@@ -58,12 +58,12 @@ class CertificateWatch:
 
 
 def read_certificate(url: str) -> Certificate:
-    """The certificate at an https URL, whether or not browsers would trust it. Blocks."""
+    """Read the certificate at an https URL, also one that browsers would reject. Blocks."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or HTTPS
     unverified = ssl.create_default_context()
     unverified.check_hostname = False
-    unverified.verify_mode = ssl.CERT_NONE  # an expired one is to be read too; nothing is sent
+    unverified.verify_mode = ssl.CERT_NONE  # an expired one must be readable too; nothing is sent
     try:
         encoded = _shake_hands(host, port, unverified)
         expires_at = x509.load_der_x509_certificate(encoded).not_valid_after_utc
@@ -80,7 +80,7 @@ def read_certificate(url: str) -> Certificate:
 
 
 def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> bytes:
-    """The certificate that the other side shows."""
+    """Return the certificate of the server."""
     with (
         socket.create_connection((host, port), TIMEOUT_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=host) as secured,
@@ -89,6 +89,6 @@ def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> bytes:
 
 
 def expires_soon(certificate: Certificate) -> bool:
-    """Whether somebody should see to another one."""
+    """Return whether the certificate should be renewed now."""
     end = certificate.expires_at
     return end is not None and end - datetime.now(UTC) < WARN_BEFORE

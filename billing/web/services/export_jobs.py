@@ -1,4 +1,4 @@
-"""Spreadsheets being made: each in a thread into a file, with its progress, for a day."""
+"""Spreadsheets in progress: each is written to a file in a thread, and kept for a day."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 MOST_JOBS = 2  # that write at a time
-MOST_KEPT = 20  # of each owner (web/kit/reach.py)
+MOST_KEPT = 20  # for each owner (web/kit/reach.py)
 KEPT = timedelta(hours=24)
 logger = logging.getLogger(__name__)
 
 
 class RowWriter(Protocol):
-    """What writes the rows of a list into a file. Blocks."""
+    """Writes the rows of a list to a file. Blocks."""
 
     def add(self, rows: Sequence[Any]) -> None:
         """Write some rows."""
@@ -27,14 +27,14 @@ class RowWriter(Protocol):
 
 
 class Job:
-    """One spreadsheet."""
+    """A spreadsheet in progress."""
 
     def __init__(self, owner: str, path: Path, file_name: str, expected: int) -> None:
         self.id = secrets.token_urlsafe(12)
         self.owner = owner
         self.path = path
         self.file_name = file_name
-        self.expected = expected  # rows, where that is known; else 0
+        self.expected = expected  # number of rows; 0 if unknown
         self.rows = 0
         self.state = "running"  # running, done, failed
         self.task: asyncio.Task[None] | None = None
@@ -42,7 +42,7 @@ class Job:
 
     @property
     def kept_until(self) -> datetime:
-        """When the file is removed."""
+        """When the file will be removed."""
         return self.begun_at + KEPT
 
 
@@ -50,7 +50,7 @@ Make = Callable[[Job], Awaitable[None]]  # writes the file of a job
 
 
 class Exports:
-    """The spreadsheets of everybody; files are gone when the service stops."""
+    """The spreadsheets of all administrators; the files are removed when the service stops."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="contarifa-exports-")
@@ -58,21 +58,21 @@ class Exports:
         self._jobs: dict[str, Job] = {}
 
     def find(self, job_id: str, owner: str) -> Job | None:
-        """A job of this owner (web/kit/reach.py)."""
+        """Return a job of this owner (web/kit/reach.py)."""
         job = self._jobs.get(job_id)
         return job if job and job.owner == owner else None
 
     def of(self, owner: str) -> list[Job]:
-        """The jobs of this owner, newest first."""
+        """Return the jobs of this owner, newest first."""
         self._forget_old()
         return self._own(owner)[::-1]
 
     def running(self, owner: str) -> Job | None:
-        """What is being made for this owner: one file at a time."""
+        """Return the running job of this owner, who may have one at a time."""
         return next((job for job in self.of(owner) if job.state == "running"), None)
 
     def begin(self, job: Job, make: Make) -> asyncio.Task[None]:
-        """Make a spreadsheet; ask for its state later."""
+        """Start to make a spreadsheet; the job has its state."""
         self._forget_old()
         for old in self._own(job.owner)[: 1 - MOST_KEPT]:
             self._forget(old)
@@ -81,11 +81,11 @@ class Exports:
         return job.task
 
     def new_path(self) -> Path:
-        """Where the next file goes."""
+        """Return the path of the next file."""
         return Path(self._folder.name) / f"{secrets.token_hex(8)}.xlsx"
 
     async def close(self) -> None:
-        """Stop what runs and remove every file."""
+        """Stop running jobs and remove every file."""
         tasks = [job.task for job in self._jobs.values() if job.task and not job.task.done()]
         for task in tasks:
             task.cancel()
@@ -122,7 +122,7 @@ async def write_rows(
     open_writer: Callable[[], RowWriter],
     facts: Sequence[tuple[str, str]],
 ) -> None:
-    """Rows into the file of a job: the next ones are read while these are written."""
+    """Write rows to the file of a job; the next rows are read while these are written."""
     writer = await asyncio.to_thread(open_writer)
     writing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     writing.set_result(None)
@@ -136,14 +136,14 @@ async def write_rows(
 
 
 def counted(job: Job, rows: Iterable[Any]) -> Iterator[Any]:
-    """The rows, each noted as progress of the job."""
+    """Yield the rows, and count each as progress of the job."""
     for row in rows:
         job.rows += 1
         yield row
 
 
 def in_thread(write: Callable[[Job], None]) -> Make:
-    """What makes a file by a function that blocks."""
+    """Return a function that makes a file by a blocking function."""
 
     async def make(job: Job) -> None:
         await asyncio.to_thread(write, job)

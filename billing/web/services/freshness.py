@@ -1,4 +1,4 @@
-"""What every page warns of: figures that are old or lack events, and a doubted clock."""
+"""The warnings on every page: old figures, missing events, a clock in doubt."""
 
 import asyncio
 import time
@@ -12,24 +12,24 @@ from billing.queries import set_aside
 from billing.queries.clock import clock_state
 
 MAX_AGE_SECONDS = 1.0
-PATIENCE_SECONDS = 0.5  # a database that does not answer holds up no page for this
+PATIENCE_SECONDS = 0.5  # a slow database must not delay pages longer than this
 MOST_BEHIND = 5_000  # events: one batch of the read models
-LATE_SECONDS = 5.0  # figures older than this are said to be behind
+LATE_SECONDS = 5.0  # older figures get the warning
 
 
 class Freshness:
-    """One for each process of pages; `behind` and `set_aside` are what every page tells."""
+    """The state of the figures, one for each process of pages; every page shows it."""
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
         self._asked_at = 0.0
         self._late_since: float | None = None
-        self.behind = 0  # events, 0 while the figures are as good as current
+        self.behind = 0  # events; 0 while the figures are practically current
         self.set_aside = 0  # events that some read model lacks
-        self.clock_waits = False  # what can't be taken back waits because the clock is doubted
+        self.clock_waits = False  # irreversible actions wait because the clock is in doubt
 
     async def refresh(self) -> None:
-        """Ask the database again if the last answer is old. What fails leaves the last answer."""
+        """Query the state again if it is old. After an error the last state stays."""
         now = time.monotonic()
         if now - self._asked_at < MAX_AGE_SECONDS:
             return

@@ -1,4 +1,4 @@
-"""Imports that were looked at and not yet applied: kept for an hour, by who sent them."""
+"""Previewed imports that are not applied yet: kept for an hour, by owner."""
 
 import secrets
 import time
@@ -16,7 +16,7 @@ MOST_KEPT = 20
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong with a row of a sheet."""
+    """An error in a row of a sheet."""
 
     row: int  # as the spreadsheet counts
     column: str
@@ -24,24 +24,24 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class SheetRow(msgspec.Struct, frozen=True):
-    """A row of a sheet: its number, and its cells by the key of their column."""
+    """A row of a sheet: its number, and its cells by column key."""
 
     row: int
     cells: dict[str, str]
 
     def get(self, key: str) -> str:
-        """A cell, stripped; empty where the sheet has no such column."""
+        """Return a cell, stripped; empty if the sheet lacks the column."""
         return self.cells.get(key, "").strip()
 
 
 class Checked:
-    """Collects what is wrong with the rows of a sheet."""
+    """Collects the errors in the rows of a sheet."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
     def wrong(self, at: SheetRow, column: str, message: str, /, **values: object) -> None:
-        """Note what is wrong with a cell; `message` is a msgid."""
+        """Record an error in a cell; `message` is a msgid."""
         self.problems.append(Problem(at.row, column, gettext(message, **values)))
 
 
@@ -50,25 +50,25 @@ class Plan(msgspec.Struct, kw_only=True):
 
     owner: str
     file_name: str
-    rows: list[int]  # the sheet's row of each place of the command
+    rows: list[int]  # the sheet's row of each item of the command
     heads: list[str]  # of the preview
     preview: list[list[str]]
     problems: list[Problem]
     command: Any
     handler: Callable[[Store, Any, Envelope], int]
-    back: str  # where to go when it is done
+    back: str  # URL after the import
     done: str
     made: float = msgspec.field(default_factory=time.monotonic)
 
 
 class Plans:
-    """The plans of everybody."""
+    """The plans of all administrators."""
 
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}
 
     def keep(self, plan: Plan) -> str:
-        """Keep a plan; the token to find it by."""
+        """Store a plan; return its token."""
         limit = time.monotonic() - KEPT_SECONDS
         self._plans = {key: each for key, each in self._plans.items() if each.made > limit}
         while len(self._plans) >= MOST_KEPT:
@@ -78,10 +78,10 @@ class Plans:
         return token
 
     def find(self, token: str, owner: str) -> Plan | None:
-        """A plan of this owner (web/kit/reach.py)."""
+        """Return a plan of this owner (web/kit/reach.py)."""
         plan = self._plans.get(token)
         return plan if plan and plan.owner == owner else None
 
     def forget(self, token: str) -> None:
-        """It was applied."""
+        """Remove a plan because it was applied."""
         self._plans.pop(token, None)

@@ -1,4 +1,4 @@
-"""What rating knows, kept up to date for the pages that try it out."""
+"""The catalogue of rating, kept up to date for the pages that test calls and numbers."""
 
 import threading
 from datetime import datetime
@@ -14,7 +14,7 @@ from billing.rating.numbers import RoutePrefix
 
 
 class Knowledge:
-    """One catalogue for all requests; each use reads first what was recorded since. Blocks."""
+    """One catalogue for all requests; every use first reads new events. Blocks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -22,19 +22,19 @@ class Knowledge:
         self._lock = threading.Lock()
 
     def rate(self, cdr: Cdr, device_id: str) -> Rating:
-        """What a record would mean and cost now. Refused if there is no such device."""
+        """Return what a record would mean and cost now. Refused for an unknown device."""
         with self._lock:
             self._catalogue.refresh(self._store)
             return rate_cdr(cdr, self._catalogue.device(device_id), self._catalogue.context)
 
     def plan(self) -> NumberPlan:
-        """The number plan as it stands."""
+        """Return the present number plan."""
         with self._lock:
             self._catalogue.refresh(self._store)
             return self._catalogue.context.plan
 
     def route_prefixes(self, device_id: str) -> tuple[RoutePrefix, ...]:
-        """A device's own route prefixes, in order; those of all devices for ""."""
+        """Return the route prefixes of a device, in order; "" stands for those of all devices."""
         with self._lock:
             self._catalogue.refresh(self._store)
             return self._catalogue.devices.route_prefixes(device_id)
@@ -42,7 +42,7 @@ class Knowledge:
     def try_prefixes(
         self, dialled: str, device_id: str, at: datetime
     ) -> list[tuple[RoutePrefix, str]]:
-        """What becomes of each route prefix with a number dialled at a device."""
+        """Return each route prefix with its outcome for a number dialled at a device."""
         with self._lock:
             self._catalogue.refresh(self._store)
             device = self._catalogue.device(device_id)

@@ -1,4 +1,4 @@
-"""What this machine is doing: processor, memory, disk, and since when we run."""
+"""The state of this machine: processor, memory, disk, and uptime of the process."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     began_at: datetime  # of this process
     cpu_percent: float
     cpus: int
-    load: float  # processes that wanted to run, over the last minute
+    load: float  # average number of runnable processes over the last minute
     memory_bytes: int
     memory_used_bytes: int
     own_memory_bytes: int  # of this process
@@ -29,7 +29,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look_at_machine(data_dir: Path, archives: Path, backups: Path) -> Machine:
-    """Measure; takes a tenth of a second."""
+    """Measure the machine; takes a tenth of a second."""
     own = psutil.Process()
     memory = psutil.virtual_memory()
     folder = data_dir if data_dir.exists() else Path.cwd()

@@ -1,4 +1,4 @@
-"""Checks and makes password hashes without holding up the pages: in a thread, two at once."""
+"""Verify and hash passwords in a thread, two at once, so that pages are not delayed."""
 
 import asyncio
 
@@ -9,13 +9,13 @@ MOST_HASHES = 2  # at a time: each takes 64 MiB for about a tenth of a second
 
 
 class Passwords:
-    """The only place where the pages look at a password."""
+    """The only place where the pages handle passwords."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(MOST_HASHES)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether it is the password; always the same work."""
+        """Return whether the password is right; takes the same work without a hash."""
         known = password_hash
         if known is None:
             known = await asyncio.to_thread(nobody)
@@ -24,6 +24,6 @@ class Passwords:
         return fits and password_hash is not None
 
     async def hash(self, password: str) -> str:
-        """What is kept of a password."""
+        """Return the hash to store for a password."""
         async with self._slots:
             return await asyncio.to_thread(hash_password, password)

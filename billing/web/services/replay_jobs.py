@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class ReplayJob:
-    """One replay."""
+    """A replay in progress."""
 
     def __init__(self, account: str, owner: str) -> None:
         self.id = secrets.token_urlsafe(9)
@@ -28,7 +28,7 @@ class ReplayJob:
 
 
 class Replays:
-    """The replays of everybody, one at a time each; forgotten when the service stops."""
+    """The replays of all administrators, one at a time; forgotten when the service stops."""
 
     def __init__(self, connect: Callable[[], Connection[Any]], store: Store) -> None:
         self._connect = connect
@@ -37,12 +37,12 @@ class Replays:
         self._stopping = False
 
     def find(self, job_id: str, owner: str) -> ReplayJob | None:
-        """A replay of this owner (web/kit/reach.py)."""
+        """Return a replay of this owner (web/kit/reach.py)."""
         job = self._jobs.get(job_id)
         return job if job and job.owner == owner else None
 
     def begin(self, account: str, owner: str) -> ReplayJob:
-        """Replay an account; one that this owner has under way is shown instead."""
+        """Start to replay an account; return the running replay if this owner has one of it."""
         for job in self._jobs.values():
             if job.owner == owner and job.task and not job.task.done():
                 return job
@@ -54,7 +54,7 @@ class Replays:
         return job
 
     async def close(self) -> None:
-        """Let what runs end at its next step."""
+        """Let running replays end at their next step."""
         self._stopping = True
         tasks = [job.task for job in self._jobs.values() if job.task]
         await asyncio.gather(*tasks, return_exceptions=True)

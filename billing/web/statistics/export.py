@@ -1,4 +1,4 @@
-"""The statistics as files: every table of the page in full, as of one position of the log."""
+"""The statistics as files: every table of the page in full, at one position of the log."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,20 +23,20 @@ from billing.web.site import site_of
 from billing.web.statistics import view as views
 from billing.web.statistics.statistics import Found, find
 
-EVERY_ACCOUNT = 1_000_000  # as many as a sheet takes
+EVERY_ACCOUNT = 1_000_000  # more than a sheet can hold
 blueprint = Blueprint("statistics_export")
 
 
 @blueprint.get("/statistics/export.xlsx")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_excel(request: Request[Any, Any]) -> Answer:
-    """Accounts, periods, destinations and hours, each on a sheet of its own."""
+    """Send a workbook with the sheets accounts, periods, destinations and hours."""
     view, found = await _read(request)
     facts = await _facts(request, view, found)
 
     def write(job: Job) -> None:
         sheets = list(_sheets(view, found).values())
-        write_workbook(job.path, sheets, facts, view.asked.zone)
+        write_workbook(job.path, sheets, facts, view.wanted.zone)
         job.rows = sum(len(list(sheet.rows)) for sheet in sheets)
 
     return await deliver(request, _name(view, found, "xlsx"), in_thread(write))
@@ -48,13 +48,13 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 @blueprint.get("/statistics/hours.csv", name="hours")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
-    """One table of the page; there is none of accounts where one account is asked for."""
+    """Send one table of the page as CSV; a single account has no table of accounts."""
     view, found = await _read(request)
     table = request.path.rpartition("/")[2].removesuffix(".csv")
     sheet = _sheets(view, found).get(table)
     if sheet is None:
         raise NotFound
-    writer = CsvTable(sheet.columns, view.asked.zone)
+    writer = CsvTable(sheet.columns, view.wanted.zone)
     rows = [*sheet.rows, *([sheet.total] if sheet.total else [])]
     text = writer.head() + writer.rows(rows)
     return raw(text.encode(), 200, attachment(_name(view, found, "csv")), "text/csv; charset=utf-8")
@@ -69,8 +69,8 @@ async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:
 
 
 def _name(view: views.View, found: Found, ending: str) -> str:
-    """The period, and the position of the log that the figures are of."""
-    first, last = view.asked.period.first, view.asked.period.last
+    """Return the file name: the period, and the log position of the figures."""
+    first, last = view.wanted.period.first, view.wanted.period.last
     name, position = gettext("statistics"), gettext("position")
     return f"{name}_{first}_{last}_{position}_{found.position}.{ending}"
 
@@ -78,17 +78,17 @@ def _name(view: views.View, found: Found, ending: str) -> str:
 async def _facts(
     request: Request[Any, Any], view: views.View, found: Found
 ) -> list[tuple[str, str]]:
-    """The filter in words, and as of when it speaks."""
-    asked, before = view.asked, view.before.period
-    streams = [f"company:{asked.company_id}", asked.account]
+    """Return the filter in words, and the time of the figures."""
+    wanted, before = view.wanted, view.before.period
+    streams = [f"company:{wanted.company_id}", wanted.account]
     async with site_of(request).pool.connection() as connection:
-        names = await account_names(connection, asked.reach, streams)
+        names = await account_names(connection, wanted.reach, streams)
     said = [
-        (gettext("From"), day(asked.period.first)),
-        (gettext("To"), day(asked.period.last)),
-        (gettext("Group by"), words.word(views.KINDS, asked.kind)),
-        (gettext("Company"), names.get(streams[0], asked.company_id)),
-        (gettext("Account"), names.get(asked.account, asked.account)),
+        (gettext("From"), day(wanted.period.first)),
+        (gettext("To"), day(wanted.period.last)),
+        (gettext("Group by"), words.word(views.KINDS, wanted.kind)),
+        (gettext("Company"), names.get(streams[0], wanted.company_id)),
+        (gettext("Account"), names.get(wanted.account, wanted.account)),
         (gettext("Log position"), str(found.position)),
         (gettext("Previous period"), f"{day(before.first)} / {day(before.last)}"),
         (gettext("Calls in the previous period"), str(found.before.total.calls)),
@@ -117,7 +117,7 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
         heads = [label, Column(gettext("Company"), width=30)]
         sheets["accounts"] = table(gettext("Accounts"), heads, rows)
     periods = [[bucket.label, *row(bucket.split)] for bucket in found.periods]
-    zone = view.asked.zone.key
+    zone = view.wanted.zone.key
     period = Column(gettext("Period (%(zone)s)", zone=zone), width=26)
     sheets["periods"] = table(words.word(views.GRAINS, view.grain), [period], periods)
     areas = [[area, *row(Split(figures))] for area, figures in found.areas]

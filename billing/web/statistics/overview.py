@@ -1,4 +1,4 @@
-"""The overview: where everybody begins after signing in."""
+"""The overview: the first page after sign-in."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -29,13 +29,13 @@ blueprint = Blueprint("overview")
 @blueprint.get("/")
 @admits(*EVERY_ROLE, limited=True)
 async def show_overview(request: Request[Any, Any]) -> HTTPResponse:
-    """Today, this month, and what somebody should look at."""
+    """Show today, this month, and what needs attention."""
     site, now, reach = site_of(request), datetime.now(UTC), reach_of(request)
     today = now.astimezone(site.zone).date()
     period = last_days(today, CHART_DAYS)
     chart = StatisticsFilter(reach=reach, kind="company", period=period, zone=site.zone)
     month = msgspec.structs.replace(chart, period=Period(today.replace(day=1), today))
-    view = views.View(asked=chart, grain="day", measure="calls")
+    view = views.View(wanted=chart, grain="day", measure="calls")
     async with site.pool.connection() as connection, snapshot(connection):
         position = await shown_async(connection, "usage")
         days = await statistics.by_period(connection, chart, "day")

@@ -21,13 +21,13 @@ from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 from billing.web.statistics import view as views
 
-BARS = 10  # accounts in the chart; the table beneath has more
-AREAS = 15  # destinations; the export has all
+BARS = 10  # accounts in the chart; the table has more
+AREAS = 15  # destinations on the page; the export has all
 blueprint = Blueprint("statistics")
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """Everything one page shows, read at one position of the log."""
+    """Everything on one page, read at one position of the log."""
 
     position: int
     currency: str
@@ -41,21 +41,21 @@ class Found(msgspec.Struct, kw_only=True):
 
 
 async def find(connection: AsyncConnection[Any], view: views.View, *, top: int) -> Found:
-    """Read a page."""
-    asked = view.asked
+    """Read the figures of a page; `top` is the number of accounts in its ranking."""
+    wanted = view.wanted
     async with snapshot(connection):
-        periods = await reading.by_period(connection, asked, view.grain)
+        periods = await reading.by_period(connection, wanted, view.grain)
         total = views.total_of(periods)
         currency = views.main_currency(total.total, view.currency)
         measure = view.measure
-        areas = await reading.by_area(connection, asked)
+        areas = await reading.by_area(connection, wanted)
         found = Found(
             position=await shown_async(connection, "usage"),
             currency=currency,
             total=total,
             before=views.total_of(await reading.by_period(connection, view.before, "month")),
             periods=views.buckets(view, periods),
-            weekdays=await reading.by_weekday(connection, asked),
+            weekdays=await reading.by_weekday(connection, wanted),
             areas=sorted(
                 ((area, split.total) for area, split in areas.items()),
                 key=lambda pair: (-pair[1].measure(measure, currency), pair[0]),
@@ -63,8 +63,8 @@ async def find(connection: AsyncConnection[Any], view: views.View, *, top: int) 
             ranking=None,
             rest=reading.Split(),
         )
-        if asked.ranked:
-            ranking = await reading.by_account(connection, asked, measure, currency, top)
+        if wanted.ranked:
+            ranking = await reading.by_account(connection, wanted, measure, currency, top)
             found.ranking, found.rest = ranking, views.rest_of(total, ranking)
     return found
 
@@ -72,18 +72,18 @@ async def find(connection: AsyncConnection[Any], view: views.View, *, top: int) 
 @blueprint.get("/statistics")
 @admits(*EVERY_ROLE, limited=True)
 async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
-    """Usage in a period: by account, by class, by time, by destination."""
+    """Show the usage in a period: by account, class, time and destination."""
     site = site_of(request)
     given = read_listing(request, views.NAMES, tuple[str]).given
     view = views.read_view(given, site.zone, reach_of(request))
-    asked, partial = view.asked, is_partial(request)
+    wanted, partial = view.wanted, is_partial(request)
     async with site.pool.connection() as connection:
         found = await find(connection, view, top=reading.TOP)
-        companies = await company_choices(connection, asked.reach, asked.company_id)
+        companies = await company_choices(connection, wanted.reach, wanted.company_id)
         subs = []
-        if asked.kind != "company":
+        if wanted.kind != "company":
             subs = await sub_account_choices(
-                connection, asked.reach, asked.kind, asked.company_id, asked.account
+                connection, wanted.reach, wanted.kind, wanted.company_id, wanted.account
             )
     today = datetime.now(UTC).astimezone(site.zone).date()
     measure = Measure(view.measure, found.currency)
@@ -93,7 +93,7 @@ async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
         page="statistics",
         path="/statistics",
         view=view,
-        wanted=asked,
+        wanted=wanted,
         given=given,
         found=found,
         measure=measure,
@@ -116,7 +116,7 @@ async def show_statistics(request: Request[Any, Any]) -> HTTPResponse:
 
 
 def _heat(found: Found, view: views.View) -> dict[tuple[int, int], tuple[int, int]]:
-    """The value and the shade of each hour of the week."""
+    """Return the value and the shade of each hour of the week."""
     values = {
         key: split.total.measure(view.measure, found.currency)
         for key, split in found.weekdays.items()

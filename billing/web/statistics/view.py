@@ -1,4 +1,4 @@
-"""What the statistics page is asked for, and its figures arranged as it shows them."""
+"""The view of the statistics page that a URL requests, and its figures in the page's order."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -27,22 +27,22 @@ HOURS = 24
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A statistics page as a URL asks for it."""
+    """The parameters of a statistics page."""
 
-    asked: StatisticsFilter
+    wanted: StatisticsFilter
     grain: Grain
     measure: str
-    currency: str = ""  # '' = the one of most calls
+    currency: str = ""  # "" = the currency with the highest amount
     given: dict[str, str] = {}
 
     @property
     def before(self) -> StatisticsFilter:
-        """The same of the period before."""
-        return msgspec.structs.replace(self.asked, period=period_before(self.asked.period))
+        """The same filter for the previous period."""
+        return msgspec.structs.replace(self.wanted, period=period_before(self.wanted.period))
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """One bar of the chart by period."""
+    """A bar of the chart by period."""
 
     label: str
     short: str
@@ -51,12 +51,12 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_view(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> View:
-    """The page that the values of a URL mean."""
+    """Return the view that the parameters of a URL request."""
     period = read_period(given, datetime.now(UTC).astimezone(zone).date())
     kind: Any = choice(given, "by", KINDS) or "company"
     grain: Any = choice(given, "grain", GRAINS)
     return View(
-        asked=StatisticsFilter(
+        wanted=StatisticsFilter(
             reach=reach,
             kind=kind,
             period=period,
@@ -72,7 +72,7 @@ def read_view(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> View:
 
 
 def _fitting(grain: Grain | None, days: int) -> Grain:
-    """The grain asked for, or the usual one; a coarser one where the bars would be too many."""
+    """Return the requested or the usual grain; a coarser one if there were too many bars."""
     if not grain:
         return next((each for each in get_args(Grain) if days <= USUAL.get(each, days)), "month")
     finer = get_args(Grain).index(grain)
@@ -81,14 +81,14 @@ def _fitting(grain: Grain | None, days: int) -> Grain:
 
 
 def main_currency(total: Figures, chosen: str) -> str:
-    """The currency of the charts: the chosen one, else that of the greatest amount."""
+    """Return the currency of the charts: the chosen one, or the one with the highest amount."""
     if chosen in total.amounts:
         return chosen
     return max(total.amounts, key=lambda each: total.amounts[each], default="")
 
 
 def total_of(found: dict[Any, Split]) -> Split:
-    """The sum of splits."""
+    """Return the sum of splits."""
     total = Split()
     for split in found.values():
         for call_class, figures in split.classes.items():
@@ -107,7 +107,7 @@ def _add(total: Split, call_class: str, figures: Figures) -> None:
 
 
 def rest_of(total: Split, ranking: Ranking) -> Split:
-    """What the accounts of a ranking leave of the total."""
+    """Return the total without the accounts of a ranking."""
     rest = total_of({"": total})
     for row in ranking.rows:
         for call_class, figures in row.split.classes.items():
@@ -123,7 +123,7 @@ def rest_of(total: Split, ranking: Ranking) -> Split:
 
 
 def together(parts: Iterable[Figures]) -> Figures:
-    """The sum of figures."""
+    """Return the sum of figures."""
     total = Split()
     for figures in parts:
         _add(total, "", figures)
@@ -131,7 +131,7 @@ def together(parts: Iterable[Figures]) -> Figures:
 
 
 def classes_of(total: Split) -> list[tuple[str, str]]:
-    """The classes there are calls of, and their words."""
+    """Return the classes that have calls, with their labels."""
     return [
         (code, words.word(words.CLASSES, code) if code else gettext("Without class"))
         for code in CLASSES
@@ -140,9 +140,9 @@ def classes_of(total: Split) -> list[tuple[str, str]]:
 
 
 def buckets(view: View, found: dict[tuple[date, int], Split]) -> list[Bucket]:
-    """Every hour, day, week or month of the period, also where nothing was called."""
+    """Return a bucket for every hour, day, week or month of the period, also for empty ones."""
     made = []
-    for first, last, hour in _spans(view.asked.period, view.grain):
+    for first, last, hour in _spans(view.wanted.period, view.grain):
         key = first
         if view.grain == "week":
             key = first - timedelta(days=first.weekday())
@@ -172,7 +172,7 @@ def _spans(period: Period, grain: Grain) -> Iterator[tuple[date, date, int]]:
 
 
 def _labels(grain: Grain, first: date, last: date, hour: int) -> tuple[str, str]:
-    """What a bar is called, at length and beneath it."""
+    """Return the long label of a bar, and the short one below it."""
     if grain == "hour":
         return f"{formats.day(first, 'EEE d MMM')}, {hour:02}:00", f"{hour:02}:00"
     if grain == "week":
@@ -184,21 +184,21 @@ def _labels(grain: Grain, first: date, last: date, hour: int) -> tuple[str, str]
 
 
 def calls_link(view: View) -> dict[str, str]:
-    """The filter of the call list that holds exactly the calls behind the page's figures."""
-    asked = view.asked
-    link = {"from": str(asked.period.first), "to": str(asked.period.last), "status": "charged"}
-    if asked.company_id:
-        link["company"] = asked.company_id
-    if asked.kind != "company":
-        link[asked.kind] = asked.account or "*"
+    """Return the filter of the call list that has exactly the calls of the page's figures."""
+    wanted = view.wanted
+    link = {"from": str(wanted.period.first), "to": str(wanted.period.last), "status": "charged"}
+    if wanted.company_id:
+        link["company"] = wanted.company_id
+    if wanted.kind != "company":
+        link[wanted.kind] = wanted.account or "*"
     return link
 
 
 def amounts_of(figures: Figures) -> list[Money]:
-    """The amounts, by currency."""
+    """Return the amounts, one for each currency."""
     return [Money(micros, currency) for currency, micros in sorted(figures.amounts.items())]
 
 
 def class_link(code: str) -> str:
-    """A class as the call list's filter names it."""
+    """Return a class as the filter of the call list names it."""
     return code or NONE

@@ -1,1 +1,1 @@
-"""Administrators, what they did and when they signed in."""
+"""Administrators, the log of operations and the log of sign-ins."""

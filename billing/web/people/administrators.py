@@ -1,4 +1,4 @@
-"""Administrators: who may sign in and do what, and where they are signed in."""
+"""Administrators: their roles, their passwords and their open sessions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ blueprint = Blueprint("administrators")
 @blueprint.get("/administrators")
 @admits(WHO)
 async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
-    """Who may sign in."""
+    """Show the administrators."""
     listing = read_listing(request, ("q",), reading.KEY_TYPE)
     text = listing.given.get("q", "")
     async with site_of(request).pool.connection() as connection:
@@ -50,7 +50,7 @@ async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/administrators/export.xlsx", name="administrators_excel")
 @admits(WHO)
 async def export_administrators(request: Request[Any, Any]) -> Answer:
-    """Who may sign in, as a file."""
+    """Send the administrators as a file."""
     given = read_listing(request, ("q",), reading.KEY_TYPE).given
     site, text = site_of(request), given.get("q", "")
     file = ListFile(
@@ -77,14 +77,14 @@ def _fields() -> list[Field[reading.AdministratorRow]]:
 @blueprint.get("/administrators/new", name="ask_administrator")
 @admits(WHO)
 async def ask_administrator(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for an administrator."""
+    """Show the form for a new administrator."""
     return await _new_page(request, Form({"role": "operator", "language": "es"}))
 
 
 @blueprint.post("/administrators/new", name="add_administrator")
 @admits(WHO)
 async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
-    """Add somebody; the password is shown once."""
+    """Add an administrator, and show the password once."""
     form = Form.of(request)
     command = commands.AddAdministrator(
         administrator_id=new_id(),
@@ -107,7 +107,7 @@ async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/administrators/<own_id:str>", name="show_administrator")
 @admits(WHO)
 async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Who it is, with what can be changed, and the open sessions."""
+    """Show an administrator with the forms for changes and the open sessions."""
     found = await find_or_404(request, own_id)
     form = Form({"name": found.name, "role": found.role, "language": found.language})
     return await _own_page(request, found, form, found.companies)
@@ -116,7 +116,7 @@ async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPRes
 @blueprint.post("/administrators/<own_id:str>", name="change_administrator")
 @admits(WHO)
 async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Change name, role and language."""
+    """Change the name, the role and the language."""
     found, form = await find_or_404(request, own_id), Form.of(request)
     command = commands.ChangeAdministrator(
         administrator_id=own_id,
@@ -138,7 +138,7 @@ async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
 @blueprint.post("/administrators/<own_id:str>/enabled", name="enable_administrator")
 @admits(WHO)
 async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Admit somebody again, or no more."""
+    """Enable or disable an administrator."""
     await find_or_404(request, own_id)
     enabled = form_value(request, "enabled") == "yes"
     command = commands.EnableAdministrator(administrator_id=own_id, enabled=enabled)
@@ -154,7 +154,7 @@ async def enable_administrator(request: Request[Any, Any], own_id: str) -> HTTPR
 @blueprint.post("/administrators/<own_id:str>/password", name="reset_password")
 @admits(WHO)
 async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Make a new password, shown once."""
+    """Generate a new password, and show it once."""
     found = await find_or_404(request, own_id)
     command = commands.ResetPassword(administrator_id=own_id)
     password = await _make(request, commands.reset_password, command)
@@ -162,7 +162,7 @@ async def reset_password(request: Request[Any, Any], own_id: str) -> HTTPRespons
 
 
 async def find_or_404(request: Request[Any, Any], own_id: str) -> reading.AdministratorRow:
-    """The administrator a URL names."""
+    """Return the administrator that a URL names; raises NotFound."""
     async with site_of(request).pool.connection() as connection:
         found = await reading.find_administrator(connection, own_id)
     if not found:
@@ -173,7 +173,7 @@ async def find_or_404(request: Request[Any, Any], own_id: str) -> reading.Admini
 async def _make(
     request: Request[Any, Any], handler: Callable[..., commands.Made], command: Any
 ) -> str:
-    """Carry out what makes a password; the password."""
+    """Carry out a command that generates a password, and return the password."""
     made = list[commands.Made]()
 
     def handle(store: Store, command: Any, envelope: Envelope) -> int:

@@ -1,4 +1,4 @@
-"""The companies that an administrator is limited to, as a form tells and offers them."""
+"""The field of a form that limits an administrator to companies."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ blueprint = Blueprint("administrator_limits")
 @blueprint.get("/administrators/companies")
 @admits(*ADMINISTRATORS)
 async def suggest_companies(request: Request[Any, Any]) -> HTTPResponse:
-    """The companies whose name has what was typed, as suggestions of the field."""
+    """Suggest companies whose name contains the typed text."""
     text = read_listing(request, ("added",), tuple[str]).given.get("added", "")
     wanted = CompanyFilter(reach=EVERYTHING, text=text)
     async with site_of(request).pool.connection() as connection:
@@ -35,10 +35,10 @@ async def suggest_companies(request: Request[Any, Any]) -> HTTPResponse:
 
 
 async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
-    """The ids of the companies that a form limits to; none where it does not limit.
+    """Return the ids of the companies that a form limits to; empty without a limit.
 
-    Each company is a checkbox of its id, or was written by its name or id. What is no company is
-    said beside the field, and an empty limit is an error: it would be none at all.
+    A company comes as a checkbox with its id, or as text with its name or id. An unknown company is
+    an error of the field. So is an empty list: it would mean no limit.
     """
     if form.choice("reach", REACHES) != "some":
         return ()
@@ -72,7 +72,7 @@ async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
 async def limit_choices(
     connection: AsyncConnection[Any], form: Form, companies: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What the form shows: the companies chosen so far, what was not understood, suggestions."""
+    """Return what the field shows: the chosen companies, unknown texts, suggestions."""
     form.given.setdefault("reach", "some" if companies else "all")
     names = await account_names(connection, EVERYTHING, [KIND + each for each in companies])
     limit = [(each, names.get(KIND + each, each)) for each in companies]

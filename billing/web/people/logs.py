@@ -43,7 +43,7 @@ def _operation_filter(
 @blueprint.get("/operations")
 @admits(*ADMINISTRATORS_AND_AUDITORS, limited=True)
 async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
-    """What was done, newest first: by whom, from where, before and after."""
+    """Show the operations, newest first, with their author, IP address, and old and new values."""
     wanted, listing = _operation_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
@@ -73,7 +73,7 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/operations/export.xlsx", name="operations_excel")
 @admits(*ADMINISTRATORS_AND_AUDITORS, limited=True)
 async def export_operations(request: Request[Any, Any]) -> Answer:
-    """The operations of the filter."""
+    """Send the operations of the filter as a file."""
     wanted, listing = _operation_filter(request)
     file = ListFile(
         title=gettext("Operations"),
@@ -120,11 +120,11 @@ def _sign_in_filter(request: Request[Any, Any]) -> tuple[sign_ins.SignInFilter, 
 @blueprint.get("/sign-ins")
 @admits(*ADMINISTRATORS_AND_AUDITORS)
 async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
-    """Who came in, who was refused, who left, newest first."""
+    """Show sign-ins, failed attempts and sign-outs, newest first."""
     wanted, listing = _sign_in_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
-        # Nobody may have signed in since they ran out.
+        # Sessions that ran out are recorded here if nobody signed in since.
         await end_expired(connection, datetime.now(UTC))
         found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
     today = datetime.now(UTC).astimezone(site.zone).date()
@@ -145,7 +145,7 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/sign-ins/export.xlsx", name="sign_ins_excel")
 @admits(*ADMINISTRATORS_AND_AUDITORS)
 async def export_sign_ins(request: Request[Any, Any]) -> Answer:
-    """The sign-ins of the filter."""
+    """Send the sign-ins of the filter as a file."""
     wanted, listing = _sign_in_filter(request)
     async with site_of(request).pool.connection() as connection:
         await end_expired(connection, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Says in words what an operation did, and what each of its fields was before."""
+"""Describes operations in words: what was done, and each field before and after."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ UNITS: dict[int | None, str] = {
     1: N_("%(price)s a second"),
     3600: N_("%(price)s an hour"),
 }
-# What such an event holds is its own; how much the one before it held says nothing.
+# The fields of these events do not replace those of the previous event, so they are not compared.
 EACH_FOR_ITSELF = {"RatesChanged", "NumberPlanChanged"}
 MANY = "entries"  # the field of an event that assigns many extensions
 COUNTED = ("rates", "ended", "removed")  # of prices
@@ -125,12 +125,12 @@ WORDS = {
 
 
 def said(row: OperationRow) -> str:
-    """What was done."""
+    """Return what was done."""
     return words.word(words.EVENTS, row.topic)
 
 
 def name_of(row: OperationRow) -> str:
-    """What it was done to."""
+    """Return the name of the object."""
     if row.kind == "correction":
         return _call_of(row) or words.word(words.CORRECTIONS, str(row.fields["kind"]))
     if row.kind == "keeping":
@@ -140,12 +140,12 @@ def name_of(row: OperationRow) -> str:
 
 
 def _call_of(row: OperationRow) -> str:
-    """The call, where it is the only one that was corrected."""
+    """Return the call, if a correction was about a single one."""
     return row.stream.partition(f":{CALLS}")[2]
 
 
 def object_of(row: OperationRow) -> str:
-    """The URL of what it was done to; empty where it has no page."""
+    """Return the URL of the object; empty if it has no page."""
     if row.kind in ACCOUNTS:
         return f"/accounts/{formats.segment(row.stream)}"
     own_id = formats.segment(row.stream.partition(":")[2])
@@ -159,7 +159,7 @@ def object_of(row: OperationRow) -> str:
 
 
 def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
-    """Each field, and what it was before where something was said before."""
+    """Return each field with its value, and with the previous value if there is one."""
     told = []
     compared = (
         row.before is not None and row.topic not in EACH_FOR_ITSELF and MANY not in row.fields
@@ -170,7 +170,7 @@ def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
         if compared and now == then:
             continue
         if field == "import_id" or (now == len(row.prices) and field in COUNTED):
-            continue  # an id tells nobody anything; and each price is told below
+            continue  # an id means nothing to a reader; prices are listed below
         name = words.word(FIELDS, field)
         shown = _shown(field, now, row.currency, zone)
         if not compared:
@@ -181,7 +181,7 @@ def changes(row: OperationRow, zone: ZoneInfo) -> list[str]:
 
 
 def _tell_price(change: PriceChange, currency: str, zone: ZoneInfo) -> str:
-    """Which price, what it was and is, and from when on."""
+    """Describe a price change: which price, its old and new value, and its start."""
     since = change.effective_from
     told = {
         "what": _target(change),
@@ -201,7 +201,7 @@ def _tell_price(change: PriceChange, currency: str, zone: ZoneInfo) -> str:
 
 
 def _target(change: PriceChange) -> str:
-    """What a price is for: "España (+34)", "National"."""
+    """Return what a price is for: "España (+34)", "National"."""
     kind, _, value = change.target.partition(":")
     name = change.name or change.old_name or ""
     if kind == "c":

@@ -1,4 +1,4 @@
-"""What an administrator does about another's sign-in: sessions, second step, tokens."""
+"""What an administrator does for the security of another: sessions, two-factor, tokens."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("administrator_security")
 @blueprint.post("/administrators/<own_id:str>/sessions", name="end_sessions")
 @admits(WHO)
 async def do_end_sessions(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """End one session, or all where none is named."""
+    """End one session; without an id end all of them."""
     await find_or_404(request, own_id)
     one = form_value(request, "session")
 
@@ -33,7 +33,7 @@ async def do_end_sessions(request: Request[Any, Any], own_id: str) -> HTTPRespon
 @blueprint.post("/administrators/<own_id:str>/two-factor/reset", name="reset_two_factor")
 @admits(WHO)
 async def reset_two_factor(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Take the second step from somebody who lost phone and codes."""
+    """Reset the two-factor of an administrator who lost phone and codes."""
     await find_or_404(request, own_id)
     command = second_factors.Reset(administrator_id=own_id)
     shown = await carry_out(request, connected(second_factors.reset), command)
@@ -44,7 +44,7 @@ async def reset_two_factor(request: Request[Any, Any], own_id: str) -> HTTPRespo
 @blueprint.post("/administrators/<own_id:str>/two-factor/demand", name="demand_two_factor")
 @admits(WHO)
 async def demand_two_factor(request: Request[Any, Any], own_id: str) -> HTTPResponse:
-    """Demand the second step of somebody, or no more."""
+    """Require two-factor of an administrator, or stop requiring it."""
     await find_or_404(request, own_id)
     demanded = form_value(request, "demanded") == "yes"
     command = second_factors.Demand(administrator_id=own_id, demanded=demanded)
@@ -60,7 +60,7 @@ async def demand_two_factor(request: Request[Any, Any], own_id: str) -> HTTPResp
 @blueprint.post("/administrators/<own_id:str>/tokens/<token_id:str>/revoke", name="revoke_a_token")
 @admits(WHO)
 async def revoke_a_token(request: Request[Any, Any], own_id: str, token_id: str) -> HTTPResponse:
-    """Revoke a token of somebody."""
+    """Revoke a token of another administrator."""
     await find_or_404(request, own_id)
     command = api_tokens.RevokeToken(administrator_id=own_id, token_id=token_id)
     shown = await carry_out(request, connected(api_tokens.revoke_token), command)

@@ -17,7 +17,7 @@ from billing.web.kit.filters import read_listing
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import is_partial, page
 from billing.web.rates.rate_form import micros_of, target_words
-from billing.web.rates.rate_groups import PAGE_SIZE, find_group, moment_asked
+from billing.web.rates.rate_groups import PAGE_SIZE, find_group, requested_moment
 from billing.web.site import site_of
 
 blueprint = Blueprint("comparison")
@@ -26,10 +26,10 @@ blueprint = Blueprint("comparison")
 @blueprint.get("/rate-groups/compare")
 @admits(*EVERY_ROLE)
 async def compare(request: Request[Any, Any]) -> HTTPResponse:
-    """Two groups side by side."""
+    """Show two groups side by side."""
     listing = read_listing(request, ("one", "other", "all", "on"), prices.KEY_TYPE)
     chosen = (listing.given.get("one", ""), listing.given.get("other", ""))
-    at = moment_asked(request, listing)
+    at = requested_moment(request, listing)
     async with site_of(request).pool.connection() as connection:
         groups = await all_groups(connection)
         found = await prices.compare_groups(
@@ -55,9 +55,9 @@ async def compare(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/rate-groups/compare/export.xlsx", name="compare_excel")
 @admits(*EVERY_ROLE)
 async def export_comparison(request: Request[Any, Any]) -> Answer:
-    """The prices of two groups side by side, as a file."""
+    """Send the prices of two groups side by side as a file."""
     listing = read_listing(request, ("one", "other", "all", "on"), prices.KEY_TYPE)
-    given, at = listing.given, moment_asked(request, listing)
+    given, at = listing.given, requested_moment(request, listing)
     chosen = (given.get("one", ""), given.get("other", ""))
     groups = [(await find_group(request, each)) if each else None for each in chosen]
 

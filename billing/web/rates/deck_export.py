@@ -25,7 +25,7 @@ blueprint = Blueprint("deck_export")
 @blueprint.get("/rate-groups/<group_id:str>/export/<kind:str>")
 @admits(*EVERY_ROLE)
 async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer:
-    """The prices in force."""
+    """Send the prices that are valid now."""
     if kind not in ("xlsx", "csv"):
         raise NotFound
     site, group = site_of(request), await find_group(request, group_id)

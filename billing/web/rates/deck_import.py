@@ -24,7 +24,7 @@ from billing.web.kit.pages import page
 from billing.web.rates.rate_groups import find_group
 from billing.web.site import Site, site_of
 
-SAMPLE = 6  # rows shown to check the columns by
+SAMPLE = 6  # rows shown for checking the columns
 COLUMN_NAMES = {
     "prefix": N_("Prefix"),
     "country_code": N_("Country code"),
@@ -42,14 +42,14 @@ blueprint = Blueprint("deck_import")
 @blueprint.get("/rate-groups/<group_id:str>/import", name="ask_deck")
 @admits(*ADMINISTRATORS)
 async def ask_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """The form that takes the file."""
+    """Show the form for uploading the file."""
     return await _upload_page(request, group_id, Form({}))
 
 
 @blueprint.post("/rate-groups/<group_id:str>/import", name="take_deck")
 @admits(*ADMINISTRATORS)
 async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Take the file, and go on to its columns."""
+    """Store the file, and continue with its columns."""
     form = Form.of(request)
     files: Any = request.files.get("file") if request.files else None
     if not files or not files.name:
@@ -79,7 +79,7 @@ async def _upload_page(
 @blueprint.get("/rate-groups/<group_id:str>/import/<upload_id:str>", name="ask_columns")
 @admits(*ADMINISTRATORS)
 async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
-    """Which column is which, as guessed."""
+    """Show the guessed meaning of each column."""
     upload, rows = await _opened(request, group_id, upload_id)
     header, found = columns.guess(rows)
     given = {f"col_{key}": str(place) for key, place in found.items()}
@@ -91,15 +91,15 @@ async def ask_columns(request: Request[Any, Any], group_id: str, upload_id: str)
 @blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>", name="show_changes")
 @admits(*ADMINISTRATORS)
 async def show_changes(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
-    """What the import would do, with the columns as corrected."""
+    """Show what the import would change, with the corrected columns."""
     upload, rows = await _opened(request, group_id, upload_id)
     form, site = Form.of(request), site_of(request)
     wish = _read_wish(form, request)
     if form.errors:
         return await _deck_page(request, upload, rows, form, status=422)
-    asked = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
+    task = Preview(group_id=group_id, upload_id=upload_id, wish=wish, now=datetime.now(UTC))
     try:
-        answer = await site.offload.run(asked)
+        answer = await site.offload.run(task)
     except Refused as refusal:
         form.refuse(refusal)
         return await _deck_page(request, upload, rows, form, status=422)
@@ -140,7 +140,7 @@ async def _opened(
 
 
 def _open(site: Site, group_id: str, upload_id: str) -> tuple[Upload, list[Row]]:
-    """The file and the top of its sheet."""
+    """Return the file and the first rows of its sheet."""
     with site.connect() as connection:
         upload = uploads.find(connection, group_id, upload_id)
     if upload is None:
@@ -194,27 +194,27 @@ def _said(heads: list[str], place: int) -> str:
 @blueprint.post("/rate-groups/<group_id:str>/import/<upload_id:str>/apply")
 @admits(*ADMINISTRATORS)
 async def apply_deck(request: Request[Any, Any], group_id: str, upload_id: str) -> HTTPResponse:
-    """Import what was previewed."""
-    asked = Apply(group_id=group_id, upload_id=upload_id, envelope=await envelope_of(request))
-    return await _have_done(request, group_id, asked, gettext("The deck was imported."))
+    """Import the previewed prices."""
+    task = Apply(group_id=group_id, upload_id=upload_id, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, task, gettext("The deck was imported."))
 
 
 @blueprint.post("/rate-groups/<group_id:str>/imports/<import_id:str>/undo")
 @admits(*ADMINISTRATORS)
 async def undo(request: Request[Any, Any], group_id: str, import_id: str) -> HTTPResponse:
-    """Take an import back."""
+    """Undo an import."""
     command = UndoImport(group_id=group_id, import_id=import_id)
-    asked = Undo(command=command, envelope=await envelope_of(request))
-    return await _have_done(request, group_id, asked, gettext("The import was undone."))
+    task = Undo(command=command, envelope=await envelope_of(request))
+    return await _have_done(request, group_id, task, gettext("The import was undone."))
 
 
 async def _have_done(
-    request: Request[Any, Any], group_id: str, asked: Apply | Undo, done: str
+    request: Request[Any, Any], group_id: str, task: Apply | Undo, done: str
 ) -> HTTPResponse:
-    """Have it done, and show the group; what it is refused with is said there."""
+    """Carry it out, and show the group, with the refusal if there was one."""
     path = f"/rate-groups/{group_id}"
     try:
-        answer = await site_of(request).offload.run(asked)
+        answer = await site_of(request).offload.run(task)
     except Refused as refusal:
         return go_on(path, gettext(refusal.message, **refusal.values))
     return go_on(path, done, shown=await until_shown(request, answer.position))

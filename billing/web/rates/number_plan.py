@@ -1,4 +1,4 @@
-"""Number attribution: which area and type a number belongs to; list, tester, edit, export."""
+"""Number attribution: the area and type of numbers; list, test, edit, export."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ blueprint = Blueprint("number_plan")
 @blueprint.get("/number-plan")
 @admits(*EVERY_ROLE)
 async def list_plan(request: Request[Any, Any]) -> HTTPResponse:
-    """The entries of the filter, and what a number is tried against."""
+    """Show the entries of the filter, and the result for a tested number."""
     wanted, listing = _read_filter(request)
     tried = str(request.args.get("test", "")).strip()[:40]
     country = str(request.args.get("in", "")).strip().upper()[:2]
@@ -85,7 +85,7 @@ def _read_filter(request: Request[Any, Any]) -> tuple[number_plan.PlanFilter, Li
 @blueprint.get("/number-plan/export.xlsx", name="export_plan_xlsx")
 @admits(*EVERY_ROLE)
 async def export_plan(request: Request[Any, Any]) -> Answer:
-    """The entries of the filter as a sheet that can be imported again."""
+    """Send the entries of the filter as a sheet that can be imported."""
     wanted, listing = _read_filter(request)
     file = ListFile(
         title=gettext("Number attribution"),
@@ -117,7 +117,7 @@ def _since(row: number_plan.PlanRow) -> str:
 @blueprint.get("/number-plan/entry", name="ask_entry")
 @admits(*ADMINISTRATORS)
 async def ask_entry(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for an entry, empty or of one there is."""
+    """Show the form for an entry, empty or with an existing one."""
     names = ("prefix", "area", "type", "country", "min_len", "max_len", "layer")
     given = {name: str(request.args.get(name, "")) for name in names}
     given["layer"] = given["layer"] if given["layer"] not in ("", SEED) else IMPORTED
@@ -127,7 +127,7 @@ async def ask_entry(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/number-plan/entry", name="set_entry")
 @admits(*ADMINISTRATORS)
 async def set_entry(request: Request[Any, Any]) -> HTTPResponse:
-    """Set it."""
+    """Set the entry."""
     form, found = Form.of(request), list[str]()
     try:
         found = cells.prefixes(form.text("prefix"))
@@ -176,7 +176,7 @@ async def _entry_page(request: Request[Any, Any], form: Form, status: int = 200)
 @blueprint.post("/number-plan/remove")
 @admits(*ADMINISTRATORS)
 async def remove_entry(request: Request[Any, Any]) -> HTTPResponse:
-    """Take an entry out of its layer."""
+    """Remove an entry from its layer."""
     form = Form.of(request)
     since = datetime.fromisoformat(form.text("since"))
     key = PlanKey(

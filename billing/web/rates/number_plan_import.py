@@ -1,4 +1,4 @@
-"""Importing entries of the number plan from a sheet."""
+"""Import entries of the number plan from a sheet."""
 
 from datetime import datetime
 from typing import Any
@@ -47,7 +47,7 @@ TYPES |= {plain_words(text): code for code, text in words.AREA_TYPES.items()}
 
 
 async def plan_entries(request: Request[Any, Any], _: Form, lines: list[SheetRow]) -> Plan:
-    """What the rows would set."""
+    """Return the entries that the rows would set."""
     checked, found, rows = Checked(), list[PlanEntry](), list[int]()
     zone = site_of(request).zone
     for line in lines:
@@ -121,12 +121,12 @@ KIND = Kind(
 @blueprint.get("/number-plan/import", name="ask_plan")
 @admits(*ADMINISTRATORS)
 async def ask_for_plan(request: Request[Any, Any]) -> HTTPResponse:
-    """The form that takes a sheet."""
+    """Show the form for uploading a sheet."""
     return await ask(request, KIND)
 
 
 @blueprint.post("/number-plan/import", name="take_plan")
 @admits(*ADMINISTRATORS)
 async def take_plan(request: Request[Any, Any]) -> HTTPResponse:
-    """What it would set."""
+    """Show what the sheet would set."""
     return await take(request, KIND)

@@ -1,4 +1,4 @@
-"""Making the seed of the number plan anew, for the countries an installation works in."""
+"""Make the built-in layer of the number plan for the countries of an installation."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ blueprint = Blueprint("number_plan_seed")
 @blueprint.get("/number-plan/seed", name="ask_seed")
 @admits(*ADMINISTRATORS)
 async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
-    """The form, with the countries that devices stand in."""
+    """Show the form, with the countries of the devices."""
     async with site_of(request).pool.connection() as connection:
         countries = await countries_of_devices(connection)
     return _show(request, Form({"countries": ", ".join(countries), "language": language()}))
@@ -32,10 +32,10 @@ async def ask_seed(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/number-plan/seed", name="make_seed")
 @admits(*ADMINISTRATORS)
 async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
-    """Show what the plan would hold; with `write` it stands in the place of the one before."""
+    """Show what the plan would contain; with `write`, replace the built-in layer."""
     form = Form.of(request)
     countries = tuple(re.findall(r"[A-Z]+", form.text("countries").upper()))
-    asked = Seed(
+    task = Seed(
         countries=countries,
         language=form.choice("language", LANGUAGES),
         envelope=await envelope_of(request),
@@ -44,11 +44,11 @@ async def make_seed(request: Request[Any, Any]) -> HTTPResponse:
     if form.errors:
         return _show(request, form, status=422)
     try:
-        answer = await site_of(request).offload.run(asked)
+        answer = await site_of(request).offload.run(task)
     except Refused as refusal:
         form.refuse(refusal, "countries")
         return _show(request, form, status=422)
-    if not asked.write:
+    if not task.write:
         return _show(request, form, answer.seeded)
     done = gettext("The built-in plan was created. New calls use it.")
     shown = await until_shown(request, answer.position)

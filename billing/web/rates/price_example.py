@@ -1,4 +1,4 @@
-"""What a call would cost by a rate that may not even be saved yet: a sentence, and each step."""
+"""The price of an example call by a rate that may not be saved yet: a sentence and each step."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 def give_example(rate: Rate, currency: str, zone: ZoneInfo, form: Form) -> Example:
-    """A call of the length and at the time the form gives; 3 min 20 s on Tuesday if none."""
+    """Rate a call with the form's length and time; by default 3 min 20 s on a Tuesday evening."""
     seconds = seconds_of(form.given.get("example_length", "")) or SECONDS
     moment = form.moment("example_at", zone) or next_tuesday(datetime.now(UTC), zone)
     told = {
@@ -48,13 +48,13 @@ def give_example(rate: Rate, currency: str, zone: ZoneInfo, form: Form) -> Examp
 
 
 def next_tuesday(now: datetime, zone: ZoneInfo) -> datetime:
-    """The next Tuesday at half past seven in the evening: within most evening bands."""
+    """Return the next Tuesday at 19:30 local time, which most evening bands contain."""
     local = now.astimezone(zone).replace(hour=HOUR, minute=MINUTE, second=0, microsecond=0)
     return (local + timedelta(days=(TUESDAY - local.weekday()) % 7)).astimezone(UTC)
 
 
 def seconds_of(text: str) -> int:
-    """Seconds of "3:20", "1:02:03" or "200"; 0 for what is none."""
+    """Return the seconds of "3:20", "1:02:03" or "200"; 0 for any other text."""
     if not re.fullmatch(r"[0-9]{1,7}(:[0-9]{1,2}){0,2}", text):
         return 0
     seconds = 0
@@ -64,7 +64,7 @@ def seconds_of(text: str) -> int:
 
 
 def length(seconds: int) -> str:
-    """A length as people say it."""
+    """Return a length in words, such as "3 min 20 s"."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))

@@ -39,7 +39,7 @@ from billing.web.rates.rate_form import (
     target_words,
     tier_rows,
 )
-from billing.web.rates.rate_groups import act, find_group, moment_asked
+from billing.web.rates.rate_groups import act, find_group, requested_moment
 from billing.web.site import site_of
 
 blueprint = Blueprint("prices")
@@ -49,20 +49,20 @@ NEW = Rate(name="", prefix="0", tiers=(Tier(price="", unit_s=60, increment_s=1),
 @blueprint.get("/rate-groups/<group_id:str>/price", name="ask_price")
 @admits(*ADMINISTRATORS)
 async def ask_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """The form: empty, or with the price that is in force for a target."""
+    """Show the form, empty or with the price of a target that is valid now."""
     zone, target = site_of(request).zone, str(request.args.get("target", ""))
     form = form_of_rate(NEW, zone)
     form.given["value"] = ""
     if target:
         async with site_of(request).pool.connection() as connection:
             versions = await prices.history_of(connection, group_id, target)
-        asked = str(request.args.get("from", ""))
-        found = [v for v in versions if v.standing and v.effective_from.isoformat() == asked]
+        requested = str(request.args.get("from", ""))
+        found = [v for v in versions if v.standing and v.effective_from.isoformat() == requested]
         version = found[0] if found else prices.in_force(versions, datetime.now(UTC))
         rate = version.whole if version else None
         if rate:
             form = form_of_rate(rate, zone)
-        if not found:  # a new price for what has one: from today on, so that the old one stays
+        if not found:  # a new price for an existing target begins today, so the old one stays
             form.given["effective_from"] = datetime.now(UTC).astimezone(zone).date().isoformat()
     return await _price_page(request, group_id, form)
 
@@ -70,7 +70,7 @@ async def ask_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 @blueprint.post("/rate-groups/<group_id:str>/price", name="set_price")
 @admits(*ADMINISTRATORS)
 async def set_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Set it, or show a row more."""
+    """Set the price, or show the form with another row."""
     form, site = Form.of(request), site_of(request)
     more = form.given.get("more", "")
     if more:
@@ -122,7 +122,7 @@ def _day_fields(form: Form) -> list[str]:
 @blueprint.post("/rate-groups/<group_id:str>/example")
 @admits(*ADMINISTRATORS)
 async def show_example(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """What a call would cost by the form as it stands."""
+    """Show the price of an example call by the values in the form."""
     group, form = await find_group(request, group_id), Form.of(request)
     zone = site_of(request).zone
     rate = read_rate(form, zone)
@@ -133,13 +133,13 @@ async def show_example(request: Request[Any, Any], group_id: str) -> HTTPRespons
 @blueprint.get("/rate-groups/<group_id:str>/history")
 @admits(*EVERY_ROLE)
 async def show_history(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Every price ever set for one target: what it cost on a day, who changed it, when."""
+    """Show every price ever set for one target, with its start, author and time."""
     listing = read_listing(request, ("target", "on"), prices.KEY_TYPE)
     group, target = await find_group(request, group_id), listing.given.get("target", "")
     async with site_of(request).pool.connection() as connection:
         versions = await prices.history_of(connection, group_id, target)
         actors = await actor_names(connection, [each.actor for each in versions])
-    at = moment_asked(request, listing)
+    at = requested_moment(request, listing)
     return page(
         request,
         "rates/price_history.html",
@@ -159,7 +159,7 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
 @blueprint.get("/rate-groups/<group_id:str>/history/export.xlsx", name="history_excel")
 @admits(*EVERY_ROLE)
 async def export_history(request: Request[Any, Any], group_id: str) -> Answer:
-    """Every price ever set for one target, and who set it, as a file."""
+    """Send every price ever set for one target, with its author, as a file."""
     given = read_listing(request, ("target",), prices.KEY_TYPE).given
     group, target = await find_group(request, group_id), given.get("target", "")
     async with site_of(request).pool.connection() as connection:
@@ -193,7 +193,7 @@ def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
 @blueprint.post("/rate-groups/<group_id:str>/end")
 @admits(*ADMINISTRATORS)
 async def end_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Let a price end on a day."""
+    """End a price on a day."""
     form = Form.of(request)
     target = form.text("target")
     day = form.begin_of_day("from", site_of(request).zone)
@@ -205,7 +205,7 @@ async def end_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 @blueprint.post("/rate-groups/<group_id:str>/remove")
 @admits(*ADMINISTRATORS)
 async def remove_price(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Take a version out."""
+    """Remove a version of a price."""
     form = Form.of(request)
     target = form.text("target")
     since = datetime.fromisoformat(form.text("since"))

@@ -1,4 +1,4 @@
-"""A rate as a form and back: fields of the rate, rows of tiers, boxes of bands."""
+"""Convert a rate into form fields and back: fields, rows of tiers, boxes of bands."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ KINDS = {"p": "prefix", "a": "area", "c": "call_class"}
 
 
 def form_of_rate(rate: Rate, zone: ZoneInfo) -> Form:
-    """The form that shows a rate."""
+    """Return the form of a rate."""
     kind = "p" if rate.prefix else "a" if rate.area else "c"
     since = rate.effective_from
     given = {
@@ -68,19 +68,19 @@ def _tier_fields(own: str, tiers: tuple[Tier, ...]) -> dict[str, str]:
 
 
 def tier_rows(form: Form, own: str, more: str = "") -> int:
-    """How many rows of tiers to show: those given, at least one, one more where asked for."""
+    """Return how many rows of tiers to show: the given ones, at least one, one more on request."""
     given = next(place for place in count() if f"{own}{place}_price" not in form.given)
     return min(max(given, 1) + (more == own), MOST_ROWS)
 
 
 def band_rows(form: Form, more: str = "") -> int:
-    """How many bands to show."""
+    """Return how many bands to show."""
     given = next(place for place in count() if f"b{place}_name" not in form.given)
     return min(given + (more == "band"), MOST_ROWS)
 
 
 def read_rate(form: Form, zone: ZoneInfo) -> Rate | None:
-    """The rate of a form; None where something is wrong, and the form says what."""
+    """Return the rate of a form; None if it has errors, which the form then holds."""
     kind = form.choice("kind", KINDS)
     call_class = form.choice("class", CLASSES) if kind == "c" else ""
     value = form.text("value") if kind in ("p", "a") else ""
@@ -173,17 +173,17 @@ def _read_dates(form: Form, name: str) -> tuple[str, ...]:
 
 
 def midnight_of(now: datetime, zone: ZoneInfo) -> datetime:
-    """The UTC instant at which the local day of a moment began."""
+    """Return the UTC time at which the local day of a moment began."""
     local = now.astimezone(zone)
     return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def micros_of(price: Decimal | None) -> int | None:
-    """A price in micro-units; None where there is none."""
+    """Return a price in micro-units; None for None."""
     return None if price is None else int(price * MICROS)
 
 
 def target_words(target: str) -> str:
-    """What a price is for: a prefix, an area, a class in words."""
+    """Return what a price is for: a prefix, an area, or a class in words."""
     kind, value = target[:1], target[2:]
     return words.word(words.RATE_CLASSES, value) if kind == "c" else value

@@ -1,4 +1,4 @@
-"""Rate groups: the list and its files, a group with its prices, new ones, copies."""
+"""Rate groups: the list and its files, a group with its prices, new groups, copies."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ blueprint = Blueprint("rate_groups")
 @blueprint.get("/rate-groups")
 @admits(*EVERY_ROLE)
 async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
-    """All groups, by name."""
+    """Show all groups, by name."""
     listing = read_listing(request, ("q",), rate_groups.KEY_TYPE)
     async with site_of(request).pool.connection() as connection:
         found = await rate_groups.list_groups(
@@ -58,7 +58,7 @@ async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/rate-groups/export.xlsx", name="groups_excel")
 @admits(*EVERY_ROLE)
 async def export_groups(request: Request[Any, Any]) -> Answer:
-    """The groups of the filter as a file."""
+    """Send the groups of the filter as a file."""
     given = read_listing(request, ("q",), rate_groups.KEY_TYPE).given
     site, text = site_of(request), given.get("q", "")
     file = ListFile(
@@ -84,7 +84,7 @@ def _fields() -> list[Field[rate_groups.GroupRow]]:
 @blueprint.get("/rate-groups/new", name="ask_group")
 @admits(*ADMINISTRATORS)
 async def ask_group(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for a group."""
+    """Show the form for a group."""
     given = {"currency": "EUR", "original": str(request.args.get("copy", ""))}
     return await _group_page(request, Form(given))
 
@@ -92,7 +92,7 @@ async def ask_group(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/rate-groups/new", name="create_group")
 @admits(*ADMINISTRATORS)
 async def create_group(request: Request[Any, Any]) -> HTTPResponse:
-    """Create it, empty or as a copy, and show it."""
+    """Create a group, empty or as a copy, and show it."""
     form, own_id = Form.of(request), new_id()
     name, original = form.text("name"), form.text("original", required=False)
     currency = "" if original else form.choice("currency", list_currencies())
@@ -100,8 +100,8 @@ async def create_group(request: Request[Any, Any]) -> HTTPResponse:
         try:
             if original:
                 copy = CopyRateGroup(group_id=own_id, name=name, original_id=original)
-                asked = Copy(command=copy, envelope=await envelope_of(request))
-                answer = await site_of(request).offload.run(asked)
+                task = Copy(command=copy, envelope=await envelope_of(request))
+                answer = await site_of(request).offload.run(task)
                 shown = await until_shown(request, answer.position)
             else:
                 create = CreateRateGroup(group_id=own_id, name=name, currency=currency)
@@ -134,9 +134,9 @@ async def _group_page(request: Request[Any, Any], form: Form, status: int = 200)
 @blueprint.get("/rate-groups/<group_id:str>")
 @admits(*EVERY_ROLE)
 async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """A group: its prices on a day, what is planned, who is bound to it, its imports."""
+    """Show a group: its prices on a day, planned prices, companies, imports."""
     listing = read_listing(request, ("q", "on"), prices.KEY_TYPE)
-    at = moment_asked(request, listing)
+    at = requested_moment(request, listing)
     wanted = prices.PriceFilter(group_id=group_id, at=at, text=listing.given.get("q", ""))
     group = await find_group(request, group_id)
     async with site_of(request).pool.connection() as connection:
@@ -161,7 +161,7 @@ async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 @blueprint.post("/rate-groups/<group_id:str>/rename")
 @admits(*ADMINISTRATORS)
 async def rename(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Give it another name."""
+    """Rename a group."""
     command = RenameRateGroup(group_id=group_id, name=Form.of(request).text("name"))
     done = gettext("The rate group was renamed.")
     return await act(request, rename_rate_group, command, f"/rate-groups/{group_id}", done)
@@ -170,7 +170,7 @@ async def rename(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 @blueprint.post("/rate-groups/<group_id:str>/delete")
 @admits(*ADMINISTRATORS)
 async def delete(request: Request[Any, Any], group_id: str) -> HTTPResponse:
-    """Delete a group nobody uses."""
+    """Delete a group that no company uses."""
     path = f"/rate-groups/{group_id}"
     try:
         command = DeleteRateGroup(group_id=group_id)
@@ -183,7 +183,7 @@ async def delete(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 async def act(
     request: Request[Any, Any], handler: Any, command: Any, path: str, done: str
 ) -> HTTPResponse:
-    """Carry out a command of one button; what it is refused with is said on the next page."""
+    """Carry out the command of a button; a refusal is shown on the next page."""
     try:
         shown = await carry_out(request, handler, command)
     except Refused as refusal:
@@ -192,7 +192,7 @@ async def act(
 
 
 async def find_group(request: Request[Any, Any], group_id: str) -> rate_groups.GroupRow:
-    """The group a URL names; 404 where there is none."""
+    """Return the group that a URL names; raises NotFound."""
     async with site_of(request).pool.connection() as connection:
         group = await rate_groups.find_group(connection, group_id)
     if group is None:
@@ -200,8 +200,8 @@ async def find_group(request: Request[Any, Any], group_id: str) -> rate_groups.G
     return group
 
 
-def moment_asked(request: Request[Any, Any], listing: Listing) -> datetime:
-    """The end of the local day a URL asks for, or now."""
+def requested_moment(request: Request[Any, Any], listing: Listing) -> datetime:
+    """Return the end of the local day that a URL names; now without one. Refused if invalid."""
     form, zone = Form({"on": listing.given.get("on", "")}), site_of(request).zone
     begin = form.begin_of_day("on", zone)
     if form.errors:

@@ -1,4 +1,4 @@
-"""The rate tester: a call that never was, every step of its rating, and its price."""
+"""The rate tester: an invented call, every step of its rating, and its price."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -30,15 +30,15 @@ blueprint = Blueprint("tester")
 @blueprint.get("/rate-tester")
 @admits(*EVERY_ROLE)
 async def test_rate(request: Request[Any, Any]) -> HTTPResponse:
-    """The form, and what the call it describes would cost. Nothing is written."""
+    """Show the form, and the price of the call it describes. Nothing is stored."""
     site = site_of(request)
     form = Form(dict(read_listing(request, NAMES, tuple[str]).given))
-    asked = bool(form.given)
+    requested = bool(form.given)
     now = datetime.now(UTC).astimezone(site.zone)
     form.given.setdefault("at", now.strftime("%Y-%m-%dT%H:%M"))
     form.given.setdefault("length", "3:20")
     rating: Rating | None = None
-    if asked:
+    if requested:
         cdr = _read_cdr(form, request)
         device_id = form.text("device")
         if not form.errors:

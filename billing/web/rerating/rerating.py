@@ -1,4 +1,4 @@
-"""Re-rating: what was asked for, how far it is, what came of it; the pages and their files."""
+"""Re-rating: requests, their progress and their results; the pages and their files."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,14 +41,14 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-MOST_LISTED = 10_000  # in a file
+MOST_LISTED = 10_000  # rows of a file
 blueprint = Blueprint("corrections")
 
 
 @blueprint.post("/corrections/call")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
-    """Rate one call again, now."""
+    """Rate one call again immediately."""
     call_id = form_value(request, "call")
     path = "/calls/" + segment(call_id)
     try:
@@ -61,7 +61,7 @@ async def rate_call(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/corrections")
 @admits(*EVERY_ROLE)
 async def list_corrections(request: Request[Any, Any]) -> HTTPResponse:
-    """The form that asks for a re-rating, and what was asked for before."""
+    """Show the form for a re-rating, and previous requests."""
     given = {name: str(request.args.get(name, "")) for name in ("company", "group", "device")}
     given |= {
         "kind": "rerate",
@@ -74,7 +74,7 @@ async def list_corrections(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/corrections")
 @admits(*ADMINISTRATORS)
 async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
-    """Make the preview of a re-rating, or of what another group would have cost."""
+    """Request the preview of a re-rating, or of the cost with another group."""
     form, zone = Form.of(request), site_of(request).zone
     kind = form.choice("kind", ("rerate", "what_if"))
     begin, end = form.begin_of_day("from", zone), form.begin_of_day("to", zone)
@@ -84,7 +84,7 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
         form.text("from")
     if not end:
         form.text("to")
-    asked = CallSelection(
+    selection = CallSelection(
         begin=begin,
         end=_next_day(end, request) if end else None,
         company_id=form.text("company", required=False),
@@ -94,13 +94,13 @@ async def ask_for_correction(request: Request[Any, Any]) -> HTTPResponse:
     )
     if form.errors:
         return await _show_list(request, form, status=422)
-    return await ask(request, kind, asked)
+    return await ask(request, kind, selection)
 
 
 @blueprint.get("/corrections/<correction_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_correction(request: Request[Any, Any], correction_id: str) -> HTTPResponse:
-    """How far one is, and what it does to each company."""
+    """Show the progress of a correction, and its effect on each company."""
     async with site_of(request).pool.connection() as connection:
         correction = await queue.find(connection, correction_id)
         if correction is None:
@@ -123,7 +123,7 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
 async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:
-    """Apply what a preview showed, stop, or go on."""
+    """Apply a preview, stop a correction, or continue it."""
     actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.resume}
     if action not in actions:
         raise NotFound
@@ -135,16 +135,16 @@ async def change_correction(
     return redirect(f"/corrections/{correction_id}", status=303)
 
 
-async def ask(request: Request[Any, Any], kind: str, asked: CallSelection) -> HTTPResponse:
-    """Ask for a re-rating or a recycling, and show it."""
+async def ask(request: Request[Any, Any], kind: str, selection: CallSelection) -> HTTPResponse:
+    """Request a re-rating or a recycling, and show it."""
     envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
-        found = await queue.request(connection, kind, asked, envelope.actor, envelope.address)
+        found = await queue.request(connection, kind, selection, envelope.actor, envelope.address)
     return redirect(f"/corrections/{found}", status=303)
 
 
 def totals_of(correction: Correction) -> list[tuple[Money, Money]]:
-    """Old and new, over all companies, by currency."""
+    """Return the old and the new amount of all companies, by currency."""
     sums: dict[str, list[int]] = {}
     for line in correction.lines:
         if line.currency:
@@ -177,14 +177,14 @@ async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) 
 async def _names(
     connection: AsyncConnection[Any], reach: Reach, correction: Correction
 ) -> dict[str, str]:
-    """Of everything a correction speaks of: companies, groups, the device."""
-    asked = correction.filter
-    companies = {line.company_id for line in correction.lines} | {asked.company_id}
+    """Return the names of the companies, groups and device of a correction."""
+    selection = correction.filter
+    companies = {line.company_id for line in correction.lines} | {selection.company_id}
     streams = [f"company:{company_id}" for company_id in companies]
     names = await account_names(connection, reach, streams)
     for group_id, name, _ in await suspended.all_groups(connection):
         names[f"rate-group:{group_id}"] = name
-    names[f"device:{asked.device_id}"] = await device_name(connection, asked.device_id)
+    names[f"device:{selection.device_id}"] = await device_name(connection, selection.device_id)
     return names
 
 
@@ -197,7 +197,7 @@ def _first_of_month(request: Request[Any, Any]) -> str:
 
 
 def _next_day(at: datetime, request: Request[Any, Any]) -> datetime:
-    """The UTC instant at which the local day after a local midnight begins."""
+    """Return the UTC time at which the local day after a local midnight begins."""
     zone = site_of(request).zone
     local = at.astimezone(zone)
     return (local + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
@@ -207,7 +207,7 @@ def _next_day(at: datetime, request: Request[Any, Any]) -> datetime:
 @blueprint.get("/corrections/export.xlsx", name="corrections_excel")
 @admits(*EVERY_ROLE)
 async def export_corrections(request: Request[Any, Any]) -> Answer:
-    """Every re-rating and recycling that was asked for as a file, the newest first."""
+    """Send the requested re-ratings and recyclings as a file, newest first."""
     async with site_of(request).pool.connection() as connection:
         found = await queue.newest(connection, MOST_LISTED)
         actors = await actor_names(connection, [each.actor for each in found])
@@ -235,7 +235,7 @@ def _state_of(correction: Correction) -> str:
 @blueprint.get("/corrections/<correction_id:str>/export.xlsx", name="correction_excel")
 @admits(*EVERY_ROLE, limited=True)
 async def export_correction(request: Request[Any, Any], correction_id: str) -> Answer:
-    """What one does to each company as a file."""
+    """Send the effect of a correction on each company as a file."""
     async with site_of(request).pool.connection() as connection:
         correction = await queue.find(connection, correction_id)
         if correction is None:

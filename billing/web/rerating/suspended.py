@@ -1,4 +1,4 @@
-"""Suspended calls: what waits at each device, by reason; the page, its file, and recycling."""
+"""Suspended calls by device and reason; the page, its file, and recycling."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("suspended")
 @blueprint.get("/suspended")
 @admits(*EVERY_ROLE, limited=True)
 async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
-    """What waits, by reason and by device, and what it may cost."""
+    """Show the suspended calls by reason and by device, with their estimated value."""
     reach = reach_of(request)
     async with site_of(request).pool.connection() as connection:
         return page(
@@ -40,21 +40,21 @@ async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/suspended")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def recycle(request: Request[Any, Any]) -> HTTPResponse:
-    """Rate the calls of a reason again, perhaps of one device only."""
+    """Rate the calls of a reason again, of all devices or of one."""
     form = Form.of(request)
-    asked = CallSelection(
+    selection = CallSelection(
         reason=form.choice("reason", words.REASONS, required=False),
         device_id=form.text("device", required=False),
         companies=tuple(reach_of(request).within("") or ()),
     )
-    return await ask(request, "recycle", asked)
+    return await ask(request, "recycle", selection)
 
 
 @blueprint.get("/suspended/export.csv", name="suspended_csv")
 @blueprint.get("/suspended/export.xlsx", name="suspended_excel")
 @admits(*EVERY_ROLE, limited=True)
 async def export_suspended(request: Request[Any, Any]) -> Answer:
-    """What waits at each device, by reason. The calls themselves are a filter of the call list."""
+    """Send the counts by device and reason. The calls themselves are a filter of the call list."""
     async with site_of(request).pool.connection() as connection:
         found = await suspended.waiting_by_device(connection, reach_of(request), most=None)
     file = ListFile(title=gettext("Suspended calls"), fields=_fields(), rows=found)

@@ -1,4 +1,4 @@
-"""One device: its page, its settings, its accounts, and what is done to it."""
+"""One device: its page, settings, device accounts and actions."""
 
 import asyncio
 from typing import Any
@@ -32,7 +32,7 @@ blueprint = Blueprint("device_page")
 @blueprint.get("/devices/new")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for a device."""
+    """Show the form for a device."""
     given = {
         "time_zone": site_of(request).config.time_zone,
         "company": str(request.args.get("company", "")),
@@ -45,7 +45,7 @@ async def ask_device(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/devices/new")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def register(request: Request[Any, Any]) -> HTTPResponse:
-    """Register it, and show the password of its first account once."""
+    """Register a device, and show the password of its first account once."""
     form, device_id = Form.of(request), new_id()
     command = commands.RegisterDevice(
         device_id=device_id,
@@ -72,7 +72,7 @@ async def register(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/devices/<device_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_device(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Everything about it; htmx asks for the log of its submissions alone."""
+    """Show everything about a device; htmx loads the log of submissions alone."""
     site, reach = site_of(request), reach_of(request)
     device = await find_device(request, device_id)
     async with site.pool.connection() as connection:
@@ -94,7 +94,7 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @blueprint.post("/devices/<device_id:str>/cascade")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Say through which device its calls go on, and whose record of them is charged."""
+    """Set the device that its calls go on through, and whose records are charged."""
     form = Form.of(request)
     told = CascadeSet(
         upper=form.text("upper", required=False),
@@ -112,7 +112,7 @@ async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @blueprint.get("/devices/<device_id:str>/edit")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """The form with what holds now."""
+    """Show the form with the present settings."""
     device = await find_device(request, device_id)
     given = {
         "name": device.name,
@@ -134,7 +134,7 @@ async def ask_change(request: Request[Any, Any], device_id: str) -> HTTPResponse
 @blueprint.post("/devices/<device_id:str>/edit")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Tell everything again that can be edited."""
+    """Set everything that can be edited."""
     device, form = await find_device(request, device_id), Form.of(request)
     told = DeviceChanged(
         name=form.text("name"),
@@ -163,7 +163,7 @@ async def change(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.post("/devices/<device_id:str>/disable")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Refuse what it submits."""
+    """Disable a device: its submissions are refused."""
     command = commands.DisableDevice(
         device_id=device_id, reason=Form.of(request).text("reason", required=False)
     )
@@ -174,7 +174,7 @@ async def disable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.post("/devices/<device_id:str>/enable")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Let it submit again."""
+    """Enable a device again."""
     command = commands.EnableDevice(device_id=device_id)
     shown = await carry_out(request, commands.enable_device, command)
     return go_on(f"/devices/{device_id}", gettext("The device was enabled."), shown=shown)
@@ -183,7 +183,7 @@ async def enable(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.post("/devices/<device_id:str>/accounts")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def add_account(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Another account to submit with; its password is shown once."""
+    """Add a device account, and show its password once."""
     await find_device(request, device_id)
     account = Form.of(request).text("account", required=False, longest=60)
     account = account or f"device-{new_id()}"
@@ -194,7 +194,7 @@ async def add_account(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @blueprint.post("/devices/<device_id:str>/accounts/rotate")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """A new account beside the old one, which ends after some hours."""
+    """Add a device account that replaces another, which ends after some hours."""
     form, url = Form.of(request), site_of(request).config.database_url
     account = form.text("account")
     hours = OVERLAP_HOURS.get(form.given.get("hours", ""), 0)
@@ -210,7 +210,7 @@ async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.post("/devices/<device_id:str>/accounts/revoke")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Let an account end at once."""
+    """End a device account now."""
     account, url = Form.of(request).text("account"), site_of(request).config.database_url
 
     def work() -> None:
@@ -224,7 +224,7 @@ async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.post("/devices/<device_id:str>/trial")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def send_test_record(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Send a test record as the device would, and show the interface's answer."""
+    """Send a test record like the device does, and show the response."""
     site, device = site_of(request), await find_device(request, device_id)
     answer = await send_trial(site.config, site.config.database_url, device_id)
     return page(request, "devices/device_trial.html", page="devices", device=device, answer=answer)
@@ -236,12 +236,12 @@ def _issue(request: Request[Any, Any], device_id: str, account: str) -> str:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """What stands between commas, blanks or line ends."""
+    """Split a text at commas, blanks and line ends."""
     return tuple(text.replace(",", " ").replace(";", " ").split())
 
 
 async def find_device(request: Request[Any, Any], device_id: str) -> reading.Device:
-    """The device a URL names."""
+    """Return the device that a URL names; raises NotFound."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         device = await reading.find_device(connection, device_id, site.zone.key)

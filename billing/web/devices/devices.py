@@ -1,4 +1,4 @@
-"""The devices: which phone systems send records, when each did last; the page and its files."""
+"""The devices: phone systems that send records, and when each last did; the page and its files."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("devices")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listing]:
-    """The devices a URL asks for."""
+    """Return the filter of devices that a URL requests."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     wanted = reading.DeviceFilter(
         reach=reach_of(request),
@@ -37,7 +37,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.DeviceFilter, Listi
 @blueprint.get("/devices")
 @admits(*EVERY_ROLE, limited=True)
 async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
-    """The devices of the filter by name, with the totals of all of them."""
+    """Show the devices of the filter by name, with their totals."""
     wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)
@@ -60,7 +60,7 @@ async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/devices/export.xlsx", name="devices_excel")
 @admits(*EVERY_ROLE, limited=True)
 async def export_devices(request: Request[Any, Any]) -> Answer:
-    """The devices of the filter as a file."""
+    """Send the devices of the filter as a file."""
     wanted, listing = read_filter(request)
     file = ListFile(
         title=gettext("Devices"),

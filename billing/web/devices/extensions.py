@@ -1,4 +1,4 @@
-"""The extensions of a device: listed, assigned and moved from a day on, imported and exported."""
+"""The extensions of a device: list, assignment from a day on, import and export."""
 
 from collections.abc import Awaitable
 from datetime import datetime
@@ -55,7 +55,7 @@ blueprint = Blueprint("extensions")
 @blueprint.get("/devices/<device_id:str>/extensions")
 @admits(*EVERY_ROLE, limited=True)
 async def list_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """The extensions of a device, and the form that assigns one."""
+    """Show the extensions of a device, and the form that assigns one."""
     given = {
         name: str(request.args.get(name, ""))
         for name in ("extension", "tenant", "account", "name")
@@ -94,7 +94,7 @@ async def _show(
 @blueprint.post("/devices/<device_id:str>/extensions")
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Give an extension to an account, now or from a day on; or take a wrong one back."""
+    """Assign an extension to an account, now or from a day on; or remove a wrong assignment."""
     form, path = Form.of(request), f"/devices/{device_id}/extensions"
     extension, tenant = form.text("extension", longest=LONGEST), form.text("tenant", required=False)
     assignment = Assignment(
@@ -123,7 +123,7 @@ async def assign(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @blueprint.get("/devices/<device_id:str>/extensions/export.xlsx", name="extensions_excel")
 @admits(*EVERY_ROLE, limited=True)
 async def export(request: Request[Any, Any], device_id: str) -> Answer:
-    """All of them, as an import takes them back."""
+    """Send all extensions in the format of the import."""
     await find_device(request, device_id)
     site, reach = site_of(request), reach_of(request)
 
@@ -158,7 +158,7 @@ def _fields(zone: ZoneInfo) -> list[Field[reading.ExtensionRow]]:
 @blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
 @admits(*ADMINISTRATORS, limited=True)
 async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Take a sheet, and show what it would do."""
+    """Read a sheet, and show what it would change."""
     await find_device(request, device_id)
     kind = Kind(
         N_("Import extensions"),
@@ -173,7 +173,7 @@ async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPR
 
 
 async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[SheetRow]) -> Plan:
-    """What a sheet would assign, each wrong row named."""
+    """Return what a sheet would assign, with an error for each wrong row."""
     device_id = str(request.path).split("/")[2]
     device = await find_device(request, device_id)
     async with site_of(request).pool.connection() as connection:

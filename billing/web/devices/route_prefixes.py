@@ -1,4 +1,4 @@
-"""Route prefixes of a device and of all devices: in their order, with a tester that shows why."""
+"""Route prefixes of one device or of all: their order, and a tester that explains a result."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
 from billing.web.site import site_of
 
-SPARE = 3  # empty rows to write new ones in
+SPARE = 3  # empty rows for new rules
 LONGEST_REST = 20
 SHOWN = ("route_prefix", "short_code", "e164", "as_dialled", "attribution", "no_attribution")
 FIELDS = ("order", "prefix", "replacement", "min_rest", "max_rest")
@@ -36,7 +36,7 @@ Row = dict[str, str]
 @blueprint.get("/devices/<device_id:str>/prefixes", name="device_prefixes")
 @admits(*EVERY_ROLE)
 async def show_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTPResponse:
-    """The rules to edit, and what becomes of a number that is tried."""
+    """Show the rules to edit, and the result for a tested number."""
     rules = await asyncio.to_thread(site_of(request).knowledge.route_prefixes, device_id)
     rows = [
         {
@@ -55,12 +55,12 @@ async def show_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTP
 @blueprint.post("/devices/<device_id:str>/prefixes", name="set_device_prefixes")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def change_prefixes(request: Request[Any, Any], device_id: str = "") -> HTTPResponse:
-    """Set all of them at once."""
+    """Replace all rules at once."""
     form = Form.of(request)
     places = sorted(
         int(name[7:]) for name in form.given if name.startswith("prefix_") and name[7:].isdecimal()
     )
-    # Each row has names of its own: an empty field would be missing from a list.
+    # Numbered names: in a list of values empty fields would be missing.
     rows = [{name: form.given.get(f"{name}_{place}", "") for name in FIELDS} for place in places]
     rows = [row for row in rows if row["prefix"] or row["replacement"]]
     try:
@@ -131,7 +131,7 @@ async def _show(
 @blueprint.get("/devices/<device_id:str>/prefixes/export.xlsx", name="own_prefixes_excel")
 @admits(*EVERY_ROLE)
 async def export_prefixes(request: Request[Any, Any], device_id: str = "") -> Answer:
-    """The rules of a device, or those of all devices, as a file, in order."""
+    """Send the rules of a device, or those of all devices, as a file, in order."""
     if device_id:
         await find_device(request, device_id)
     file = ListFile(

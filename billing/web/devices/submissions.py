@@ -1,4 +1,4 @@
-"""The submissions of a device as a file. The page of the device shows the newest ones."""
+"""The submissions of a device as a file. The device's page shows the newest ones."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("submissions")
 @blueprint.get("/devices/<device_id:str>/submissions/export.xlsx", name="submissions_excel")
 @admits(*EVERY_ROLE, limited=True)
 async def export_submissions(request: Request[Any, Any], device_id: str) -> Answer:
-    """Everything a device submitted of late, as far as the log of submissions goes back."""
+    """Send all submissions of a device that the log of submissions still has."""
     await find_device(request, device_id)
     file = ListFile(
         title=gettext("Submissions"),

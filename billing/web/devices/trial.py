@@ -1,4 +1,4 @@
-"""A test record, sent to the real submission interface as the device itself would send it."""
+"""A test record that is sent to the real submission interface like a device sends it."""
 
 import asyncio
 import base64
@@ -12,22 +12,22 @@ from billing.commands.devices import issue_device_password, remove_device_accoun
 from billing.config import Config
 from billing.values import new_id
 
-SECONDS = 10  # to wait for an answer
+SECONDS = 10  # wait for a response
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What the interface said: an HTTP status and a body, or why there was none."""
+class TrialResponse(msgspec.Struct, frozen=True):
+    """The response of the interface: status and body, or why there is none."""
 
     status: int
     body: str
 
 
-async def send_trial(config: Config, database_url: str, device_id: str) -> Answer:
-    """Send an unanswered call, which costs nothing, under an account that ends with it."""
+async def send_trial(config: Config, database_url: str, device_id: str) -> TrialResponse:
+    """Send an unanswered call, which costs nothing, with a device account made for this test."""
     return await asyncio.to_thread(_send, config, database_url, device_id)
 
 
-def _send(config: Config, database_url: str, device_id: str) -> Answer:
+def _send(config: Config, database_url: str, device_id: str) -> TrialResponse:
     account = f"trial-{new_id()}"
     with psycopg.connect(database_url, autocommit=True) as connection:
         password = issue_device_password(connection, device_id, account)
@@ -37,7 +37,7 @@ def _send(config: Config, database_url: str, device_id: str) -> Answer:
             remove_device_account(connection, account)
 
 
-def _post(config: Config, account: str, password: str) -> Answer:
+def _post(config: Config, account: str, password: str) -> TrialResponse:
     now = datetime.now(UTC).replace(microsecond=0)
     record = {
         "id": account,
@@ -56,8 +56,8 @@ def _post(config: Config, account: str, password: str) -> Answer:
     try:
         connection.request("POST", "/v1/cdr", msgspec.json.encode(record), headers)
         response = connection.getresponse()
-        return Answer(response.status, response.read(10_000).decode(errors="replace"))
+        return TrialResponse(response.status, response.read(10_000).decode(errors="replace"))
     except OSError as error:
-        return Answer(0, str(error))
+        return TrialResponse(0, str(error))
     finally:
         connection.close()

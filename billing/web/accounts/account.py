@@ -1,4 +1,4 @@
-"""The page of one account of any kind: how it stands, what moved it, what belongs to it."""
+"""The page of one account of any kind: its state, its movements, and what belongs to it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +14,13 @@ from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-DAYS = 90  # of the balance's chart
-RECENT = 8  # movements
+DAYS = 90  # in the chart of the balance
+RECENT = 8  # movements shown
 blueprint = Blueprint("account_page")
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """A balance as a line within 100 by 100, y downwards, and where zero and the ends are."""
+    """A balance as a line in a square of 100 by 100, y downwards, with the labels of its axes."""
 
     line: str
     area: str
@@ -30,7 +30,7 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 async def view_of(request: Request[Any, Any], account: str) -> money.AccountView:
-    """The account a URL names; 404 where there is none."""
+    """Return the account that a URL names; raises NotFound."""
     async with site_of(request).pool.connection() as connection:
         found = await money.view_account(connection, account)
     if found is None or not reach_of(request).holds(found.company_id):
@@ -41,7 +41,7 @@ async def view_of(request: Request[Any, Any], account: str) -> money.AccountView
 @blueprint.get("/accounts/<account:str>", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """One account as it stands now."""
+    """Show the present state of an account."""
     site = site_of(request)
     view = await view_of(request, account)
     today = datetime.now(UTC).astimezone(site.zone).date()
@@ -74,7 +74,7 @@ PAGE_OF = {"company": "companies", "user": "user-accounts", "gateway": "gateway-
 
 
 def draw(days: list[money.DayBalance]) -> Chart:
-    """The chart of a balance by day."""
+    """Return the chart of a balance by day."""
     balances = [day.balance_micros for day in days]
     most, least = max(*balances, 0), min(*balances, 0)
     span = (most - least) or 1

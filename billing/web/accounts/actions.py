@@ -1,4 +1,4 @@
-"""What an administrator does to an account: each a form, a command, and a sentence that says so."""
+"""What an administrator does to an account: for each action a form, a command and a notice."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -32,14 +32,14 @@ blueprint = Blueprint("account_actions")
 
 
 class ActionRequest(msgspec.Struct, frozen=True):
-    """What a form was sent for."""
+    """The form of an action as it was sent, and the account it is about."""
 
     request: Request[Any, Any]
     view: AccountView
     form: Form
 
     def reason(self) -> str:
-        """Why it is done."""
+        """The reason given in the form."""
         return self.form.text("reason")
 
     def seen(self) -> int:
@@ -59,32 +59,32 @@ class Action(msgspec.Struct, frozen=True):
     danger: bool = False
 
 
-def _recharge(asked: ActionRequest) -> accounts.RechargeAccount:
+def _recharge(sent: ActionRequest) -> accounts.RechargeAccount:
     return accounts.RechargeAccount(
-        account=asked.view.account,
-        amount=asked.form.money("amount", asked.view.currency),
-        reason=asked.reason(),
-        reference=asked.form.text("reference", required=False),
+        account=sent.view.account,
+        amount=sent.form.money("amount", sent.view.currency),
+        reason=sent.reason(),
+        reference=sent.form.text("reference", required=False),
     )
 
 
-def _adjust(asked: ActionRequest) -> accounts.AdjustAccount:
+def _adjust(sent: ActionRequest) -> accounts.AdjustAccount:
     return accounts.AdjustAccount(
-        account=asked.view.account,
-        amount=asked.form.money("amount", asked.view.currency),
-        reason=asked.reason(),
-        reference=asked.form.text("reference", required=False),
+        account=sent.view.account,
+        amount=sent.form.money("amount", sent.view.currency),
+        reason=sent.reason(),
+        reference=sent.form.text("reference", required=False),
     )
 
 
-def _reverse(asked: ActionRequest) -> accounts.ReverseRecharge:
+def _reverse(sent: ActionRequest) -> accounts.ReverseRecharge:
     return accounts.ReverseRecharge(
-        account=asked.view.account, version=asked.form.whole("version"), reason=asked.reason()
+        account=sent.view.account, version=sent.form.whole("version"), reason=sent.reason()
     )
 
 
-def _limits(asked: ActionRequest) -> accounts.SetLimits:
-    form, currency = asked.form, asked.view.currency
+def _limits(sent: ActionRequest) -> accounts.SetLimits:
+    form, currency = sent.form, sent.view.currency
     credit = form.optional_money("credit_limit", currency)
     low = form.optional_money("low_balance", currency)
     limits = Limits(
@@ -93,7 +93,7 @@ def _limits(asked: ActionRequest) -> accounts.SetLimits:
         freeze_at_limit=form.checked("freeze_at_limit"),
         warn_email=form.text("warn_email", required=False),
     )
-    return accounts.SetLimits(account=asked.view.account, limits=limits, seen=asked.seen())
+    return accounts.SetLimits(account=sent.view.account, limits=limits, seen=sent.seen())
 
 
 def _limits_given(view: AccountView) -> dict[str, str]:
@@ -108,23 +108,23 @@ def _limits_given(view: AccountView) -> dict[str, str]:
 
 
 def _written(micros: int) -> str:
-    """An amount with at least two decimals, so that it can't be taken for thousands."""
+    """Format an amount with at least two decimals, so that it can't be read as thousands."""
     whole, _, part = decimal_string(micros).partition(".")
-    return f"{whole}.{part.ljust(2, '0')}" if len(part) != 3 else f"{whole}.{part}0"  # noqa: PLR2004 -- a group
+    return f"{whole}.{part.ljust(2, '0')}" if len(part) != 3 else f"{whole}.{part}0"  # noqa: PLR2004 -- three decimals look like a group of thousands
 
 
-def _edit(asked: ActionRequest) -> companies.ChangeCompany | sub_accounts.RenameSubAccount:
-    form, view = asked.form, asked.view
+def _edit(sent: ActionRequest) -> companies.ChangeCompany | sub_accounts.RenameSubAccount:
+    form, view = sent.form, sent.view
     if view.kind != "company":
         return sub_accounts.RenameSubAccount(
-            account=view.account, name=form.text("name"), seen=asked.seen()
+            account=view.account, name=form.text("name"), seen=sent.seen()
         )
     return companies.ChangeCompany(
         company_id=view.own_id,
         name=form.text("name"),
         time_zone=form.choice("time_zone", available_timezones()),
         payment=form.choice("payment", words.PAYMENTS),
-        seen=asked.seen(),
+        seen=sent.seen(),
     )
 
 
@@ -141,51 +141,51 @@ async def _zones(_asked: ActionRequest) -> dict[str, Any]:
     }
 
 
-def _bind(asked: ActionRequest) -> companies.BindRateGroup:
-    zone = site_of(asked.request).zone
+def _bind(sent: ActionRequest) -> companies.BindRateGroup:
+    zone = site_of(sent.request).zone
     return companies.BindRateGroup(
-        company_id=asked.view.own_id,
-        group_id=asked.form.text("group"),
-        valid_from=asked.form.begin_of_day("valid_from", zone),
+        company_id=sent.view.own_id,
+        group_id=sent.form.text("group"),
+        valid_from=sent.form.begin_of_day("valid_from", zone),
     )
 
 
-async def _groups(asked: ActionRequest) -> dict[str, Any]:
-    reach = reach_of(asked.request)
-    async with site_of(asked.request).pool.connection() as connection:
-        return {"groups": await rate_groups_in(connection, reach, asked.view.currency)}
+async def _groups(sent: ActionRequest) -> dict[str, Any]:
+    reach = reach_of(sent.request)
+    async with site_of(sent.request).pool.connection() as connection:
+        return {"groups": await rate_groups_in(connection, reach, sent.view.currency)}
 
 
-def _lines(asked: ActionRequest) -> sub_accounts.GiveLines:
-    form = asked.form
+def _lines(sent: ActionRequest) -> sub_accounts.GiveLines:
+    form = sent.form
     numbers = form.text("lines", longest=2000).replace(",", " ").replace(";", " ").split()
     device, tenant = form.text("device"), form.text("tenant", required=False)
-    valid_from = form.begin_of_day("valid_from", site_of(asked.request).zone)
+    valid_from = form.begin_of_day("valid_from", site_of(sent.request).zone)
     lines = tuple(
         sub_accounts.LineGiven(
             device_id=device, number=number, tenant=tenant, valid_from=valid_from
         )
         for number in dict.fromkeys(numbers)
     )
-    return sub_accounts.GiveLines(account=asked.view.account, lines=lines)
+    return sub_accounts.GiveLines(account=sent.view.account, lines=lines)
 
 
-def _pin(asked: ActionRequest) -> sub_accounts.GivePin:
+def _pin(sent: ActionRequest) -> sub_accounts.GivePin:
     return sub_accounts.GivePin(
-        account=asked.view.account,
-        pin=asked.form.text("pin"),
-        valid_from=asked.form.begin_of_day("valid_from", site_of(asked.request).zone),
+        account=sent.view.account,
+        pin=sent.form.text("pin"),
+        valid_from=sent.form.begin_of_day("valid_from", site_of(sent.request).zone),
     )
 
 
-async def _devices(asked: ActionRequest) -> dict[str, Any]:
-    async with site_of(asked.request).pool.connection() as connection:
-        return {"devices": await devices_of(connection, asked.view.company_id)}
+async def _devices(sent: ActionRequest) -> dict[str, Any]:
+    async with site_of(sent.request).pool.connection() as connection:
+        return {"devices": await devices_of(connection, sent.view.company_id)}
 
 
 def _said(kind: type[Any]) -> Callable[[ActionRequest], Any]:
-    """A command that needs no more than a reason."""
-    return lambda asked: kind(account=asked.view.account, reason=asked.reason())
+    """Return a function that makes a command which needs only a reason."""
+    return lambda sent: kind(account=sent.view.account, reason=sent.reason())
 
 
 ACTIONS = {
@@ -233,7 +233,7 @@ ACTIONS = {
     "withdraw-pins": Action(
         N_("Remove the PINs"), N_("Remove"), N_("The account now has no PINs."),
         sub_accounts.withdraw_pins,
-        lambda asked: sub_accounts.WithdrawPins(account=asked.view.account), kinds=("user",),
+        lambda sent: sub_accounts.WithdrawPins(account=sent.view.account), kinds=("user",),
         danger=True,
     ),
     "lines": Action(
@@ -253,7 +253,7 @@ def _find(name: str, view: AccountView) -> Action:
 @blueprint.get("/accounts/<account:str>/<name:str>", name="ask", unquote=True)
 @admits(*ADMINISTRATORS, limited=True)
 async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
-    """The form of an action."""
+    """Show the form of an action."""
     view = await view_of(request, account)
     action = _find(name, view)
     given = {**action.given(view), "seen": str(view.version)}
@@ -265,34 +265,34 @@ async def ask(request: Request[Any, Any], account: str, name: str) -> HTTPRespon
 @blueprint.post("/accounts/<account:str>/<name:str>", name="do", unquote=True)
 @admits(*ADMINISTRATORS, limited=True)
 async def do(request: Request[Any, Any], account: str, name: str) -> HTTPResponse:
-    """Carry an action out, or say why not: beside the field, or what somebody else changed."""
+    """Carry an action out; if that is refused, show the form with the error."""
     view = await view_of(request, account)
     action = _find(name, view)
-    asked = ActionRequest(request, view, Form.of(request))
-    command = action.command(asked)
-    if asked.form.errors:
-        return await _show(asked, name, action, 422)
+    sent = ActionRequest(request, view, Form.of(request))
+    command = action.command(sent)
+    if sent.form.errors:
+        return await _show(sent, name, action, 422)
     try:
         shown = await carry_out(request, action.handler, command)
     except Overtaken as overtaken:
-        asked.form.refuse(overtaken)
-        asked.form.given["seen"] = str(overtaken.since[-1].version)
-        return await _show(asked, name, action, 409, overtaken.since)
+        sent.form.refuse(overtaken)
+        sent.form.given["seen"] = str(overtaken.since[-1].version)
+        return await _show(sent, name, action, 409, overtaken.since)
     except Refused as refusal:
-        asked.form.refuse(refusal)
-        return await _show(asked, name, action, 422)
+        sent.form.refuse(refusal)
+        return await _show(sent, name, action, 422)
     return go_on(f"/accounts/{account}", gettext(action.done), shown=shown)
 
 
 async def _show(
-    asked: ActionRequest,
+    sent: ActionRequest,
     name: str,
     action: Action,
     status: int = 200,
     since: Any = (),
 ) -> HTTPResponse:
-    request, view = asked.request, asked.view
-    choices = await action.choices(asked) if action.choices else {}
+    request, view = sent.request, sent.view
+    choices = await action.choices(sent) if action.choices else {}
     today = datetime.now(UTC).astimezone(site_of(request).zone).date()
     return page(
         request,
@@ -302,7 +302,7 @@ async def _show(
         name=name,
         action=action,
         view=view,
-        form=asked.form,
+        form=sent.form,
         since=list[Recorded](since),
         today=today,
         **choices,

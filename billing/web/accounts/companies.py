@@ -1,4 +1,4 @@
-"""The companies: who is billed, and how each account stands; the page and its files."""
+"""The companies and their balances; the page and its files."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("accounts")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, Listing]:
-    """The companies a URL asks for."""
+    """Return the filter of companies that a URL requests."""
     listing = read_listing(request, ("q", "state"), reading.KEY_TYPE)
     wanted = reading.CompanyFilter(
         reach=reach_of(request),
@@ -34,7 +34,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.CompanyFilter, List
 @blueprint.get("/companies")
 @admits(*EVERY_ROLE, limited=True)
 async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
-    """The companies of the filter by name, with the totals of all of them."""
+    """Show the companies of the filter by name, with their totals."""
     wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_companies(connection, wanted, listing.place, PAGE_SIZE)
@@ -55,7 +55,7 @@ async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/companies/export.xlsx", name="companies_excel")
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_companies(request: Request[Any, Any]) -> Answer:
-    """The companies of the filter as a file."""
+    """Send the companies of the filter as a file."""
     wanted, listing = read_filter(request)
     file = ListFile(
         title=gettext("Companies"),

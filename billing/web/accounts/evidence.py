@@ -1,4 +1,4 @@
-"""The evidence of an account: its events as they lie in the log, with the seals that cover them."""
+"""The evidence of an account: its events as stored in the log, with the seals that cover them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ from billing.web.kit.telling import tell
 from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
-WINDOW = 50_000  # positions read at a time
+WINDOW = 50_000  # positions in one read
 blueprint = Blueprint("evidence")
 _encode = msgspec.json.Encoder().encode
 
 
 def events_of(connection: Connection[Any], store: Store, account: str) -> Iterator[list[Recorded]]:
-    """All events of an account and of its calls, a stretch of the log at a time. Blocks."""
+    """Yield all events of an account and of its calls, one range of the log at a time. Blocks."""
     last = head(connection)
     past = store.past() if store.past else None
     for begin in range(0, last, WINDOW):
@@ -40,9 +40,9 @@ def events_of(connection: Connection[Any], store: Store, account: str) -> Iterat
 
 
 def evidence_lines(connection: Connection[Any], store: Store, account: str) -> Iterator[bytes]:
-    """NDJSON: each event with its place in the log, then the seals over that stretch. Blocks.
+    """Yield NDJSON: the events of a range with their positions, then the seals of it. Blocks.
 
-    Where numbers were shortened, what says so stands among them: the seals are of before.
+    Seals cover the original numbers; the events about shortened numbers are among the lines.
     """
     shortened = read_shortenings(connection)
     for events in events_of(connection, store, account):
@@ -80,7 +80,7 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
 @blueprint.get("/accounts/<account:str>/evidence.ndjson", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def send_ndjson(request: Request[Any, Any], account: str) -> None:
-    """Everything, streamed."""
+    """Send the evidence as an NDJSON stream."""
     site = site_of(request)
     await view_of(request, account)
     response = await request.respond(
@@ -96,7 +96,7 @@ async def send_ndjson(request: Request[Any, Any], account: str) -> None:
 @blueprint.get("/accounts/<account:str>/evidence.xlsx", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def send_excel(request: Request[Any, Any], account: str) -> Answer:
-    """The events in words with the balance after each, and the seals."""
+    """Send the events in words with the balance after each, and the seals."""
     view = await view_of(request, account)
     site, said = site_of(request), language()
 
@@ -108,7 +108,7 @@ async def send_excel(request: Request[Any, Any], account: str) -> Answer:
 
 
 def _write(job: Job, site: Site, account: str, currency: str) -> None:
-    """A sheet of the events, a sheet of the seals over them; a stretch of the log at a time."""
+    """Write a sheet with the events and one with their seals, one range of the log at a time."""
     book = Book(job.path, site.zone)
     fields, seal_fields = _event_fields(currency), _seal_fields()
     book.sheet(gettext("Events"), columns_of(fields))
@@ -119,7 +119,7 @@ def _write(job: Job, site: Site, account: str, currency: str) -> None:
             for each in events:
                 moved = moved_on(account, each)
                 balance += moved
-                rows.append(cells_of(fields, _Told(each, moved, balance)))
+                rows.append(cells_of(fields, _HistoryRow(each, moved, balance)))
             book.rows(rows)
             job.rows += len(rows)
             if events:
@@ -131,19 +131,19 @@ def _write(job: Job, site: Site, account: str, currency: str) -> None:
     book.close()
 
 
-class _Told(NamedTuple):
-    """An event of an account, and what it did to the balance."""
+class _HistoryRow(NamedTuple):
+    """An event of an account, and its effect on the balance."""
 
     recorded: Recorded
-    moved: int  # in micro-units
+    moved: int  # micro-units
     balance: int
 
 
-def _event_fields(currency: str) -> list[Field[_Told]]:
-    def envelope(row: _Told) -> Envelope:
+def _event_fields(currency: str) -> list[Field[_HistoryRow]]:
+    def envelope(row: _HistoryRow) -> Envelope:
         return row.recorded.envelope
 
-    def what(row: _Told) -> str:
+    def what(row: _HistoryRow) -> str:
         return tell(row.recorded.event, currency)
 
     return [

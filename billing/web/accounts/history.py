@@ -1,4 +1,4 @@
-"""The history of an account for auditors: its events, and any moment of it."""
+"""The history of an account for auditors: its events, and its state at any moment."""
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
@@ -24,14 +24,14 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.site import Site, site_of
 
 PAGE_SIZE = 50
-KEY_TYPE = tuple[int, int]  # a position, and the balance before it
+KEY_TYPE = tuple[int, int]  # log position, balance before it
 blueprint = Blueprint("history")
 
 
 @blueprint.get("/accounts/<account:str>/history", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """The events of an account, the newest first, with the balance after each."""
+    """Show the events of an account, newest first, with the balance after each."""
     site, view = site_of(request), await view_of(request, account)
     listing = read_listing(request, ("kind",), KEY_TYPE)
     kind = choice(listing.given, "kind", words.HISTORY_KINDS)
@@ -66,7 +66,7 @@ def _read(site: Site, account: str, kind: str, start: Start | None) -> history.H
 @blueprint.get("/accounts/<account:str>/moment", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """The account as it stood at a moment: its balance, its state, its rate group."""
+    """Show the balance, the state and the rate group of an account at a moment."""
     site, view = site_of(request), await view_of(request, account)
     form = Form({name: str(request.args.get(name, "")) for name in ("at", "days")})
     at = form.moment("at", site.zone)
@@ -93,7 +93,7 @@ async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
 
 
 def _end_of_day(view: money.AccountView, days: int, site: Site) -> datetime:
-    """The last instant of the day that is so many after the account was opened."""
+    """Return the last instant of the day that is `days` after the account was opened."""
     opened = view.opened_at.astimezone(site.zone).date()
     begin = datetime.combine(opened + timedelta(days=days + 1), time(), site.zone)
     return begin.astimezone(UTC) - timedelta(microseconds=1)
@@ -105,7 +105,7 @@ def _moment(site: Site, account: str, at: datetime) -> Moment:
 
 
 def group_at(bound: list[money.Binding], at: datetime) -> str:
-    """The rate group that priced calls of a moment, as it was bound by then; "" without one."""
+    """Return the rate group that was assigned at a moment; "" without one."""
     name, since = "", None
     for each in bound:
         if each.valid_from is None:

@@ -1,4 +1,4 @@
-"""The recharge record: every recharge, reversal and adjustment of every account."""
+"""The movements of all accounts: recharges, reversals and adjustments."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ blueprint = Blueprint("movements")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
-    """The filter a URL gives, and the place in the list."""
+    """Return the filter and the place in the list that a URL requests."""
     listing = read_listing(request, FILTERS, money.KEY_TYPE)
     given, zone = listing.given, site_of(request).zone
     today = datetime.now(UTC).astimezone(zone).date()
@@ -44,7 +44,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[money.MovementFilter, Any]:
 @blueprint.get("/movements")
 @admits(*EVERY_ROLE, limited=True)
 async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
-    """The movements of the filter, newest first, with the totals of all of them."""
+    """Show the movements of the filter, newest first, with their totals."""
     wanted, listing = read_filter(request)
     site = site_of(request)
     async with site.pool.connection() as connection:
@@ -73,7 +73,7 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/movements/export.xlsx", name="movements_excel")
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_movements(request: Request[Any, Any]) -> Answer:
-    """The movements of the filter as a file."""
+    """Send the movements of the filter as a file."""
     wanted, listing = read_filter(request)
     file = ListFile(
         title=gettext("Recharges"),

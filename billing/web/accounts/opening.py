@@ -1,4 +1,4 @@
-"""Opening accounts: a company, or a user or gateway account of one."""
+"""Open accounts: a company, or a user or gateway account of a company."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -27,7 +27,7 @@ KINDS = {"user-accounts": "user", "gateway-accounts": "gateway"}
 @blueprint.get("/companies/new", name="ask_company")
 @admits(*ADMINISTRATORS)
 async def ask_company(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for a company."""
+    """Show the form for a company."""
     zone = site_of(request).config.time_zone
     form = Form({"time_zone": zone, "payment": "prepaid", "currency": "EUR"})
     return _company_page(request, form)
@@ -36,7 +36,7 @@ async def ask_company(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/companies/new", name="open_company")
 @admits(*ADMINISTRATORS)
 async def do_open_company(request: Request[Any, Any]) -> HTTPResponse:
-    """Open it, and show it."""
+    """Open a company account, and show it."""
     form, own_id = Form.of(request), new_id()
     credit = form.optional_money("credit_limit", "")
     command = OpenCompany(
@@ -78,7 +78,7 @@ def _company_page(request: Request[Any, Any], form: Form, status: int = 200) -> 
 @blueprint.get("/gateway-accounts/new", name="ask_gateway_account")
 @admits(*ADMINISTRATORS, limited=True)
 async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for an account of a company."""
+    """Show the form for a user or gateway account."""
     form = Form({"company": str(request.args.get("company", ""))})
     return await _sub_account_page(request, form)
 
@@ -87,7 +87,7 @@ async def ask_sub_account(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/gateway-accounts/new", name="open_gateway_account")
 @admits(*ADMINISTRATORS, limited=True)
 async def do_open_sub_account(request: Request[Any, Any]) -> HTTPResponse:
-    """Open it, and show it."""
+    """Open a user or gateway account, and show it."""
     form, account = Form.of(request), f"{kind_of(request)}:{new_id()}"
     command = OpenSubAccount(
         account=account,
@@ -126,10 +126,10 @@ async def _sub_account_page(
 
 
 def list_of(request: Request[Any, Any]) -> str:
-    """The list that a URL stands under: `user-accounts` or `gateway-accounts`."""
+    """Return the list that a URL belongs to: `user-accounts` or `gateway-accounts`."""
     return str(request.path).split("/")[1]
 
 
 def kind_of(request: Request[Any, Any]) -> str:
-    """The kind of account that this list has."""
+    """Return the kind of account in that list."""
     return KINDS[list_of(request)]

@@ -1,4 +1,4 @@
-"""Recharges from a sheet: the pages, what each row means, and what is wrong with it."""
+"""Import recharges from a sheet: the pages, the meaning of each row, and its errors."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[SheetRow]) -> Plan:
-    """The recharges of a sheet; the form's reason stands in for rows that give none."""
+    """Return the recharges of a sheet; rows without a reason get the reason of the form."""
     reason = form.text("reason", required=False)
     async with site_of(request).pool.connection() as connection:
         names = {line.get("account") for line in lines}
@@ -120,12 +120,12 @@ RECHARGES = Kind(
 @blueprint.get("/movements/import", name="ask_recharges")
 @admits(*ADMINISTRATORS, limited=True)
 async def ask_recharges(request: Request[Any, Any]) -> HTTPResponse:
-    """The form that takes a sheet."""
+    """Show the form for uploading a sheet."""
     return await ask(request, RECHARGES)
 
 
 @blueprint.post("/movements/import", name="take_recharges")
 @admits(*ADMINISTRATORS, limited=True)
 async def take_recharges(request: Request[Any, Any]) -> HTTPResponse:
-    """What the sheet would do, or what is wrong with it."""
+    """Show the recharges of a sheet, or its errors."""
     return await take(request, RECHARGES)

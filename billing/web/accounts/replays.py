@@ -1,4 +1,4 @@
-"""Replays of accounts: begun on a page, watched there, their verdict told."""
+"""Replays of accounts: start one, and watch its progress and result."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("replays")
 @blueprint.post("/accounts/<account:str>/replay", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def begin_replay(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """Begin, and go to where its progress is shown."""
+    """Start a replay, and redirect to its progress."""
     site = site_of(request)
     await view_of(request, account)
     job = site.replays.begin(account, owner_of(request))
@@ -28,7 +28,7 @@ async def begin_replay(request: Request[Any, Any], account: str) -> HTTPResponse
 @blueprint.get("/replays/<job_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_replay(request: Request[Any, Any], job_id: str) -> HTTPResponse:
-    """How far a replay is, and what it found."""
+    """Show the progress of a replay, and its result."""
     job = site_of(request).replays.find(job_id, owner_of(request))
     if job is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Statements as files: a PDF to be printed or mailed, a workbook and a CSV with the calls."""
+"""Statements as files: a PDF, and a workbook and a CSV with the calls."""
 
 import io
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ INK, SOFT, LINE = (colors.HexColor(each) for each in ("#131a26", "#5d697c", "#e3
 
 
 def summary(statement: Statement) -> list[tuple[str, int]]:
-    """The lines of a statement, in micro-units: they add up to the last."""
+    """Return the lines of a statement in micro-units; the last line is the sum of the others."""
     totals = statement.totals
     lines = [
         (gettext("Opening balance"), statement.opening_micros),
@@ -37,13 +37,13 @@ def summary(statement: Statement) -> list[tuple[str, int]]:
 
 
 def class_name(call_class: str, *, late: bool) -> str:
-    """A class of calls, and that they came after their month was closed."""
+    """Return the name of a class of calls; late calls came after their month was closed."""
     name = words.word(words.CLASSES, call_class) or gettext("Other")
     return gettext("%(name)s, from earlier months", name=name) if late else name
 
 
 def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
-    """One page of A4, or more where it needs them. Blocks."""
+    """Return a PDF of one page of A4, or of more if needed. Blocks."""
     set_language(said)
     view, out = statement.view, io.BytesIO()
     title = gettext("Statement of %(month)s", month=formats.month(statement.month))
@@ -90,7 +90,7 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """Text that the library takes for text, in characters its standard fonts have."""
+    """Escape markup, and replace characters that the standard fonts lack."""
     shown = text.encode("cp1252", "replace").decode("cp1252")
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -111,7 +111,7 @@ def _table(rows: list[list[str]], widths: tuple[float, ...], *, headed: bool = F
 
 
 def call_fields() -> list[Field[BilledCall]]:
-    """What a file tells of a call behind a statement."""
+    """Return the columns of the calls of a statement."""
     return [
         Field(gettext("Date and time"), lambda call: _event(call).filed_at, "time", 24),
         Field(gettext("Extension"), lambda call: _event(call).rating.extension, width=10),
@@ -142,7 +142,7 @@ def _class_of(call: BilledCall) -> str:
 def write_statement(
     path: Path, statement: Statement, calls: Iterable[BilledCall], zone: ZoneInfo, said: str
 ) -> None:
-    """A sheet with the statement, one with its charges by class, one with its calls. Blocks."""
+    """Write a workbook: the statement, its charges by class, its calls. Blocks."""
     set_language(said)
     view = statement.view
     lines = [Column(gettext("Statement"), width=34), Column(gettext("Amount"), "amount")]

@@ -43,7 +43,7 @@ async def _statement(request: Request[Any, Any], account: str, month: str) -> St
 @blueprint.get("/accounts/<account:str>/statements", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def list_statements(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """The months of an account, the newest first."""
+    """Show the months of an account, newest first."""
     view = await view_of(request, account)
     async with site_of(request).pool.connection() as connection:
         closed = await money.statements_of(connection, account)
@@ -62,7 +62,7 @@ async def list_statements(request: Request[Any, Any], account: str) -> HTTPRespo
 @blueprint.get("/accounts/<account:str>/statements/export.xlsx", name="st_excel", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_statements(request: Request[Any, Any], account: str) -> Answer:
-    """The closed months of an account as a file."""
+    """Send the closed months of an account as a file."""
     await view_of(request, account)
     async with site_of(request).pool.connection() as connection:
         closed = await money.statements_of(connection, account)
@@ -88,7 +88,7 @@ def _fields() -> list[Field[money.StatementRow]]:
 @blueprint.get("/accounts/<account:str>/statements/<month:str>", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def show_statement(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
-    """One month: what it began with, what moved it, what it ended with."""
+    """Show a month: its opening balance, its movements, its closing balance."""
     statement = await _statement(request, account, month)
     calls: list[BilledCall] = []
     if statement.closed_at:
@@ -130,7 +130,7 @@ async def _closed(request: Request[Any, Any], account: str, month: str) -> State
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.pdf", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTPResponse:
-    """A closed month to be printed or mailed."""
+    """Send a closed month as a PDF."""
     statement = await _closed(request, account, month)
     zone = site_of(request).zone
     data = await asyncio.to_thread(statement_pdf, statement, zone, language())
@@ -140,7 +140,7 @@ async def send_pdf(request: Request[Any, Any], account: str, month: str) -> HTTP
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/statement.xlsx", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def send_excel(request: Request[Any, Any], account: str, month: str) -> Answer:
-    """A closed month with its calls."""
+    """Send a closed month with its calls as a workbook."""
     statement, site, said = await _closed(request, account, month), site_of(request), language()
 
     def write(job: Job) -> None:
@@ -154,7 +154,7 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> An
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
-    """Every call behind a closed month, streamed."""
+    """Send every call of a closed month as a CSV stream."""
     statement, site = await _closed(request, account, month), site_of(request)
     fields = call_fields()
     table = CsvTable(columns_of(fields), site.zone)

@@ -1,4 +1,4 @@
-"""User and gateway accounts from a sheet: the pages, what rows mean, what is wrong with them."""
+"""Import user and gateway accounts: the pages, the meaning of rows, and their errors."""
 
 from typing import Any
 
@@ -41,12 +41,12 @@ class _Company(msgspec.Struct, frozen=True):
 
     company_id: str
     kind: str  # user, gateway
-    devices: dict[str, NamedDevice]  # by id and by name in lower case
+    devices: dict[str, NamedDevice]  # by id, and by name in lower case
     own: list[NamedDevice]
     taken: set[str]  # names in lower case
 
     def device(self, line: SheetRow) -> NamedDevice | None:
-        """The device a row means: the one it names, or the only one there is."""
+        """Return the device that a row names; without a name the only device of the company."""
         said = line.get("device")
         if not said:
             return self.own[0] if len(self.own) == 1 else None
@@ -54,7 +54,7 @@ class _Company(msgspec.Struct, frozen=True):
 
 
 async def plan_accounts(request: Request[Any, Any], form: Form, lines: list[SheetRow]) -> Plan:
-    """The accounts of a sheet, for the company that the form chose."""
+    """Return the accounts of a sheet for the company chosen in the form."""
     company = await _company(request, form.text("company"), lines)
     checked, seen = Checked(), set[str]()
     opened = []
@@ -174,7 +174,7 @@ ACCOUNTS = {
 @blueprint.get("/gateway-accounts/import", name="ask_gateway_accounts")
 @admits(*ADMINISTRATORS, limited=True)
 async def ask_accounts(request: Request[Any, Any]) -> HTTPResponse:
-    """The form that takes a sheet."""
+    """Show the form for uploading a sheet."""
     return await ask(request, ACCOUNTS[kind_of(request)])
 
 
@@ -182,5 +182,5 @@ async def ask_accounts(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/gateway-accounts/import", name="take_gateway_accounts")
 @admits(*ADMINISTRATORS, limited=True)
 async def take_accounts(request: Request[Any, Any]) -> HTTPResponse:
-    """What the sheet would do, or what is wrong with it."""
+    """Show the accounts of a sheet, or its errors."""
     return await take(request, ACCOUNTS[kind_of(request)])

@@ -23,7 +23,7 @@ blueprint = Blueprint("sub_accounts")
 
 
 def read_filter(request: Request[Any, Any]) -> tuple[reading.SubAccountFilter, Listing]:
-    """The filter a URL gives, and the place in the list."""
+    """Return the filter and the place in the list that a URL requests."""
     listing = read_listing(request, ("q", "company", "state"), reading.KEY_TYPE)
     return reading.SubAccountFilter(
         reach=reach_of(request),
@@ -38,7 +38,7 @@ def read_filter(request: Request[Any, Any]) -> tuple[reading.SubAccountFilter, L
 @blueprint.get("/gateway-accounts", name="list_gateway_accounts")
 @admits(*EVERY_ROLE, limited=True)
 async def list_sub_accounts(request: Request[Any, Any]) -> HTTPResponse:
-    """The accounts of the filter by name, with the totals of all of them."""
+    """Show the accounts of the filter by name, with their totals."""
     wanted, listing = read_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_sub_accounts(connection, wanted, listing.place, PAGE_SIZE)
@@ -67,7 +67,7 @@ async def list_sub_accounts(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/gateway-accounts/export.xlsx", name="gateway_accounts_excel")
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def export_sub_accounts(request: Request[Any, Any]) -> Answer:
-    """The accounts of the filter as a file."""
+    """Send the accounts of the filter as a file."""
     wanted, listing = read_filter(request)
     users = wanted.kind == "user"
     file = ListFile(

@@ -43,7 +43,7 @@ blueprint = Blueprint("calls")
 @blueprint.get("/calls")
 @admits(*EVERY_ROLE, limited=True)
 async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
-    """The calls of the filter, newest first, with its totals."""
+    """Show the calls of the filter, newest first, with their totals."""
     site = site_of(request)
     wanted, listing = read_call_filter(request, site.zone)
     partial = is_partial(request)
@@ -93,7 +93,7 @@ async def _choices(connection: AsyncConnection[Any], wanted: CallFilter) -> dict
 @blueprint.get("/calls/<quoted_id:path>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
-    """One call: what it cost and why, its record as it came, and everything that happened to it."""
+    """Show a call: its charge and the reasons for it, its record as received, its events."""
     site, call_id = site_of(request), unquote(quoted_id)
     if len(call_id) > LONGEST_ID or "\x00" in call_id:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Which columns the call list shows: chosen and put in order by each administrator."""
+"""The columns of the call list and their order, chosen by each administrator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,20 +24,20 @@ blueprint = Blueprint("call_columns")
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """The columns of a list, in order; `own` once somebody chose them."""
+    """The columns of a list, in order; `own` if the administrator chose them."""
 
     names: tuple[str, ...] = USUAL
     own: bool = False
 
     @property
     def leading(self) -> int:
-        """How many columns the words of the totals may take: the date and what has no sum."""
+        """How many columns the label of the totals spans: the date and columns without a sum."""
         sums = (place for place, name in enumerate(self.names, 1) if name in SUMMED)
         return next(sums, len(self.names) + 1) if self.own else 2
 
 
 async def shown_columns(connection: AsyncConnection[Any], request: Request[Any, Any]) -> Shown:
-    """The columns of whoever asks."""
+    """Return the columns for the signed-in administrator."""
     names = await columns_of(connection, await _who(request))
     return Shown() if names is None else Shown(_known(names), own=True)
 
@@ -45,7 +45,7 @@ async def shown_columns(connection: AsyncConnection[Any], request: Request[Any, 
 @blueprint.get("/calls/columns")
 @admits(*EVERY_ROLE, limited=True)
 async def ask_columns(request: Request[Any, Any]) -> HTTPResponse:
-    """The columns there are, to be chosen and put in order."""
+    """Show all columns, to choose some and put them in order."""
     async with site_of(request).pool.connection() as connection:
         shown = await shown_columns(connection, request)
     order = (*shown.names, *(name for name in COLUMNS if name not in shown.names))
@@ -55,7 +55,7 @@ async def ask_columns(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/calls/columns")
 @admits(*EVERY_ROLE, limited=True)
 async def choose_columns(request: Request[Any, Any]) -> HTTPResponse:
-    """Move a column and show the form again; or remember what was chosen, or forget it."""
+    """Move a column and show the form again; or store the choice, or reset it."""
     query, step = _query(form_value(request, "query")), form_value(request, "move")
     order, chosen = _known(_values(request, "order")), set(_values(request, "show"))
     if step:
@@ -71,14 +71,14 @@ async def choose_columns(request: Request[Any, Any]) -> HTTPResponse:
 
 
 def _values(request: Request[Any, Any], name: str) -> list[str]:
-    """Every value of a field of the form."""
+    """Return every value of a field of the form."""
     return request.form.getlist(name, []) if request.form else []
 
 
 def _show(
     request: Request[Any, Any], order: Sequence[str], chosen: set[str], query: str
 ) -> HTTPResponse:
-    """The form with every column in an order that is not remembered yet."""
+    """Show the form with all columns in an order that is not stored yet."""
     columns = [(name, gettext(COLUMNS[name].label), name in chosen) for name in order]
     return page(
         request, "calls/call_columns.html", page="calls", columns=columns, query_string=query
@@ -86,7 +86,7 @@ def _show(
 
 
 def _moved(order: tuple[str, ...], step: str) -> tuple[str, ...]:
-    """The order after one column went up or down: 'up:amount'."""
+    """Return the order after a column went up or down; `step` is for example "up:amount"."""
     way, _, name = step.partition(":")
     if name not in order:
         return order
@@ -97,12 +97,12 @@ def _moved(order: tuple[str, ...], step: str) -> tuple[str, ...]:
 
 
 def _known(names: list[str]) -> tuple[str, ...]:
-    """The columns there are, each once: what is remembered may be of another version."""
+    """Return the known columns, each once: a stored choice may be from another version."""
     return tuple(dict.fromkeys(name for name in names if name in COLUMNS))
 
 
 def _query(text: str) -> str:
-    """The filter in hand, without its place in the list."""
+    """Return the present filter without its place in the list."""
     given = parse_qsl(text[:LONGEST_QUERY])
     return urlencode([(key, value) for key, value in given if key in NAMES])
 

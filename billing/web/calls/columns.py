@@ -1,7 +1,7 @@
 """The columns of calls: on the page, in files and in the API. A new one is one line here.
 
-What a call's row holds is in queries/calls.py; how a cell of the page looks that is more than a
-text or a word, in templates/calls/_call_cells.html.
+queries/calls.py defines the data of a row. A cell of the page that is more than a text or a word is
+in templates/calls/_call_cells.html.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ from billing.web.kit.i18n import N_, gettext
 
 
 class CallColumn(msgspec.Struct, frozen=True):
-    """A column of calls; one without `name` is not on the page, one without `api` not there."""
+    """A column of calls. Without `name` it is not on the page, without `api` not in the API."""
 
-    name: str  # by which people choose it and it is remembered
+    name: str  # identifies it in forms and in stored choices
     field: str  # of CallRow
     label: str
     width: int  # in a spreadsheet, in characters
     kind: Kind = "text"
-    codes: Mapping[str, str] = {}  # the words of its codes
-    several: bool = False  # whether a call can have several codes
-    api: str = ""  # its key in the API, which stays for good
-    own: bool = False  # in spreadsheets: whether hardly a text occurs twice
-    sum: bool = False  # in spreadsheets: whether its total says something
+    codes: Mapping[str, str] = {}  # the labels of its codes
+    several: bool = False  # whether a call can have more than one code
+    api: str = ""  # its key in the API, which never changes
+    own: bool = False  # in spreadsheets: whether most texts occur once
+    sum: bool = False  # in spreadsheets: whether a total makes sense
 
     def in_file(self) -> Column:
-        """The same column of a spreadsheet, in the reader's language."""
+        """Return this column for a spreadsheet, in the reader's language."""
         return Column(gettext(self.label), self.kind, self.width, own=self.own, sum=self.sum)
 
 
@@ -69,8 +69,8 @@ CALL_COLUMNS = (
     CallColumn("rate", "rate_name", N_("Rate"), 20, api="rate"),
     CallColumn("", "call_id", N_("Call"), 34, api="id", own=True),
 )
-# Those of the page, by name. The date is not among them: it always comes first, and leads to the
-# call.
+# The columns of the page, by name. The date is not among them: it always comes first, and links to
+# the call.
 COLUMNS = {column.name: column for column in CALL_COLUMNS if column.name}
 USUAL = ("company", "extension", "number", "area", "class", "device", "result", "talk", "amount")
-SUMMED = ("result", "talk", "amount")  # what the row of totals has a figure for
+SUMMED = ("result", "talk", "amount")  # columns with a figure in the totals

@@ -1,4 +1,4 @@
-"""The calls of a filter as files: CSV as a stream, Excel with its totals and its filter."""
+"""The calls of a filter as files: CSV as a stream; Excel with totals and a sheet for the filter."""
 
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ def _file_name(wanted: CallFilter, ending: str) -> str:
 @blueprint.get("/calls/export.csv")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> None:
-    """Every call of the filter as CSV, streamed while it is read."""
+    """Send every call of the filter as CSV, streamed while reading."""
     site = site_of(request)
     wanted, _ = read_call_filter(request, site.zone)
     writer = CsvWriter(site.zone)
@@ -42,7 +42,7 @@ async def export_csv(request: Request[Any, Any]) -> None:
 @blueprint.get("/calls/export.xlsx")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_excel(request: Request[Any, Any]) -> Answer:
-    """Every call of the filter as an Excel file; a large one is fetched from its own page."""
+    """Send every call of the filter as an Excel file; a large one has a page of its own."""
     site, said = site_of(request), language()
     wanted, _ = read_call_filter(request, site.zone)
     async with site.pool.connection() as connection:

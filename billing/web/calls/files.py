@@ -1,4 +1,4 @@
-"""Calls as CSV and as Excel, and which of them are added up."""
+"""Calls as CSV and Excel rows, and which of them count in the totals."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -14,7 +14,7 @@ from billing.web.files.xlsx import MOST_ROWS, Column
 from billing.web.kit import words
 from billing.web.kit.i18n import gettext, set_language
 
-CHARGED = ("rated", "rerated")  # others are on the list, but nothing of them is charged
+CHARGED = ("rated", "rerated")  # other calls are listed and not charged
 
 
 def _columns() -> list[Column]:
@@ -22,7 +22,7 @@ def _columns() -> list[Column]:
 
 
 class _Words(dict[Any, str]):
-    """The words of codes, looked up once; what has no word stands for itself."""
+    """The labels of codes, looked up once; a code without a label stands for itself."""
 
     def __missing__(self, code: Any) -> str:
         self[code] = str(code)
@@ -41,7 +41,7 @@ class CallCells:
                 found.append((place, _Words(words.choices(column.codes))))
 
     def of(self, row: CallRow) -> list[Any]:
-        """The cells of one call."""
+        """Return the cells of one call."""
         cells = list(self._values(row))
         for place, known in self._words:
             cells[place] = known[cells[place]]
@@ -52,18 +52,18 @@ class CallCells:
 
 
 class CsvWriter:
-    """Lines of calls."""
+    """Writes calls as CSV lines."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._table = CsvTable(_columns(), zone)
         self._cells = CallCells()
 
     def head(self) -> str:
-        """The first line."""
+        """Return the first line."""
         return self._table.head()
 
     def rows(self, rows: list[CallRow]) -> str:
-        """The lines of some calls."""
+        """Return the lines of some calls."""
         return self._table.rows(self._cells.of(row) for row in rows)
 
 
@@ -76,11 +76,11 @@ class CallWriter(ListWriter):
         self._cells = CallCells()
 
     def sum_title(self) -> str:
-        """Suspended and voided calls are listed and not added up."""
+        """The label of the totals; suspended and voided calls are listed and not added up."""
         return gettext("Total of charged calls")
 
     def add(self, rows: Sequence[CallRow]) -> None:
-        """Write some calls; only charged ones are added up."""
+        """Write some calls; only charged ones count in the totals."""
         cells = list(map(self._cells.of, rows))
         charged = [own for own, row in zip(cells, rows, strict=True) if row.status in CHARGED]
         self.write(cells, charged)

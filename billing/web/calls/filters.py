@@ -1,4 +1,4 @@
-"""The filters of the call list: how each is read from a URL and said in words.
+"""The filters of the call list: how each is read from a URL and described in words.
 
 A new one is a line of FILTERS here, its input in templates/calls/calls.html, and a field of
 CallFilter with its condition.
@@ -23,10 +23,10 @@ from billing.web.kit.formats import day
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
 
-FILLERS = str.maketrans("", "", " .-()/")  # what people write between the digits of a number
+FILLERS = str.maketrans("", "", " .-()/")  # separators that people write in numbers
 HOURS = 24
-Given = Mapping[str, str]  # the values of a URL, by their names
-Names = Mapping[str, str]  # of accounts by their streams, of devices by "device:…"
+Given = Mapping[str, str]  # the parameters of a URL
+Names = Mapping[str, str]  # of accounts by their ids, of devices by "device:…"
 
 
 def _as_given(given: Given, name: str) -> str:
@@ -34,7 +34,7 @@ def _as_given(given: Given, name: str) -> str:
 
 
 def _searched(given: Given, name: str) -> str:
-    """A number without what people write between its digits; anything else as it stands."""
+    """Return a number without separators; other text unchanged."""
     text = given.get(name, "")
     bare = text.translate(FILLERS)
     return bare if bare.removeprefix("+").isdecimal() else text
@@ -75,7 +75,7 @@ def _say_named(kind: str) -> Callable[[Any, Names], str]:
 
 
 def _say_present(value: Any, names: Names) -> str:
-    """Of what may also be asked to be there, or not to be there."""
+    """Describe a filter whose value may be "any" or "none"."""
     special = {ANY: gettext("any"), NONE: gettext("none")}
     return special.get(value) or names.get(value, value)
 
@@ -93,9 +93,9 @@ def _say_hour(value: Any, _names: Names) -> str:
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """One filter: its name in a URL, what it is called, and the field of CallFilter it sets.
+    """A filter: its name in a URL, its label, and the field of CallFilter that it sets.
 
-    `read` refuses what it can't be; `say` is asked of a value that is set.
+    `read` raises Refused for an invalid value; `say` describes a value that is set.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Filter(msgspec.Struct, frozen=True):
     field: str
     read: Callable[[Given, str], Any] = _as_given
     say: Callable[[Any, Names], str] = _say_text
-    more: bool = False  # whether it stands beneath "More filters"
+    more: bool = False  # whether it is under "More filters"
 
 
 CLASSES = words.CLASSES | {NONE: NONE}
@@ -130,13 +130,13 @@ MORE = tuple(each.name for each in FILTERS if each.more)
 
 
 def read_call_filter(request: Request[Any, Any], zone: ZoneInfo) -> tuple[CallFilter, Listing]:
-    """The filter of the call list; the last 30 days unless a period is given."""
+    """Return the filter of the call list; without a period the last 30 days."""
     listing = read_listing(request, NAMES, key_type())
     return call_filter(listing.given, zone, reach_of(request)), listing
 
 
 def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilter:
-    """The filter that the values of a URL mean."""
+    """Return the filter that the parameters of a URL request."""
     wanted = CallFilter(
         reach=reach,
         period=read_period(given, datetime.now(UTC).astimezone(zone).date()),
@@ -150,7 +150,7 @@ def call_filter(given: dict[str, str], zone: ZoneInfo, reach: Reach) -> CallFilt
 
 
 def describe(wanted: CallFilter, names: Names) -> list[tuple[str, str]]:
-    """The filter in words, for the spreadsheet that holds exactly its calls."""
+    """Describe the filter in words, for the spreadsheet with its calls."""
     said = [
         (gettext("From"), day(wanted.period.first)),
         (gettext("To"), day(wanted.period.last)),

@@ -1,4 +1,4 @@
-"""Tells open call lists that new calls came in, pushed as server-sent events."""
+"""Notify open call lists of new calls by server-sent events."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("live")
 @blueprint.get("/live")
 @admits(*EVERY_ROLE, limited=True)
 async def stream_arrivals(request: Request[Any, Any]) -> None:
-    """Server-sent events: the button "3 new calls", whenever the number grows."""
+    """Send the button "3 new calls" as a server-sent event whenever the number grows."""
     arrivals = site_of(request).arrivals
     reach = reach_of(request)
     since = request.args.get("since", "")
@@ -24,7 +24,7 @@ async def stream_arrivals(request: Request[Any, Any]) -> None:
         content_type="text/event-stream", headers={"x-accel-buffering": "no"}
     )
     async with arrivals.watching():
-        # A rebuild of the read model makes the count fall: then begin from there.
+        # After a rebuild of the read model the count is lower: start again from there.
         count = arrivals.count(reach)
         first = int(since) if since.isdecimal() and int(since) <= count else count
         shown = -1

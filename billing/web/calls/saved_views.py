@@ -1,4 +1,4 @@
-"""Filters of the call list under a name, each administrator's own."""
+"""Filters of the call list that each administrator saves under a name."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -21,7 +21,7 @@ blueprint = Blueprint("saved_views")
 async def saved_views(
     connection: AsyncConnection[Any], request: Request[Any, Any]
 ) -> list[tuple[str, str]]:
-    """The names and URLs of the views of whoever asks."""
+    """Return the names and URLs of the signed-in administrator's views."""
     views = await views_of(connection, await _who(request))
     return [(name, f"/calls?{query}") for name, query in views]
 
@@ -29,7 +29,7 @@ async def saved_views(
 @blueprint.post("/calls/views")
 @admits(*EVERY_ROLE, limited=True)
 async def save_view(request: Request[Any, Any]) -> HTTPResponse:
-    """Keep the filter in hand under a name; one that has the name gives way."""
+    """Save the present filter under a name; it replaces a view of the same name."""
     name = form_value(request, "name").strip()
     given = parse_qsl(form_value(request, "query")[:LONGEST_QUERY])
     query = urlencode([(key, value) for key, value in given if key in NAMES])
@@ -43,7 +43,7 @@ async def save_view(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/calls/views/remove")
 @admits(*EVERY_ROLE, limited=True)
 async def remove_view(request: Request[Any, Any]) -> HTTPResponse:
-    """Forget a view."""
+    """Remove a view."""
     name = form_value(request, "name")
     async with site_of(request).pool.connection() as connection:
         await commands.remove_view(connection, await _who(request), name)

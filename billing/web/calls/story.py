@@ -1,4 +1,4 @@
-"""What a call's page tells, gathered from the events of its stream."""
+"""The contents of a call's page, collected from the events of its stream."""
 
 import json
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from billing.log.store import Recorded
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
 
-LONGEST_PRETTY = 200_000  # characters; what is longer is shown as it came
+LONGEST_PRETTY = 200_000  # characters; a longer record is shown as received
 BASE64 = "base64"
 
 
 class RawRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it came, and the same with its lines broken where that is possible."""
+    """A record as received, and the same with line breaks if it has a known format."""
 
     position: int
     source: str
@@ -33,7 +33,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     status: str  # rated, suspended, rerated, voided
     reason: str
     device_id: str
-    filed_at: datetime  # the start; of a record without one, its receipt
+    filed_at: datetime  # start of the call; receipt of a record without a start
     cdr: Cdr
     rating: Rating
     conflicts: int
@@ -42,7 +42,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
-    """The story so far: the last rating counts, the first record is the one that was billed."""
+    """Collect the events of a call: the last rating applies, the first record was billed."""
     contents: list[Any] = [recorded.event for recorded in events]
     rated = [event for event in contents if hasattr(event, "rating")]
     first, last = rated[0], rated[-1]
@@ -68,7 +68,7 @@ def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
 
 
 def kind_of(recorded: Recorded) -> str:
-    """The name of an event, without its version."""
+    """Return the name of an event without its version."""
     return recorded.topic.partition(".")[0]
 
 
@@ -85,7 +85,7 @@ def _record(recorded: Recorded) -> RawRecord:
 
 
 def pretty(raw: str) -> str:
-    """The record with its lines broken, where it is JSON or XML; otherwise as it came."""
+    """Add line breaks to JSON and XML; return other records as received."""
     text = raw.strip()
     if len(text) > LONGEST_PRETTY:
         return raw

@@ -1,1 +1,1 @@
-"""Signing in, and what one does for oneself: password, second factor, API tokens."""
+"""Sign-in, and the account of the signed-in administrator: password, two-factor, API tokens."""

@@ -1,4 +1,4 @@
-"""API tokens of one's own: made for some things, shown once, revoked."""
+"""The signed-in administrator's API tokens: create, show once, revoke."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -25,14 +25,14 @@ blueprint = Blueprint("api_tokens")
 @blueprint.get("/my-account/tokens/new", name="ask_token")
 @admits(*EVERY_ROLE, limited=True)
 async def ask_token(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for a token."""
+    """Show the form for a token."""
     return await _token_page(request, Form({}))
 
 
 @blueprint.post("/my-account/tokens/new", name="make_token")
 @admits(*EVERY_ROLE, limited=True)
 async def make_token(request: Request[Any, Any]) -> HTTPResponse:
-    """Make one; it is shown once."""
+    """Create a token, and show it once."""
     session, form = await myself(request), Form.of(request)
     command = commands.MakeToken(
         administrator_id=session.administrator_id,
@@ -60,7 +60,7 @@ async def make_token(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/my-account/tokens/<token_id:str>/revoke", name="revoke_token")
 @admits(*EVERY_ROLE, limited=True)
 async def revoke_token(request: Request[Any, Any], token_id: str) -> HTTPResponse:
-    """Revoke one."""
+    """Revoke a token."""
     session = await myself(request)
     command = commands.RevokeToken(administrator_id=session.administrator_id, token_id=token_id)
     await with_secrets(request, commands.revoke_token, command)
@@ -70,7 +70,7 @@ async def revoke_token(request: Request[Any, Any], token_id: str) -> HTTPRespons
 
 
 def _end_of_day(form: Form, zone: ZoneInfo) -> datetime | None:
-    """A token is good on its last day too."""
+    """Return the end of a token's last day, on which it is still valid; None: no end."""
     last = form.day("last_day")
     if not last:
         return None

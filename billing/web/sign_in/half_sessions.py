@@ -1,4 +1,4 @@
-"""The cookies of sessions, and of those who gave the password and not yet the code."""
+"""The cookies of sessions, and of sign-ins that wait for the code."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from billing.web.site import site_of
 async def find_half_session(
     connection: AsyncConnection[Any], request: Request[Any, Any]
 ) -> HalfSession | None:
-    """Whose password was right a moment ago."""
+    """Return the sign-in that waits for its code; None if there is none."""
     token = request.cookies.get(half_cookie(request))
     if not token:
         return None
@@ -23,12 +23,12 @@ async def find_half_session(
 
 
 def half_cookie(request: Request[Any, Any]) -> str:
-    """The name of its cookie."""
+    """Return the name of its cookie."""
     return "__Host-half" if site_of(request).config.cookie_secure else "half"
 
 
 def set_cookie(request: Request[Any, Any], response: HTTPResponse, name: str, token: str) -> None:
-    """Keep a token in the browser until it closes; an empty one takes it away."""
+    """Store a token in the browser until it closes; an empty token removes it."""
     response.add_cookie(
         name,
         token,

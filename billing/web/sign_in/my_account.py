@@ -1,4 +1,4 @@
-"""One's own account: password, second step, open sessions, API tokens."""
+"""The page "My account": password, two-factor, open sessions, API tokens."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("my_account")
 
 
 async def myself(request: Request[Any, Any]) -> Session:
-    """Who is signed in, for handlers that every role may call."""
+    """Return the session, in handlers that every role may call; raises Unauthorized."""
     session = await current_session(request)
     if session is None:
         raise Unauthorized
@@ -31,7 +31,7 @@ async def myself(request: Request[Any, Any]) -> Session:
 @blueprint.get("/my-account")
 @admits(*EVERY_ROLE, limited=True)
 async def show_my_account(request: Request[Any, Any]) -> HTTPResponse:
-    """Everything that belongs to whoever looks at it."""
+    """Show everything about the signed-in administrator's own account."""
     session = await myself(request)
     own_id = session.administrator_id
     async with site_of(request).pool.connection() as connection:
@@ -52,7 +52,7 @@ async def show_my_account(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/my-account/sessions", name="end_my_sessions")
 @admits(*EVERY_ROLE, limited=True)
 async def end_my_sessions(request: Request[Any, Any]) -> HTTPResponse:
-    """End one session of one's own, or all but this one."""
+    """End one of the own sessions, or all except this one."""
     session, one = await myself(request), form_value(request, "session")
 
     if not one:

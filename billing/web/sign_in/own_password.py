@@ -1,4 +1,4 @@
-"""The change of one's own password; at the first sign-in nothing else is shown."""
+"""Change the own password; a new administrator must do so before anything else."""
 
 from typing import Any
 
@@ -22,18 +22,18 @@ blueprint = Blueprint("own_password")
 @blueprint.get("/password", name="show_password")
 @admits(*EVERY_ROLE, limited=True, before_change=True)
 async def show_password(request: Request[Any, Any]) -> HTTPResponse:
-    """The form."""
+    """Show the form."""
     return page(request, "sign_in/password.html", errors={})
 
 
 @blueprint.post("/password", name="change_password")
 @admits(*EVERY_ROLE, limited=True, before_change=True)
 async def change_password(request: Request[Any, Any]) -> HTTPResponse:
-    """Change it. Every other session of this administrator ends."""
+    """Change the password, and end every other session of this administrator."""
     site, session = site_of(request), await current_session(request)
     if session is None:
         return redirect("/sign-in", status=303)
-    # Guessing the current one is as good as guessing at the door: the same bucket counts it.
+    # Guessing the current password here is limited together with guessing at sign-in.
     async with site.pool.connection() as connection:
         wait = await BY_ACCOUNT.wait_seconds(connection, session.sign_in_name)
     if wait:
@@ -53,7 +53,7 @@ async def change_password(request: Request[Any, Any]) -> HTTPResponse:
 
 
 async def _problems(request: Request[Any, Any], session: Session) -> dict[str, str]:
-    """What is wrong, by field."""
+    """Return the errors, by field."""
     site, errors = site_of(request), {}
     current, new = form_value(request, "current"), form_value(request, "new")
     async with site.pool.connection() as connection:

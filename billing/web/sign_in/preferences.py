@@ -1,4 +1,4 @@
-"""The language and theme of this browser, kept in cookies."""
+"""The language and theme of this browser, stored in cookies."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("preferences")
 @blueprint.post("/preferences")
 @admits(ANYONE)
 async def set_preferences(request: Request[Any, Any]) -> HTTPResponse:
-    """Remember what was chosen and go back to where it was chosen."""
+    """Store the choice, and redirect to the page where it was made."""
     response = redirect(local_path(form_value(request, "next")), status=303)
     for name, known in (("language", tuple(LANGUAGES)), ("theme", THEMES)):
         chosen = form_value(request, name)
@@ -28,7 +28,7 @@ async def set_preferences(request: Request[Any, Any]) -> HTTPResponse:
                 max_age=YEAR_SECONDS,
                 path="/",
                 samesite="Lax",
-                httponly=False,  # the theme's switch sets its cookie itself, without a reload
+                httponly=False,  # the script of the theme switch sets the cookie too
                 secure=site_of(request).config.cookie_secure,
             )
     return response

@@ -1,4 +1,4 @@
-"""Signing in and out: a name and a password, then a code where one is asked for."""
+"""Sign in and out: name and password, then a code if two-factor is on."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +47,7 @@ blueprint = Blueprint("signin")
 @blueprint.get("/sign-in", name="show")
 @admits(ANYONE)
 async def show_sign_in(request: Request[Any, Any]) -> HTTPResponse:
-    """The form; who is signed in already goes on."""
+    """Show the form; redirect an administrator who is signed in already."""
     after = local_path(request.args.get("next"))
     if await current_session(request):
         return redirect(after)
@@ -57,7 +57,7 @@ async def show_sign_in(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/sign-in", name="do")
 @admits(ANYONE)
 async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
-    """Open a session, or say why not: in the same words and time for every wrong pair."""
+    """Open a session, or refuse, with the same words and time for every wrong pair."""
     site, after = site_of(request), local_path(form_value(request, "next"))
     name = form_value(request, "name").strip().lower()[:LONGEST_NAME]
     name = name if name.isprintable() else ""
@@ -95,7 +95,7 @@ async def _wait(
     key: str,
     name: str,
 ) -> int:
-    """How long this IP address, or else this account, must wait; noted once a minute."""
+    """Return the seconds that this IP address or account must wait; log that once a minute."""
     network = network_of(ip_address_of(request))
     wait = await BY_ADDRESS.wait_seconds(connection, network)
     wait = wait or await throttle.wait_seconds(connection, key)
@@ -133,7 +133,7 @@ async def _open(
     response: HTTPResponse,
     reason: str = "",
 ) -> HTTPResponse:
-    """Open a session; `response` goes where it leads."""
+    """Open a session, and set its cookie on `response`, which redirects to the first page."""
     now = datetime.now(UTC)
     await sessions.end_expired(connection, now)
     browser = str(request.headers.get("user-agent", ""))
@@ -146,7 +146,7 @@ async def _open(
 @blueprint.get("/sign-in/code", name="show_code")
 @admits(ANYONE)
 async def show_code(request: Request[Any, Any]) -> HTTPResponse:
-    """The form for the code; only after the password."""
+    """Show the form for the code, to a sign-in with a correct password only."""
     async with site_of(request).pool.connection() as connection:
         half = await find_half_session(connection, request)
     if not half:
@@ -157,7 +157,7 @@ async def show_code(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/sign-in/code", name="do_code")
 @admits(ANYONE)
 async def take_code(request: Request[Any, Any]) -> HTTPResponse:
-    """Open the session that the password began, or say why the code is not taken."""
+    """Open the session if the code is right; otherwise show why not."""
     site, after = site_of(request), local_path(form_value(request, "next"))
     async with site.pool.connection() as connection:
         half = await find_half_session(connection, request)
@@ -203,7 +203,7 @@ def _code_page(
 @blueprint.post("/sign-out")
 @admits(*EVERY_ROLE, limited=True, before_change=True)
 async def sign_out(request: Request[Any, Any]) -> HTTPResponse:
-    """End the session, here and in the table."""
+    """End the session, in the browser and in the database."""
     session = await current_session(request)
     if session:
         async with site_of(request).pool.connection() as connection:

@@ -1,4 +1,4 @@
-"""The second step of one's own sign-in: set up with an app, renewed, switched off."""
+"""The own two-factor: set up with an app, renew the recovery codes, switch off."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,8 +24,8 @@ from billing.web.sign_in.my_account import myself
 from billing.web.site import site_of
 
 PLACE = "/my-account/two-factor"
-GROUP = 4  # letters of the secret that stand together
-# What asks for password and code once more: title, explanation, button.
+GROUP = 4  # letters of the secret in a group
+# Actions that need password and code again: title, explanation, button.
 PROVEN = {
     "off": (
         N_("Switch two-factor off"),
@@ -44,14 +44,14 @@ blueprint = Blueprint("two_factor")
 @blueprint.get(PLACE, name="show_two_factor")
 @admits(*EVERY_ROLE, limited=True, before_enrolment=True)
 async def show_two_factor(request: Request[Any, Any]) -> HTTPResponse:
-    """What it is and a button to begin; after that the code to scan."""
+    """Show what it is and a button to begin; then the code to scan."""
     return await _set_up_page(request, Form({}))
 
 
 @blueprint.post(f"{PLACE}/begin", name="begin_two_factor")
 @admits(*EVERY_ROLE, limited=True, before_enrolment=True)
 async def begin_two_factor(request: Request[Any, Any]) -> HTTPResponse:
-    """Make a secret to scan."""
+    """Create a secret to scan."""
     session = await myself(request)
 
     def begin(_store: Any, connection: Any, own_id: str, _envelope: Any) -> None:
@@ -64,7 +64,7 @@ async def begin_two_factor(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post(PLACE, name="confirm_two_factor")
 @admits(*EVERY_ROLE, limited=True, before_enrolment=True)
 async def confirm_two_factor(request: Request[Any, Any]) -> HTTPResponse:
-    """Switch it on, as a code from the app proves; the recovery codes are shown once."""
+    """Switch it on if the app's code is right, and show the recovery codes once."""
     session, form = await myself(request), Form.of(request)
     own_id = session.administrator_id
     if wait := await _wait(request, session):
@@ -85,14 +85,14 @@ async def confirm_two_factor(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get(f"{PLACE}/<action:str>", name="ask_proof")
 @admits(*EVERY_ROLE, limited=True)
 async def ask_proof(request: Request[Any, Any], action: str) -> HTTPResponse:
-    """The form that asks for password and code."""
+    """Show the form for password and code."""
     return _proof_page(request, action, Form({}))
 
 
 @blueprint.post(f"{PLACE}/<action:str>", name="do_proven")
 @admits(*EVERY_ROLE, limited=True)
 async def do_proven(request: Request[Any, Any], action: str) -> HTTPResponse:
-    """Switch it off, or make new recovery codes: with the password and a code."""
+    """Switch it off, or make new recovery codes; needs the password and a code."""
     session, form = await myself(request), Form.of(request)
     if wait := await _wait(request, session):
         form.errors[WHOLE] = too_many(wait)
@@ -119,7 +119,7 @@ async def do_proven(request: Request[Any, Any], action: str) -> HTTPResponse:
 
 
 async def _wait(request: Request[Any, Any], session: Session) -> int:
-    """Guessing here is as good as guessing at the door: the same buckets count it."""
+    """Return the seconds to wait: guessing here is limited together with guessing at sign-in."""
     async with site_of(request).pool.connection() as connection:
         return max(
             await BY_ACCOUNT.wait_seconds(connection, session.sign_in_name),
@@ -153,7 +153,7 @@ async def _set_up_page(request: Request[Any, Any], form: Form, status: int = 200
 
 
 def _picture(text: str) -> Markup:
-    """A QR code as inline SVG: black on white in every theme, or phones don't read it."""
+    """Return a QR code as inline SVG, black on white in every theme because phones need that."""
     code = segno.make(text, error="m", micro=False)
     return Markup(code.svg_inline(scale=4, border=3, dark="#000", light="#fff"))  # noqa: S704 -- shapes only
 

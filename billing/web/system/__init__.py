@@ -1,1 +1,1 @@
-"""System information, CDR keeping and backups."""
+"""System information, keeping and backups."""

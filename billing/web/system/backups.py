@@ -1,4 +1,4 @@
-"""Backups: which there are, and asking for another; the page and its files."""
+"""Backups: the list, requests for new ones, restoring and removal; the page and its files."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ blueprint = Blueprint("backups")
 @blueprint.get("/backups")
 @admits(*EVERY_ROLE)
 async def list_backups(request: Request[Any, Any]) -> HTTPResponse:
-    """The backups, newest first, and what is being done."""
+    """Show the backups, newest first, and the running tasks."""
     today = datetime.now(UTC).astimezone(site_of(request).zone).date()
     last = today.replace(day=1) - timedelta(days=1)
     given = {"from": last.replace(day=1).isoformat(), "to": last.isoformat()}
@@ -62,7 +62,7 @@ async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResp
 @blueprint.post("/backups")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
-    """Ask for a backup of everything, or of the calls of a period."""
+    """Request a backup of everything, or of the calls of a period."""
     form = Form.of(request)
     if form.given.get("kind") == "full":
         await ask(request, "full", "")
@@ -82,7 +82,7 @@ async def ask_for_backup(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/backups/<name:str>/remove")
 @admits(*ADMINISTRATORS)
 async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse:
-    """Whether it is really meant."""
+    """Ask to confirm the removal of a backup."""
     await _known(request, name)
     return page(request, "system/backup_remove.html", page="backups", name=name, form=Form({}))
 
@@ -90,7 +90,7 @@ async def confirm_removal(request: Request[Any, Any], name: str) -> HTTPResponse
 @blueprint.post("/backups/<name:str>/remove")
 @admits(*ADMINISTRATORS)
 async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
-    """Ask for the removal of a backup."""
+    """Request the removal of a backup."""
     await _known(request, name)
     await ask(request, "remove", name)
     return go_on("/backups", gettext("%(file)s is being removed.", file=name))
@@ -99,7 +99,7 @@ async def remove_backup(request: Request[Any, Any], name: str) -> HTTPResponse:
 @blueprint.get("/backups/<name:str>/restore")
 @admits(*ADMINISTRATORS)
 async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPResponse:
-    """What restoring the calls of a backup does."""
+    """Explain what restoring the calls of a backup does, and ask to confirm."""
     await _known(request, name, CALLS)
     return page(request, "system/backup_restore.html", page="backups", name=name, form=Form({}))
 
@@ -107,7 +107,7 @@ async def confirm_restoring(request: Request[Any, Any], name: str) -> HTTPRespon
 @blueprint.post("/backups/<name:str>/restore")
 @admits(*ADMINISTRATORS)
 async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
-    """Ask for the calls of a backup that are missing."""
+    """Request that missing calls of a backup are restored."""
     await _known(request, name, CALLS)
     await ask(request, "restore", name)
     return go_on("/backups", gettext("The calls of %(file)s are being restored.", file=name))
@@ -117,7 +117,7 @@ async def restore_calls(request: Request[Any, Any], name: str) -> HTTPResponse:
 @blueprint.get("/backups/export.xlsx", name="backups_excel")
 @admits(*EVERY_ROLE)
 async def export_backups(request: Request[Any, Any]) -> Answer:
-    """The backups as a file, newest first."""
+    """Send the list of backups as a file, newest first."""
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_backups(connection)
         actors = await actor_names(connection, sorted({each.made_by for each in found}))
@@ -144,7 +144,7 @@ def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
 @blueprint.get("/backups/<name:str>")
 @admits(*ADMINISTRATORS)
 async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
-    """The file of a backup. It holds the hashes of passwords: not for everybody."""
+    """Send the file of a backup; it contains password hashes, so few roles may have it."""
     await _known(request, name)
     path = site_of(request).config.backups / name
     if not path.is_file():

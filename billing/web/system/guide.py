@@ -1,4 +1,4 @@
-"""The guide behind "Help" in the menu: docs/uso-del-sistema.md as a page."""
+"""The page "Help" in the menu: docs/uso-del-sistema.md."""
 
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ blueprint = Blueprint("help")
 
 
 def guide_path() -> Path:
-    """Where the guide lies: in the package, or in docs/ of a working copy."""
+    """Return the path of the guide: in the installed package, or in docs/ of a checkout."""
     inside = Path(__file__).parent / GUIDE
     return inside if inside.exists() else Path(__file__).parents[3] / "docs" / GUIDE
 
@@ -30,5 +30,5 @@ def _guide() -> Markup:
 @blueprint.get("/help")
 @admits(*EVERY_ROLE, limited=True)
 async def show_help(request: Request[Any, Any]) -> HTTPResponse:
-    """How the pages are used, in Spanish, for everybody who signs in."""
+    """Show how the pages are used, in Spanish, to everybody who is signed in."""
     return page(request, "system/help.html", guide=_guide())

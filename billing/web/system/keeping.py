@@ -1,4 +1,4 @@
-"""The page of CDR keeping: where each month lies, what is being done, how long calls are kept."""
+"""The page of CDR keeping: the storage of each month, running tasks, and keeping times."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -28,14 +28,14 @@ from billing.web.kit.pages import is_partial, page
 from billing.web.site import site_of
 
 MONTH_TASKS = ("archive", "attach", "detach", "shorten")
-ASKED = ("archive", "attach", "detach")  # what people ask for; the rest comes at night
+REQUESTED = ("archive", "attach", "detach")  # what people request; the rest is nightly
 blueprint = Blueprint("keeping")
 
 
 @blueprint.get("/keeping")
 @admits(*EVERY_ROLE)
 async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
-    """Every month there were calls of, and where they are."""
+    """Show every month with calls, and where its calls are."""
     site, now = site_of(request), datetime.now(UTC)
     async with site.pool.connection() as connection:
         settings = await reading.read_settings(connection)
@@ -61,8 +61,8 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/keeping/<month:str>/<kind:str>")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HTTPResponse:
-    """Ask the keeping job to archive, attach or detach a month."""
-    if kind not in ASKED:
+    """Request that a month is archived, attached or detached."""
+    if kind not in REQUESTED:
         raise NotFound
     await ask(request, kind, read_month(month))
     name = month_name(month)
@@ -75,7 +75,7 @@ async def ask_for_month(request: Request[Any, Any], month: str, kind: str) -> HT
 
 
 async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
-    """Ask the keeping job for something, in the name of who is signed in."""
+    """Queue a task for the keeping job in the name of the signed-in administrator."""
     envelope = await envelope_of(request)
     async with site_of(request).pool.connection() as connection:
         await queue.ask_async(connection, kind, argument, envelope)
@@ -84,7 +84,7 @@ async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
 @blueprint.get("/keeping/files/<name:str>")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
-    """The file of an archived month."""
+    """Send the file of an archived month."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         months = await reading.all_months(connection)
@@ -98,7 +98,7 @@ async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
 @blueprint.get("/keeping/settings")
 @admits(*ADMINISTRATORS)
 async def show_settings(request: Request[Any, Any]) -> HTTPResponse:
-    """The form of the keeping times."""
+    """Show the form of the keeping times."""
     async with site_of(request).pool.connection() as connection:
         settings = await reading.read_settings(connection)
     given = {
@@ -132,18 +132,18 @@ async def change_settings(request: Request[Any, Any]) -> HTTPResponse:
 
 
 class _MonthFile(NamedTuple):
-    """A line of the exported list: a month, or one file of an archived month."""
+    """A row of the exported list: a month, or one file of an archived month."""
 
     month: reading.Month
     part: reading.Part | None
-    kept_bytes: int  # in the database; of a month with several files on its first line only
+    kept_bytes: int  # in the database; for a month with several files in the first row only
 
 
 @blueprint.get("/keeping/export.csv", name="months_csv")
 @blueprint.get("/keeping/export.xlsx", name="months_excel")
 @admits(*EVERY_ROLE)
 async def export_months(request: Request[Any, Any]) -> Answer:
-    """Every month there were calls of; a line for each file of an archived one."""
+    """Send every month with calls as a file; an archived month has a row for each file."""
     async with site_of(request).pool.connection() as connection:
         months = await reading.all_months(connection)
     rows = [

@@ -1,4 +1,4 @@
-"""The system page, and what watches the service from outside: readiness and metrics."""
+"""The system page, and the readiness and metrics for monitoring."""
 
 import asyncio
 import hmac
@@ -23,7 +23,7 @@ from billing.web.services.certificate import Certificate, expires_soon
 from billing.web.services.machine import Machine, look_at_machine
 from billing.web.site import Site, site_of
 
-MOST_LAG = 50_000  # events: about two seconds of the read models' work
+MOST_LAG = 50_000  # events: about two seconds of work for the read models
 LEAST_FREE = 0.1  # of the disk
 blueprint = Blueprint("system")
 
@@ -31,7 +31,7 @@ blueprint = Blueprint("system")
 @blueprint.get("/system")
 @admits(*EVERY_ROLE)
 async def show_system(request: Request[Any, Any]) -> HTTPResponse:
-    """How the service, its database and its machine are."""
+    """Show the state of the service, its database and its machine."""
     site, now = site_of(request), datetime.now(UTC)
     machine = await _look(site)
     async with site.pool.connection() as connection:
@@ -65,7 +65,7 @@ async def _look(site: Site) -> Machine:
 def _warnings(
     site: Site, machine: Machine, status: Status, backup_days: int, now: datetime
 ) -> list[str]:
-    """What somebody should do something about."""
+    """Return what needs attention."""
     said = []
     if not site.config.cookie_secure:
         said.append(
@@ -89,7 +89,7 @@ def _warnings(
 
 
 def _certificate_warnings(site: Site) -> list[str]:
-    """What browsers will complain of."""
+    """Return what browsers will warn about."""
     found, watched = site.certificate.found, site.certificate.url
     if not watched and site.config.cookie_secure:
         return [gettext("The certificate is not monitored. Set BILLING_PUBLIC_URL.")]
@@ -124,11 +124,11 @@ def _certificate_warnings(site: Site) -> list[str]:
 @blueprint.get("/readyz")
 @admits(ANYONE)
 async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
-    """For a load balancer: whether pages can be shown, and why not."""
+    """Tell a load balancer whether pages can be shown, and why not."""
     try:
         async with asyncio.timeout(5), site_of(request).pool.connection() as connection:
             applied, restoring, lag = await read_readiness(connection)
-    except Exception:  # noqa: BLE001 -- whatever it is, this is not ready
+    except Exception:  # noqa: BLE001 -- any error means not ready
         return text("the database does not answer", status=503)
     if restoring:
         return text("the database is half restored", status=503)
@@ -141,14 +141,14 @@ async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
 
 
 def unwell_processes(request: Request[Any, Any]) -> list[State]:
-    """Those of the service that died of late: pages can be shown, and somebody should look."""
+    """Return the processes that ended recently; pages can still be shown."""
     return unwell(site_of(request).config.data_dir)
 
 
 @blueprint.get("/metrics")
 @admits(ANYONE)
 async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
-    """For Prometheus: with the token that is set or an API token, or from this machine itself."""
+    """Send metrics for Prometheus: to the configured token, an API token, or this machine."""
     site = site_of(request)
     await _refuse_strangers(request, site.config.metrics_token)
     machine = await _look(site)
@@ -168,7 +168,7 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
 
 
 async def _refuse_strangers(request: Request[Any, Any], token: str) -> None:
-    """Behind a proxy everybody comes from this machine: then only a token counts."""
+    """Require a token unless this machine asks; behind a proxy every request comes from it."""
     given = bearer(request)
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return
@@ -180,7 +180,7 @@ async def _refuse_strangers(request: Request[Any, Any], token: str) -> None:
         raise Forbidden
 
 
-Values = dict[str, float]  # labels as they are written -> value
+Values = dict[str, float]  # labels as Prometheus writes them -> value
 
 
 def _metrics(

@@ -1,4 +1,4 @@
-"""What a company's own portal asks for, as JSON: calls, accounts, balances, recharges.
+"""The JSON API for a company's portal and other programs: calls, accounts, movements, recharges.
 
 docs/api.md describes it for other programmers; it stays compatible.
 """
@@ -33,24 +33,24 @@ from billing.web.kit.i18n import gettext
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-MOST, USUAL = 1_000, 100  # rows of one answer
+MOST, USUAL = 1_000, 100  # rows in a response
 PLAIN: dict[Kind, Callable[[Any], str]] = {"time": datetime.isoformat, "exact": decimal_string}
 blueprint = Blueprint("api", url_prefix="/api/v1")
 
 
 class Recharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is sent to recharge an account."""
+    """The body of a recharge request."""
 
     amount: str  # a plain decimal: "25.00"
     currency: str
-    reference: str  # the same one is one recharge, however often it is sent
+    reference: str  # requests with the same reference make one recharge
     reason: str
 
 
 @blueprint.get("/calls")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
-    """The calls of a filter, newest first: the filter is that of the call list."""
+    """Send the calls of a filter, newest first; it has the same parameters as the call list."""
     site = site_of(request)
     wanted, listing = read_call_filter(request, site.zone)
     async with site.pool.connection() as connection:
@@ -61,7 +61,7 @@ async def list_calls(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/accounts")
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def list_accounts(request: Request[Any, Any]) -> HTTPResponse:
-    """The accounts of all three kinds with their balances."""
+    """Send the accounts of all three kinds with their balances."""
     listing = read_listing(request, ("kind", "company", "state", "q"), accounts.KEY_TYPE)
     wanted = accounts.AccountsFilter(
         reach=reach_of(request),
@@ -78,7 +78,7 @@ async def list_accounts(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.get("/accounts/<account:str>", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """One account: its balance, its limits, whether it is open."""
+    """Send one account with its balance, limits and state."""
     view = await view_of(request, account)
     return json(
         _account(view)
@@ -95,7 +95,7 @@ async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse
 @blueprint.get("/movements")
 @admits(*EVERY_ROLE, limited=True, scope="accounts")
 async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
-    """Recharges, reversals and adjustments, newest first: the filter is that of the page."""
+    """Send the movements of a filter, newest first; it has the same parameters as the page."""
     wanted, listing = read_movement_filter(request)
     async with site_of(request).pool.connection() as connection:
         found = await money.list_movements(connection, wanted, listing.place, _limit(request))
@@ -105,7 +105,7 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
 @blueprint.post("/accounts/<account:str>/recharges", unquote=True)
 @admits(*ADMINISTRATORS, limited=True, scope="recharge")
 async def recharge(request: Request[Any, Any], account: str) -> HTTPResponse:
-    """Put money on an account: 201, or 200 where the reference was there with the same amount."""
+    """Recharge an account: 201, or 200 if the reference exists with the same amount."""
     view = await view_of(request, account)
     try:
         sent = msgspec.json.decode(request.body, type=Recharge)
@@ -162,7 +162,7 @@ def _limit(request: Request[Any, Any]) -> int:
 
 
 def _page(name: str, found: Page[Any], rows: list[dict[str, Any]]) -> HTTPResponse:
-    """Rows, and what to send as `after` for those that follow; null where none do."""
+    """Return rows, and the `after` of the next page; null on the last page."""
     return json({name: rows, "after": found.after or None})
 
 
@@ -171,7 +171,7 @@ def _optional(micros: int | None) -> str | None:
 
 
 def _call(row: calls.CallRow) -> dict[str, Any]:
-    """Codes as they are, the time in UTC, amounts as plain decimals."""
+    """Return a call: codes unchanged, times in UTC, amounts as plain decimals."""
     told: dict[str, Any] = {"company_id": row.company_id}
     for column in CALL_COLUMNS:
         if column.api:
@@ -181,7 +181,7 @@ def _call(row: calls.CallRow) -> dict[str, Any]:
 
 
 def _account(row: accounts.AccountRow | money.AccountView) -> dict[str, Any]:
-    """A sub-account without a wallet of its own has no balance: its company pays."""
+    """Return an account; the balance is null if the company pays for a sub-account."""
     return {
         "account": row.account,
         "kind": row.kind,

@@ -1,4 +1,4 @@
-"""What people do on pages: a command carried out in their name, then the page that shows it."""
+"""Carry out commands in the name of the signed-in administrator, then redirect to a page."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from billing.web.site import site_of
 
 T = TypeVar("T")
 NOTICE_SECONDS = 15
-PATIENCE_SECONDS = 2.0  # for the read models to show what was done
+PATIENCE_SECONDS = 2.0  # wait for the read models
 
 
 async def envelope_of(request: Request[Any, Any]) -> Envelope:
-    """Who says it, from where and when. Call it in a handler that asks for a session."""
+    """Return an envelope with actor, IP address and time. The handler must require a session."""
     session = await current_session(request)
     actor = f"administrator:{session.administrator_id}" if session else "system"
     return Envelope(
@@ -38,7 +38,7 @@ async def envelope_of(request: Request[Any, Any]) -> Envelope:
 
 
 def envelope_in_name_of(request: Request[Any, Any], administrator_id: str) -> Envelope:
-    """The same for somebody who is not signed in yet."""
+    """Return an envelope like `envelope_of` for an administrator who is not signed in yet."""
     return Envelope(
         recorded_at=datetime.now(UTC),
         actor=f"administrator:{administrator_id}",
@@ -50,9 +50,9 @@ def envelope_in_name_of(request: Request[Any, Any], administrator_id: str) -> En
 async def carry_out(
     request: Request[Any, Any], handler: Callable[[Store, Any, Envelope], int], command: Any
 ) -> bool:
-    """Carry out a command in the name of who is signed in. Raises what it is refused with.
+    """Carry out a command in the name of the signed-in administrator. Raises its refusal.
 
-    Returns when the read models show it; False if they did not within two seconds.
+    Return True when the read models show the event, False after two seconds.
     """
     site = site_of(request)
     envelope = await envelope_of(request)
@@ -61,13 +61,13 @@ async def carry_out(
 
 
 async def until_shown(request: Request[Any, Any], position: int) -> bool:
-    """Wait until the read models show the log up to a position; False after two seconds."""
+    """Wait until the read models show the log up to a position; return False after two seconds."""
     async with site_of(request).pool.connection() as connection:
         return await wait_until_shown_async(connection, position, PATIENCE_SECONDS)
 
 
 def connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], int]:
-    """A handler that changes secrets too, with a connection of its own."""
+    """Return a handler that opens a connection for a handler that changes secrets."""
 
     def handle(store: Store, command: Any, envelope: Envelope) -> int:
         with psycopg.connect(store.url, autocommit=True) as connection:
@@ -82,7 +82,7 @@ async def with_secrets(
     command: Any,
     envelope: Envelope | None = None,
 ) -> T:
-    """Carry out what changes secrets; what it returns. Waits for no read model."""
+    """Carry out a command that changes secrets; return its result. Waits for no read model."""
     site, said = site_of(request), envelope or await envelope_of(request)
 
     def handle() -> T:
@@ -93,7 +93,7 @@ async def with_secrets(
 
 
 def go_on(path: str, done: str, *, shown: bool = True) -> HTTPResponse:
-    """To the page that shows what was done, with a sentence that says so."""
+    """Redirect to the page that shows the change, with a notice."""
     said = done if shown else done + " " + gettext("The page is still being updated.")
     response = redirect(path, status=303)
     response.add_cookie(

@@ -1,4 +1,4 @@
-"""Puts the pages together into one Sanic application."""
+"""Assemble the pages into one Sanic application."""
 
 import re
 from secrets import token_hex
@@ -60,14 +60,14 @@ from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
 from billing.web.system import backups, guide, keeping, system
 
-MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
-MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
+MOST_BYTES = 26_000_000  # of a request: the largest sheet that is read (sheets.MOST_BYTES)
+MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters gets an error message
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-UNREAD = ("/assets/", "/healthz", "/readyz", "/metrics")  # no figures stand there
+UNREAD = ("/assets/", "/healthz", "/readyz", "/metrics")  # responses without figures
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -138,16 +138,16 @@ blueprint = Blueprint("start")
 @blueprint.get("/healthz")
 @admits(ANYONE)
 async def tell_health(_request: Request[Any, Any]) -> HTTPResponse:
-    """For whoever watches the service: this process answers."""
+    """Answer that this process is alive."""
     return text("ok")
 
 
 def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
-    """The application that serves the pages of one database."""
-    # Sanic keeps applications by name in one register; tests make many.
+    """Return the application that serves the pages of one database."""
+    # Sanic registers applications by name; tests make many.
     app: Sanic[Any, Any] = Sanic(f"contarifa_{token_hex(4)}", configure_logging=False)
     app.config.AUTO_EXTEND = False
-    app.config.TOUCHUP = False  # it rewrites Sanic's own methods: a second application fails
+    app.config.TOUCHUP = False  # it rewrites Sanic's own methods, and a second application fails
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
     app.config.REQUEST_MAX_HEADER_SIZE = MOST_HEADER_BYTES
     app.config.FALLBACK_ERROR_FORMAT = "text"
@@ -194,7 +194,7 @@ async def _add_headers(request: Request[Any, Any], response: BaseHTTPResponse) -
 
 
 def _refuse_open_routes(app: Sanic[Any, Any]) -> None:
-    """Who may call a route is never left unsaid, nor what its path names to who is limited."""
+    """Refuse to start if a route does not say who may call it, or what its path names."""
     for blueprint_ in app.blueprints.values():
         for route in blueprint_.routes:
             if not hasattr(route.handler, "admits"):

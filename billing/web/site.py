@@ -1,4 +1,4 @@
-"""What the handlers of the pages share: settings, connections, templates, counters."""
+"""What the handlers of pages share: settings, connections, templates, services."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ from billing.web.services.replay_jobs import Replays
 
 
 class Site:
-    """One for each application, made before the server starts."""
+    """The shared objects of an application, made before the server starts."""
 
     def __init__(self, config: Config, pool: AsyncConnectionPool[Any], store: Store) -> None:
         self.config = config
@@ -44,15 +44,15 @@ class Site:
         self.replays = Replays(self.connect, store)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A connection for what blocks, in a thread of its own."""
+        """Return a connection for blocking work in a thread."""
         return psycopg.connect(self.store.url, autocommit=True)
 
     def stop_streams(self) -> None:
-        """Let open streams end, before the server waits for requests in flight."""
+        """End open streams, before the server waits for running requests."""
         self.arrivals.stop()
 
     async def close(self) -> None:
-        """Give back what was opened."""
+        """Close what was opened."""
         await self.certificate.close()
         await self.arrivals.close()
         await self.exports.close()
@@ -62,6 +62,6 @@ class Site:
 
 
 def site_of(request: Request[Any, Any]) -> Site:
-    """The site a request belongs to."""
+    """Return the site of a request."""
     site: Site = request.app.ctx.site
     return site

@@ -1,4 +1,4 @@
-"""`billing demo`: an installation to look at: companies, devices, prices, calls of a month."""
+"""`billing demo`: an installation to try out: companies, devices, prices, a month of calls."""
 
 import random
 import tempfile
@@ -32,8 +32,8 @@ from billing.rating.rates import Band, Rate, Tier
 from billing.rating.seed_plan import seed_plan
 from billing.values import MICROS, Money
 
-LAB = "lab"  # id and account of the device that one may submit as
-CALLS = 4_000  # synthetic ones, over DAYS
+LAB = "lab"  # id and account of the device for own submissions
+CALLS = 4_000  # synthetic calls, spread over DAYS
 DAYS = 30
 COUNTRIES = {"EUR": ("ES", "91", "Europe/Madrid"), "PEN": ("PE", "1", "America/Lima")}
 COMPANIES = {
@@ -43,7 +43,7 @@ COMPANIES = {
     "andamios": ("Andamios del Sur S.L.", "EUR", 10),
     "editorial": ("Editorial Miraflores S.A.C.", "PEN", 8),
 }
-# Per minute, by prefix; the classes catch what no prefix names.
+# Per minute, by prefix; the class prices apply to numbers with other prefixes.
 PRICES = {
     "EUR": {
         "346": ("España, móviles", "0.045"),
@@ -65,7 +65,7 @@ PRICES = {
     },
 }
 CLASS_PRICES = {"EUR": ("0.018", "0.033", "0.35"), "PEN": ("0.06", "0.09", "1.10")}
-# Numbers as people dial them, with how often.
+# Numbers as people dial them, with their frequency.
 DIALLED = {
     "ES": {
         "91{7}": 30, "93{7}": 8, "95{7}": 6, "6{8}": 28, "0034944{6}": 2, "900{6}": 2, "902{6}": 2,
@@ -78,7 +78,7 @@ RESULTS = {"ANSWERED": 78, "NO ANSWER": 13, "BUSY": 7, "FAILED": 2}
 
 
 class NativeRecord(msgspec.Struct, omit_defaults=True):
-    """A record in the native format, as a shipper writes it."""
+    """A record in the native format."""
 
     id: str
     start: datetime
@@ -92,7 +92,7 @@ class NativeRecord(msgspec.Struct, omit_defaults=True):
 
 
 def create(store: Store, config: Config) -> None:
-    """Make the demo installation, once; say what it holds and how to get in."""
+    """Make the demo installation unless it exists; print what it contains and how to sign in."""
     if store.load("company:clinica"):
         print("The demo data already exists; its password was shown when it was created.")
         return
@@ -203,7 +203,7 @@ def _company(store: Store, company_id: str) -> None:
 
 
 def _calls(store: Store) -> int:
-    """Submit the synthetic records of every company; how many."""
+    """Submit the synthetic records of every company; return how many."""
     now, total = datetime.now(UTC), 0
     for company_id, (_, currency, extensions) in COMPANIES.items():
         country = COUNTRIES[currency][0]
@@ -231,7 +231,7 @@ def _calls(store: Store) -> int:
 
 
 def _captures(store: Store) -> int:
-    """A device for trying things out, with the records of a real one where they are at hand."""
+    """Register a device for trying things out, with the captured records of a real one."""
     model = "FreeSWITCH, Asterisk, Kamailio"
     _device(store, LAB, "clinica", name="Laboratorio", currency="EUR", model=model)
     count = 0
@@ -249,7 +249,7 @@ def _captures(store: Store) -> int:
 
 
 def captures_folder() -> Path:
-    """Files of a real Asterisk: among the tests in a checkout, else inside the package."""
+    """Return the folder of captures of a real Asterisk: in tests/, or inside the package."""
     inside = Path(__file__).parent / "captures"
     return inside if inside.exists() else Path(__file__).parents[2] / "tests/captures/asterisk"
 
@@ -282,7 +282,7 @@ def synthetic_lines(
     extensions: list[str],
     country: str,
 ) -> Iterator[bytes]:
-    """Records in the native format, in order of time, of a likely mix of calls."""
+    """Yield records in the native format, by time, with a realistic mix of calls."""
     seconds = (end - begin).total_seconds()
     patterns, weights = list(DIALLED[country]), list(DIALLED[country].values())
     results, chances = list(RESULTS), list(RESULTS.values())
@@ -312,7 +312,7 @@ def synthetic_lines(
 
 
 def _number(chance: random.Random, pattern: str) -> str:
-    """A number of a pattern such as "91{7}": 91 and seven more digits, the first from 2 to 8."""
+    """Return a random number of a pattern: "91{7}" is 91 and seven digits, the first not 0 or 1."""
     head, _, tail = pattern.partition("{")
     digits = int(tail.rstrip("}") or 0)
     if not digits:

@@ -22,7 +22,7 @@ from billing.values import Refused
 
 
 def add_commands(commands: Any) -> None:
-    """`backup`, `restore`, `archive`, `attach`, `detach`."""
+    """Add `backup`, `restore`, `archive`, `attach`, `detach`."""
     for name, run, text in (
         ("backup", run_backup, "Back up everything, or the calls of a period, while serving."),
         ("restore", run_restore, "Restore a backup: into an empty database, or missing calls."),
@@ -58,7 +58,7 @@ def add_commands(commands: Any) -> None:
 
 @contextmanager
 def keeping(config: Config) -> Iterator[Keeper]:
-    """The keeper of the migrated database."""
+    """Migrate the database, and yield its keeper."""
     offer_backup(config, wanted=False)
     migrate(config.database_url)
     store = Store(config.database_url)
@@ -139,9 +139,9 @@ def run_clock(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def offer_backup(config: Config, *, wanted: bool) -> None:
-    """Before an upgrade of a database that is in use: back up if it is wanted, or a person says so.
+    """Before the upgrade of a database in use: back it up if `wanted`, or if a person agrees.
 
-    It reads the old tables as they stand, and writes nothing into them.
+    The backup reads the tables before the upgrade, and writes nothing to them.
     """
     names = pending(config.database_url)
     if not names:

@@ -1,4 +1,4 @@
-"""The `billing` command: what an operator and an installer type."""
+"""The `billing` command, for operators and installers."""
 
 import argparse
 import os
@@ -32,7 +32,7 @@ SET_ASIDE = "select name, position, topic, error from set_aside order by name, p
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line as `--help` tells it."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="billing", description="Contarifa: call billing.")
     top.add_argument("--version", action="version", version=f"contarifa {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -77,14 +77,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run the command; 0 if it did what was asked, 1 if it was refused."""
+    """Run the command; return 0 if it succeeded, 1 if it was refused."""
     set_up_logging()
     tune()
     arguments = parser().parse_args()
     server: EmbeddedServer | None = None
     try:
         config = read_config(os.environ)
-        # What serves answers while its database recovers from a kill.
+        # `serve` answers requests while its database recovers, so it does not wait.
         server = embedded_if_needed(config, wait=arguments.run is not run_serve)
         url = steady(server.url if server else config.database_url)
         config = msgspec.structs.replace(config, database_url=url)
@@ -134,7 +134,7 @@ def run_demo(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def run_verify(arguments: argparse.Namespace, config: Config) -> int:
-    pending(config.database_url)  # refused: what a newer program made may look altered to us
+    pending(config.database_url)  # refuse a newer program's database: its data could look altered
     verdict = verify(
         config.database_url,
         folder=config.archives,
@@ -208,12 +208,12 @@ def run_ingest(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def counted(counts: Counter[str]) -> str:
-    """The counts of an ingestion, always all five."""
+    """Return the counts of an ingestion as text, always all five."""
     names = ("accepted", "duplicate", "suspended", "conflict")
     return f"{counts['read']} read: " + ", ".join(f"{counts[name]} {name}" for name in names)
 
 
 def show_progress(share: float, counts: Counter[str]) -> None:
-    """One line, written over itself."""
+    """Print the progress on one line, which is overwritten."""
     bar = "#" * round(share * 30)
     print(f"\r[{bar:<30}] {share:4.0%}  {counted(counts)}", end="", file=sys.stderr, flush=True)

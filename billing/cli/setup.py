@@ -1,4 +1,4 @@
-"""What an installer needs on the command line: administrators, companies, devices, first prices."""
+"""Commands for installers: administrators, companies, devices, first prices."""
 
 import argparse
 import csv
@@ -38,12 +38,12 @@ where c.sign_in_name = %s"""
 
 
 def said_here() -> Envelope:
-    """The envelope of what is done on the command line."""
+    """Return an envelope for actions on the command line."""
     return Envelope(recorded_at=datetime.now(UTC), actor="system", address="command line")
 
 
 def add_commands(commands: Any) -> None:
-    """`admin add`, `admin reset`, `company add`, `device add`, `group add`, `plan seed`."""
+    """Add `admin add`, `admin reset`, `company add`, `device add`, `group add`, `plan seed`."""
     admins = _noun(commands, "admin", "Add an administrator or reset their access.")
     admin = _verb(admins, "add", run_admin, "Add an administrator.")
     admin.add_argument("name", help="sign-in name")
@@ -122,7 +122,7 @@ def run_admin(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def run_reset(arguments: argparse.Namespace, config: Config) -> int:
-    """For who lost password, phone and codes, and has nobody to ask: on the machine itself."""
+    """Reset an administrator who lost password, phone and codes; works on the machine only."""
     migrate(config.database_url)
     with Database(config.database_url).connect() as connection:
         row = connection.execute(WHOSE, (arguments.name.strip().lower(),)).fetchone()
@@ -160,9 +160,9 @@ def run_group(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def read_prices(path: Path) -> tuple[Rate, ...]:
-    """The prices of a CSV with the columns prefix, name, price_per_minute; billed by the second.
+    """Read prices from a CSV with the columns prefix, name, price_per_minute; billed by the second.
 
-    Refused as a whole, naming the row.
+    Refused as a whole, with the number of the first wrong row.
     """
     if not path.is_file():
         raise Refused("There is no file %(file)s.", file=path)
@@ -241,7 +241,7 @@ def run_plan(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def find(store: Store, kind: str, created: type[Event], wanted: str) -> str:
-    """The id of the company, device or rate group with this id or name."""
+    """Return the id of the company, device or rate group with this id or name; Refused if none."""
     if any(isinstance(recorded.event, created) for recorded in store.load(f"{kind}:{wanted}")):
         return wanted
     found = [
@@ -264,7 +264,7 @@ def _events(store: Store) -> Iterator[Recorded]:
 
 
 def find_device(store: Store, url: str, wanted: str) -> str:
-    """The id of the device with this id, name or account."""
+    """Return the id of the device with this id, name or account; Refused if there is none."""
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "select device_id from device_credentials where account = %s", (wanted,)

@@ -1,1 +1,1 @@
-"""`make bench`: what the main job costs, beside the limit of raw PostgreSQL, in one run."""
+"""`make bench`: the cost of the main work, next to the limit of raw PostgreSQL, in one run."""

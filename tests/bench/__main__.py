@@ -1,4 +1,4 @@
-"""Runs every measurement once and prints absolutes and ratios."""
+"""Run every measurement once; print absolute figures and ratios."""
 
 import multiprocessing
 import os
@@ -16,19 +16,19 @@ SINGLES = 10_000
 
 
 def row(name: str, seconds: float, count: int, limit: float = 0.0) -> None:
-    """One line: the rate, and its share of the raw limit."""
+    """Return a line: the rate, and its share of the raw limit."""
     share = f"{limit / seconds:6.0%} of raw" if limit else ""
     print(f"  {name:<46}{count / seconds:>10,.0f} /s  {share}", flush=True)
 
 
 def main() -> int:
-    """Measure; DATABASE_URL names another server than an embedded one of its own."""
+    """Measure; DATABASE_URL names a server to use instead of an embedded one."""
     tune()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # started by root the server runs as another user
+        Path(folder).chmod(0o711)  # started by root, the server runs as another user
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")
-        url = given or server.url  # type: ignore[union-attr] # one of both is there
+        url = given or server.url  # type: ignore[union-attr] # one of them is set
         measure(url, Path(folder) / "records.ndjson")
         if server:
             server.stop()
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def measure(server_url: str, file: Path) -> None:
-    """All figures, on databases of their own on one server."""
+    """Take all figures, on separate databases of one server."""
     installation.write_records(file, RECORDS)
     size = file.stat().st_size / RECORDS
     print(f"{RECORDS:,} records of {size:.0f} bytes, a deck of {installation.PREFIXES:,} prefixes")
@@ -45,7 +45,7 @@ def measure(server_url: str, file: Path) -> None:
         installation.database(server_url, "bench_raw") as raw,
     ):
         installation.install(one)
-        bulk.project(one)  # the prices: not what is measured
+        bulk.project(one)  # the prices, which are not measured
         ingested = bulk.ingest(one, file)
         projected = bulk.project(one)
         bulk.copy_partitions(one, raw)
@@ -68,9 +68,9 @@ def measure(server_url: str, file: Path) -> None:
         row("end to end", bulk.end_to_end(two, file), RECORDS, raw_log + raw_list)
     with installation.database(server_url, "bench_decks") as fourth:
         installation.install(fourth)
-        bulk.ingest(fourth, file)  # last month's, of which 50,000 are rated by both prices
+        bulk.ingest(fourth, file)  # last month's calls, 50,000 of which are rated by both prices
         bulk.project(fourth)
-        # By a fresh process: what this one needed would count as the most memory of its children.
+        # In a new process: the memory of this one would count as the peak of its children.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
             measured = fresh.submit(decks.measure, fourth).result()
         for name, seconds, count in measured.rows:

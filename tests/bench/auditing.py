@@ -1,4 +1,4 @@
-"""Figures of an auditor's work: a replay beside the raw read of the same rows, a first page."""
+"""Figures of an auditor's work: a replay next to the raw read of the same rows, a first page."""
 
 import time
 
@@ -16,7 +16,7 @@ where position('"payer":"company:acme"'::bytea in state) > 0"""
 
 
 def read_raw(url: str) -> float:
-    """Seconds to fetch the rows of the account's calls and do nothing with them."""
+    """Return the seconds to fetch the rows of the account's calls and do nothing with them."""
     with psycopg.connect(url) as connection, connection.cursor("raw", binary=True) as cursor:
         cursor.itersize = 5_000
         begin = time.perf_counter()
@@ -27,7 +27,7 @@ def read_raw(url: str) -> float:
 
 
 def replay_account(url: str) -> tuple[float, int]:
-    """Seconds to recompute the account's balance from the log, and how many events it took."""
+    """Return the seconds to recompute the account's balance, and the number of its events."""
     store = Store(url)
     with psycopg.connect(url, autocommit=True) as connection:
         begin = time.perf_counter()
@@ -40,7 +40,7 @@ def replay_account(url: str) -> tuple[float, int]:
 
 
 def first_page(url: str) -> float:
-    """Seconds for the first page of the account's history, the median of some."""
+    """Return the median seconds for the first page of the account's history."""
     store = Store(url)
     seconds = []
     with psycopg.connect(url, autocommit=True) as connection:

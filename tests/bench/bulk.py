@@ -27,14 +27,14 @@ ZONE = "Europe/Madrid"
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds of wall time."""
+    """Return the seconds that a function takes."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 def ingest(url: str, file: Path) -> float:
-    """Seconds to read, rate and append a file."""
+    """Return the seconds to read, rate and append a file."""
     store = Store(url)
     seconds = timed(
         lambda: ingest_file(
@@ -52,7 +52,7 @@ def ingest(url: str, file: Path) -> float:
 
 @contextmanager
 def running(url: str) -> Iterator[Runner]:
-    """The projections of a database."""
+    """Return a runner with the projections of a database."""
     store = Store(url)
     runner = Runner(url, store, projections(ZONE))
     yield runner
@@ -61,13 +61,13 @@ def running(url: str) -> Iterator[Runner]:
 
 
 def project(url: str) -> float:
-    """Seconds to bring every read model up to the log."""
+    """Return the seconds until every read model is up to date."""
     with running(url) as runner:
         return timed(runner.catch_up)
 
 
 def rerate(url: str) -> tuple[float, float]:
-    """Seconds to preview every call at a new price of nearly each prefix, and to apply it."""
+    """Return the seconds to preview every call at new prices, and to apply the re-rating."""
     store = Store(url)
     dearer = tuple(
         msgspec.structs.replace(
@@ -95,22 +95,22 @@ async def _asked(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[ob
 
 
 def end_to_end(url: str, file: Path) -> float:
-    """Seconds until the last record of a file stands in every read model, both at work at once."""
+    """Return the seconds to ingest a file and project it, both at the same time."""
     ingestion = multiprocessing.Process(target=ingest, args=(url, file))
     with running(url) as runner:
-        runner.catch_up()  # what was installed
+        runner.catch_up()  # the installation
         begin = time.perf_counter()
         ingestion.start()
         while ingestion.is_alive():
             if not runner.step():
-                time.sleep(0.005)  # as long as a NOTIFY takes to be heard, or longer
+                time.sleep(0.005)  # at least as long as a NOTIFY takes to arrive
         ingestion.join()
         runner.catch_up()
         return time.perf_counter() - begin
 
 
 def raw_copy(source: str, target: str, tables: tuple[str, ...]) -> float:
-    """Seconds to COPY the rows of some tables, the same bytes, into the same empty tables."""
+    """Return the seconds to COPY the rows of some tables into the same empty tables."""
     seconds = 0.0
     for table in tables:
         with tempfile.TemporaryFile() as file:
@@ -140,7 +140,7 @@ def _copy_in(url: str, table: str, columns: str, file: object) -> None:
 
 
 def copy_partitions(source: str, target: str) -> None:
-    """Give the target the month partitions that the source has."""
+    """Create the month partitions of the source in the target."""
     with psycopg.connect(source) as connection:
         found = connection.execute(
             "select child.relname, parent.relname, pg_get_expr(child.relpartbound, child.oid)"

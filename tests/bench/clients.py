@@ -42,7 +42,7 @@ async def _post(lines: list[bytes]) -> tuple[float, list[float]]:
         else:
             writer.close()
             break
-    await _client(lines[:1], [])  # argon2 looks at the password once
+    await _client(lines[:1], [])  # argon2 verifies the password once
     waits: list[float] = []
     begin = time.perf_counter()
     await asyncio.gather(*(_client(lines[1 + n :: CLIENTS], waits) for n in range(CLIENTS)))
@@ -50,7 +50,7 @@ async def _post(lines: list[bytes]) -> tuple[float, list[float]]:
 
 
 def post_singles(url: str, file: Path, count: int) -> tuple[float, list[float]]:
-    """Seconds for `count` acknowledged records of a file, and the wait of each, sorted."""
+    """Return the seconds for `count` acknowledged records, and the sorted wait of each."""
     with file.open("rb") as source:
         lines = list(islice(source, count))
     environment = {**os.environ, "DATABASE_URL": url, "BILLING_CDR_PORT": str(PORT)}

@@ -1,6 +1,6 @@
-"""A deck of 200,000 rows from its file to the pages, and looking a number up in it.
+"""A deck of 200,000 rows from its file to the pages, and looking up a number in it.
 
-The pages leave decks to a process of its own; so does this, and tells the most memory it had.
+Like the pages, this runs decks in a separate process; it reports the peak memory of that process.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ ZONE = "Europe/Madrid"
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Rows of name, seconds and count; the most memory of any process a deck was left to."""
+    """Rows of name, seconds and count; the peak memory of any process that worked on a deck."""
 
     rows: list[tuple[str, float, int]]
     megabytes: float
 
 
 def measure(url: str) -> Measured:
-    """Preview and import two decks one after the other, and look numbers up among both.
+    """Preview and import two decks one after the other, and look up numbers in both.
 
-    Call it in a process that is small: a child's memory begins with that of its parent.
+    Call it in a small process: a child's memory begins with that of its parent.
     """
     rows = []
     for seed, name in ((5, "deck of 200,000 rows"), (6, "the same with other prices")):
@@ -58,7 +58,7 @@ def measure(url: str) -> Measured:
 
 
 def workbook(seed: int = 5) -> bytes:
-    """A deck of mobile and other destinations; every twentieth cell has two prefixes."""
+    """Return a deck of mobile and other destinations; every twentieth cell has two prefixes."""
     made, dice = io.BytesIO(), random.Random(seed)  # noqa: S311 -- the same deck each time
     book = xlsxwriter.Workbook(made, {"constant_memory": True})
     sheet = book.add_worksheet()
@@ -73,7 +73,7 @@ def workbook(seed: int = 5) -> bytes:
 
 
 def preview(url: str, content: bytes, name: str) -> float:
-    """Read a deck and compare it with a group; the seconds."""
+    """Read a deck and compare it with a group; return the seconds."""
     header, columns = guess(list(islice(read_sheet(content, name), 25)))
     with psycopg.connect(url, autocommit=True) as connection:
         uploads.keep(connection, uploads.Upload(name, "deck", name, content), SAID.actor)
@@ -95,7 +95,7 @@ def preview(url: str, content: bytes, name: str) -> float:
 
 
 def apply(url: str, name: str) -> float:
-    """Import what was previewed, and wait until the pages show it; the seconds."""
+    """Import the previewed deck and wait until the pages show it; return the seconds."""
     begin = time.perf_counter()
     asyncio.run(_asked(url, Apply(group_id="deck", upload_id=name, envelope=SAID)))
     process = multiprocessing.get_context("spawn").Process(target=_project, args=(url,))
@@ -105,7 +105,7 @@ def apply(url: str, name: str) -> float:
 
 
 def _project(url: str) -> None:
-    """Keep the read models, as a process of their own does."""
+    """Keep the read models up to date, as the job does."""
     tune()
     store = Store(url)
     runner = Runner(url, store, projections(ZONE))
@@ -119,11 +119,11 @@ async def _asked(url: str, asked: Preview | Apply) -> Answer:
 
 
 def look_up(url: str) -> float:
-    """Find the prices of numbers among all prefixes; the seconds, building not counted."""
+    """Look up the prices of numbers in all prefixes; return the seconds without building."""
     catalogue, store = Catalogue(), Store(url)
     catalogue.refresh(store)
     store.close()
-    group, dice = catalogue.context.groups["deck"], random.Random(6)  # noqa: S311 -- the same
+    group, dice = catalogue.context.groups["deck"], random.Random(6)  # noqa: S311 -- the same numbers each time
     numbers = [str(dice.randrange(10_000_000, 90_000_000)) + "123" for _ in range(NUMBERS)]
     begin = time.perf_counter()
     for number in numbers:

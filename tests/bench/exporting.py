@@ -1,4 +1,4 @@
-"""The export of 1,000,000 calls as people take it: by the pages' own process, in the background."""
+"""The export of 1,000,000 calls by the pages' own process, in the background."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ KINDS = ("xlsx", "csv")
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """How long a file took, how large it is, and how much memory the process needed at most."""
+    """The seconds to make a file, its size, and the peak memory of the process."""
 
     seconds: float
     rows: int
@@ -34,7 +34,7 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 def export(url: str, folder: Path) -> dict[str, Exported]:
-    """Fill a database and export all its calls, each kind by a process of its own."""
+    """Fill a database and export all its calls, each format by a new process."""
     filling.fill(url, CALLS)
     serving.add_administrator(url)
     found = {}
@@ -52,7 +52,7 @@ def export(url: str, folder: Path) -> dict[str, Exported]:
 
 @contextmanager
 def _pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The job of the pages, as `billing serve` starts it."""
+    """Run the job of the pages as `billing serve` starts it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -84,7 +84,7 @@ def _wait_for(address: str) -> None:
 
 
 def _take(client: httpx.Client, address: str, path: Path) -> int:
-    """Ask for a file, wait until it is made, fetch it; its bytes."""
+    """Request a file, wait until it is made, and return its bytes."""
     with client.stream("GET", address) as answer:
         if answer.status_code == httpx.codes.OK:
             return _save(answer, path)
@@ -104,16 +104,16 @@ def _save(answer: httpx.Response, path: Path) -> int:
 
 
 def _peak(pid: int) -> float:
-    """The most memory a process ever held, as Linux counts it."""
+    """Return the peak memory of a process, as Linux counts it."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def main() -> int:
-    """This measurement alone: python -m tests.bench.exporting."""
+    """Take this measurement alone: python -m tests.bench.exporting."""
     with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o711)  # started by root the server runs as another user
+        Path(place).chmod(0o711)  # started by root, the server runs as another user
         folder = Path(place)
         server = EmbeddedServer(folder / "data")
         with database(server.url, "bench_exports") as url:

@@ -1,4 +1,4 @@
-"""Fills the read models with any number of calls over six months, by SQL alone."""
+"""Fill the read models with any number of calls over six months, by SQL alone."""
 
 from datetime import date, timedelta
 
@@ -24,7 +24,7 @@ insert into devices (device_id, name, model, company_id, time_zone, country, are
 select 'd' || n, 'Device ' || n, '', 'c' || n % {COMPANIES}, '{ZONE}', 'ES', '91', 'auto', true,
   100, now(), 1, 0
 from generate_series(0, {DEVICES - 1}) n"""
-# Calls of office hours mostly; a company, its user, gateway, device and extension belong together.
+# Mostly calls of office hours; a company, its user, gateway, device and extension belong together.
 CALLS = f"""
 insert into {{partition}}
 select started, to_char(started, 'YYYY-MM') || ':d' || n || ':k' || i, 'c' || n % {COMPANIES},
@@ -58,7 +58,7 @@ insert into daily_usage
 select day, company_id, user_account_id, class, result, currency, sum(calls), sum(talk_ms),
   sum(billed_seconds), sum(amount_micros)
 from fine_usage group by 1, 2, 3, 4, 5, 6 order by 1"""
-# What projections/usage.py adds a call up under.
+# The accounts to which projections/usage.py adds a call.
 SUBJECTS = """
 lateral (values ('*', '*'), ('company', 'company:' || company_id),
   ('device', 'device:' || device_id),
@@ -114,7 +114,7 @@ def fill(url: str, calls: int) -> None:
 
 
 def _fill_month(connection: psycopg.Connection, first: date, count: int) -> None:
-    """A partition is filled before it has indexes: they are made when it is attached."""
+    """Fill a partition before it has indexes: they are created when it is attached."""
     after = (first + timedelta(days=31)).replace(day=1)
     days = min((after - first).days, (LAST - first).days + 1)
     name = f"call_list_{first:%Y_%m}"

@@ -1,4 +1,4 @@
-"""What is measured on: a database with a company, a device and a deck of 100,000 prefixes."""
+"""The installation to measure: a database with a company, a device and 100,000 prefixes."""
 
 import random
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ EXTENSIONS = [str(1000 + n) for n in range(500)]
 
 @contextmanager
 def database(server_url: str, name: str) -> Iterator[str]:
-    """A fresh migrated database; its URL."""
+    """Yield the URL of a new migrated database."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
         connection.execute(f"create database {name}".encode())
@@ -38,7 +38,7 @@ def database(server_url: str, name: str) -> Iterator[str]:
 
 
 def install(url: str) -> None:
-    """The company, its device and its prices."""
+    """Set up the company, its device and its prices."""
     store = Store(url)
     plan = number_plan.ReplaceNumberPlan(
         layer="number-plan:seed", entries=tuple(seed_plan(["ES"], "es"))
@@ -71,7 +71,7 @@ def install(url: str) -> None:
 
 
 def deck() -> tuple[Rate, ...]:
-    """100,000 prices: every country, and more and more of the digits behind."""
+    """Return 100,000 prices: every country, with more and more digits after it."""
     chance = random.Random(4)  # noqa: S311 -- repeatable, not secret
     prefixes = {str(n) for n in range(1, 1000)}
     prefixes |= {"346", "347", "349", "3491", "34902", "34806"}
@@ -88,7 +88,7 @@ def deck() -> tuple[Rate, ...]:
 
 
 def write_records(path: Path, count: int) -> None:
-    """A file of native records over a month and a half of calls."""
+    """Write a file of native records over a month and a half of calls."""
     lines = synthetic_lines(
         random.Random(7),  # noqa: S311 -- repeatable, not secret
         count,

@@ -1,6 +1,6 @@
 """Measures keeping: archive, attach, detach, back up and restore one month of calls.
 
-`python -m tests.bench.keeping`; BENCH_RECORDS says how many.
+`python -m tests.bench.keeping`; BENCH_RECORDS sets the number of calls.
 """
 
 import os
@@ -37,10 +37,10 @@ LATER = Envelope(recorded_at=datetime(2027, 1, 5, tzinfo=UTC), actor="system", a
 
 
 def main() -> int:
-    """Measure on an embedded server of its own."""
+    """Measure on a separate embedded server."""
     tune()
     with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o711)  # started by root the server runs as another user
+        Path(name).chmod(0o711)  # started by root, the server runs as another user
         folder = Path(name)
         server = EmbeddedServer(folder / "data")
         with (
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def measure(one: str, two: str, folder: Path) -> None:
-    """All figures of one month of calls."""
+    """Take all figures of one month of calls."""
     lines = synthetic_lines(
         random.Random(7),  # noqa: S311 -- repeatable, not secret
         RECORDS,
@@ -108,12 +108,12 @@ def rebuilt(runner: Runner, name: str) -> None:
 
 
 def told(name: str, work: Callable[[], object]) -> None:
-    """One line: the seconds."""
+    """Return a line with the seconds."""
     print(f"  {name:<46}{bulk.timed(work):>10,.1f} s", flush=True)
 
 
 def sized(name: str, path: Path) -> None:
-    """One line: the size of a file."""
+    """Return a line with the size of a file."""
     print(f"  {name:<46}{path.stat().st_size / 1e6:>10,.0f} MB", flush=True)
 
 

@@ -1,6 +1,6 @@
-"""`make bench-scale`: how long pages take with many calls, and how that grows with their number.
+"""`make bench-scale`: the time of pages with many calls, and its growth with their number.
 
-BENCH_CALLS says how many (10,000,000); a tenth of them is measured beside, page by page in turns.
+BENCH_CALLS sets the number (10,000,000). A tenth of it is measured as well, in turns, page by page.
 """
 
 import os
@@ -32,12 +32,12 @@ TIMES = int(os.environ.get("BENCH_TIMES", "100"))
 HALF_YEAR = "from=2026-06-01&to=2026-11-20"
 MONTH = "from=2026-10-22&to=2026-11-20"
 chance = random.Random(3)  # noqa: S311 -- repeatable, not secret
-statements: list[tuple[float, Any, Any]] = []  # every one of the last page, with its seconds
+statements: list[tuple[float, Any, Any]] = []  # the statements of the last page, with their seconds
 slowest: dict[str, tuple[float, Any, Any]] = {}
 
 
 def any_of(most: int) -> int:
-    """One of so many."""
+    """Choose one of so many."""
     return chance.randrange(most)
 
 
@@ -67,7 +67,7 @@ STATISTICS: dict[str, Callable[[], str]] = {
 
 
 class Timed(AsyncCursor[Any]):
-    """Notes each statement and how long it took."""
+    """Records each statement and its duration."""
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         begin = time.perf_counter()
@@ -78,15 +78,15 @@ class Timed(AsyncCursor[Any]):
 
 
 class TimedDatabase(Database):
-    """One whose pages tell their statements."""
+    """A database whose pages record their statements."""
 
     async def open_async(self, **options: Any) -> AsyncConnectionPool:
-        """The pool of the pages."""
+        """Open the pool of the pages."""
         return await super().open_async(cursor_factory=Timed, **options)
 
 
 def measure(client: httpx.Client, path: str) -> float:
-    """Milliseconds until a page has come."""
+    """Return the milliseconds until a page arrives."""
     statements.clear()
     begin = time.perf_counter()
     answer = client.get(path)
@@ -97,7 +97,7 @@ def measure(client: httpx.Client, path: str) -> float:
 
 
 def measure_both(few: httpx.Client, many: httpx.Client, name: str, path: str) -> tuple[float, ...]:
-    """Milliseconds of one page of each; the slowest statement of the many is remembered."""
+    """Return the milliseconds of one page in both; record the slowest statement of the larger."""
     waits = measure(few, path), measure(many, path)
     worst = max(statements, key=lambda each: each[0])
     if worst[0] > slowest.get(name, (0.0,))[0]:
@@ -106,7 +106,7 @@ def measure_both(few: httpx.Client, many: httpx.Client, name: str, path: str) ->
 
 
 def pages() -> dict[str, Callable[[], str]]:
-    """The address of every page that is measured, of any account."""
+    """Return the URL of every page to measure, for any account."""
     found: dict[str, Callable[[], str]] = {}
     for said, period in (("30 days", MONTH), ("6 months", HALF_YEAR)):
         for name, query in LISTS.items():
@@ -123,12 +123,12 @@ def _address(path: str, query: Callable[[], str]) -> str:
 
 
 def compare(few: httpx.Client, many: httpx.Client) -> None:
-    """The same pages of both, in turns: whatever else the machine does slows both alike."""
+    """Measure the same pages in both, in turns: other load slows both alike."""
     print(f"  {'milliseconds':<44}{'p50':>8}{'p99':>8}   growth of p50, p99", flush=True)
     for name, address in pages().items():
         path = address()
         for client in (few, many):
-            client.get(path)  # templates are compiled, and pages of the disk read, once
+            client.get(path)  # templates are compiled and pages of the disk read once
         waits = [measure_both(few, many, name, address()) for _ in range(TIMES)]
         before, after = (sorted(each) for each in zip(*waits, strict=True))
         middle, last = TIMES // 2, TIMES * 99 // 100
@@ -137,7 +137,7 @@ def compare(few: httpx.Client, many: httpx.Client) -> None:
 
 
 def explain(url: str) -> None:
-    """The plan of the slowest statement of all."""
+    """Return the plan of the slowest statement of all."""
     name, (seconds, query, values) = max(slowest.items(), key=lambda item: item[1][0])
     print(f"\nThe slowest statement, {seconds * 1000:.0f} ms, of {name}:\n{query}\n")
     text = query if isinstance(query, str) else query.decode()
@@ -148,7 +148,7 @@ def explain(url: str) -> None:
 
 @contextmanager
 def filled(server_url: str, calls: int) -> Iterator[str]:
-    """A database with so many calls; its URL."""
+    """Yield the URL of a database with so many calls."""
     with database(server_url, f"bench_scale_{calls}") as url:
         begin = time.perf_counter()
         filling.fill(url, calls)
@@ -163,7 +163,7 @@ def filled(server_url: str, calls: int) -> Iterator[str]:
 
 @contextmanager
 def signed_in(url: str, folder: Path) -> Iterator[httpx.Client]:
-    """Somebody who looks at the pages of a database."""
+    """Yield a client that is signed in to the pages of a database."""
     with (
         serving.served(url, folder) as address,
         httpx.Client(
@@ -175,13 +175,13 @@ def signed_in(url: str, folder: Path) -> Iterator[httpx.Client]:
 
 
 def main() -> int:
-    """Measure with a tenth and with all; DATABASE_URL names another server than our own."""
-    vars(serving)["Database"] = TimedDatabase  # its pages tell their statements
+    """Measure a tenth and all; DATABASE_URL names a server to use instead of our own."""
+    vars(serving)["Database"] = TimedDatabase  # its pages record their statements
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # started by root the server runs as another user
+        Path(folder).chmod(0o711)  # started by root, the server runs as another user
         given = os.environ.get("DATABASE_URL")
         server = None if given else EmbeddedServer(Path(folder) / "data")
-        url = given or server.url  # type: ignore[union-attr] # one of both is there
+        url = given or server.url  # type: ignore[union-attr] # one of them is set
         with filled(url, CALLS // 10) as tenth, filled(url, CALLS) as whole:
             with (
                 signed_in(tenth, Path(folder) / "few") as few,

@@ -14,7 +14,7 @@ from tests.web.serving import PASSWORD, SignIn, add_administrator, install, serv
 
 @pytest.fixture
 def site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """An installation with calls, and an administrator called marta; its address."""
+    """An installation with calls, and the administrator marta; yields its URL."""
     install(database_url)
     add_administrator(database_url)
     with served(database_url, tmp_path) as address:
@@ -23,7 +23,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def empty_site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """An installation without anything but marta."""
+    """An installation with only the administrator marta."""
     add_administrator(database_url)
     with served(database_url, tmp_path) as address:
         yield address
@@ -31,7 +31,7 @@ def empty_site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def sign_in() -> Iterator[SignIn]:
-    """Open a client that is signed in at an address under a name."""
+    """Return a function that opens a client and signs in at a URL under a name."""
     clients: list[httpx.Client] = []
 
     def open_client(address: str, name: str = "marta") -> httpx.Client:
@@ -50,7 +50,7 @@ def sign_in() -> Iterator[SignIn]:
 
 @pytest.fixture
 def limited(database_url: str, tmp_path: Path) -> Iterator[Site]:
-    """Marta, whom nothing limits, and the others: each role, limited to two companies."""
+    """Marta without a limit, and one administrator of each role, limited to two companies."""
     own = install(database_url)[0].removeprefix("call:")
     calls = install_foreign(database_url)
     add_administrator(database_url)
@@ -62,7 +62,7 @@ def limited(database_url: str, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def limited_client(limited: Site, sign_in: SignIn, role: str) -> httpx.Client:
-    """Signed in as who has this role and is limited; shows the session's token by itself."""
+    """Return a signed-in client of a limited role; it sends the session's token automatically."""
     opened = sign_in(limited.address, role)
     token = re.search(r'"X-CSRF-Token":"([^"]+)"', opened.get("/companies").text)
     assert token

@@ -1,4 +1,4 @@
-"""A company beyond a limit, all of whose names, numbers and amounts can't be mistaken."""
+"""A company outside a limit, with unmistakable names, numbers and amounts."""
 
 import io
 import re
@@ -24,14 +24,14 @@ from tests.web.serving import ZONE, catch_up
 OWN = ("clinica", "hoteles")  # the companies of the limit
 MARK = "ZZQX"
 NUMBER, EXTENSION = "+34987654321", "98765"
-MICROS = 777_000_000_000_000  # of a recharge and of each call: a sum with one of them shows it
+MICROS = 777_000_000_000_000  # of a recharge and of each call: any sum that includes one reveals it
 TOLD = re.compile(rf"{MARK}|987654321|{EXTENSION}|77[0-9][.,\s]?000[.,\s]?[0-9]{{3}}")
 COMPANY, USER, GATEWAY = "company:ajena", "user:ajena-1", "gateway:ajena-gw"
 DEVICE, GROUP, CORRECTION = "ajena-pbx", "ajena-group", "ajena-correction"
 
 
 def install_foreign(database_url: str) -> list[str]:
-    """The company with all it can have; the ids of its calls: rated, suspended, of nobody."""
+    """Set up the company with everything; return calls: rated, suspended, without company."""
     store = Store(database_url)
     said = Envelope(recorded_at=datetime.now(UTC), actor="administrator:marta", address="tests")
     calls = [_call(number) for number in range(3)]
@@ -145,7 +145,7 @@ def _call(number: int) -> call.CallReceived:
 
 
 def text_of(answer: httpx.Response) -> str:
-    """What an answer says; of a spreadsheet everything that is in it."""
+    """Return the text of a response; of a spreadsheet the text of all its parts."""
     if not answer.content.startswith(b"PK"):
         return answer.text
     with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
@@ -153,7 +153,7 @@ def text_of(answer: httpx.Response) -> str:
 
 
 def foreign_events(database_url: str) -> int:
-    """How many events concern the company."""
+    """Return how many events concern the company."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "select count(*) from billing_events where originator_id like '%ajena%'"
@@ -163,7 +163,7 @@ def foreign_events(database_url: str) -> int:
 
 
 class Site:
-    """An installation with a company beyond the limit, and ids of it."""
+    """An installation with a company outside the limit, and the ids of that company."""
 
     def __init__(self, database_url: str, address: str, own: str, calls: list[str]) -> None:
         self.database_url = database_url
@@ -189,6 +189,6 @@ class Site:
 
 
 def ask(client: httpx.Client, method: str, path: str, fields: dict[str, str]) -> httpx.Response:
-    """Ask with a query, or with a form."""
+    """Send a request with a query, or with a form."""
     given = {"params": fields} if method == "GET" else {"data": fields}
     return client.request(method, path, **given)  # type: ignore[arg-type]

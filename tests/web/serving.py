@@ -1,4 +1,4 @@
-"""A served application and an installation to look at, for tests of pages."""
+"""A served application and an installation with calls, for tests of pages."""
 
 import asyncio
 import secrets
@@ -32,9 +32,9 @@ from billing.rating.cdr import Cdr
 from billing.rating.context import Rating, encode_steps
 from billing.web.app import create_app
 
-SignIn = Callable[..., httpx.Client]  # of an address, and a name if it is not marta
+SignIn = Callable[..., httpx.Client]  # takes a URL, and a name unless it is marta
 PASSWORD = "correct horse battery"
-# The cheapest parameters: what is tested is that hashes are checked, not how long it takes.
+# The cheapest parameters: tests check that hashes are verified, not how long that takes.
 HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 ZONE = "Europe/Madrid"
 COMPANIES = {
@@ -56,7 +56,7 @@ RESULTS = ("answered", "answered", "answered", "no_answer", "answered", "busy", 
 
 @contextmanager
 def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[str]:
-    """Serve the pages of a database from a thread of its own; the address."""
+    """Serve the pages of a database from a thread; yield the URL."""
     config = Config(
         database_url=database_url, data_dir=data_dir, web_port=0, time_zone=ZONE, **settings
     )
@@ -99,7 +99,7 @@ def add_administrator(
     must_change: bool = False,
     companies: Sequence[str] = (),
 ) -> None:
-    """Somebody who may sign in with PASSWORD, perhaps limited to companies."""
+    """Add an administrator who signs in with PASSWORD, perhaps limited to companies."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "insert into administrator_credentials values (%s, %s, %s, %s)",
@@ -115,7 +115,7 @@ def add_administrator(
 
 
 def add_to_log(database_url: str, name: str = "marta", role: str = "administrator") -> None:
-    """Tell the log of somebody who was added, so that commands know them; the read model has them.
+    """Append the event of an administrator who is in the read model, so that commands know them.
 
     Not for sites whose read models follow the log.
     """
@@ -129,7 +129,7 @@ def add_to_log(database_url: str, name: str = "marta", role: str = "administrato
 
 
 def add_token(database_url: str, *scopes: str, name: str = "marta") -> str:
-    """A token of somebody."""
+    """Add an API token of an administrator; return it."""
     token, token_id = secrets.token_urlsafe(), secrets.token_hex(6)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -144,7 +144,7 @@ def add_token(database_url: str, *scopes: str, name: str = "marta") -> str:
 def install(
     database_url: str, calls: int = 180, apart: timedelta = timedelta(minutes=7)
 ) -> list[str]:
-    """Companies, devices and calls of the last days; the streams of the calls, newest first."""
+    """Set up companies, devices and calls of the last days; return the calls, newest first."""
     store = Store(database_url)
     events: list[tuple[str, int, Event]] = [
         (
@@ -178,7 +178,7 @@ def install(
 
 @contextmanager
 def following(database_url: str) -> Iterator[None]:
-    """Keep the read models up to the log, as `billing serve` does, from a thread."""
+    """Keep the read models up to date in a thread, as `billing serve` does."""
     stopping = threading.Event()
     store = Store(database_url)
     runner = Runner(database_url, store, projections(ZONE))
@@ -189,14 +189,14 @@ def following(database_url: str) -> Iterator[None]:
     finally:
         stopping.set()
         with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute(f"notify {CHANNEL}")  # it need not wait for its next poll
+            connection.execute(f"notify {CHANNEL}")  # so it need not wait for its next poll
         thread.join(20)
         runner.close()
         store.close()
 
 
 def catch_up(database_url: str, store: Store) -> None:
-    """Bring every read model up to the log."""
+    """Bring every read model up to date."""
     runner = Runner(database_url, store, projections(ZONE))
     runner.catch_up()
     runner.close()

@@ -1,4 +1,4 @@
-"""What administrators do to accounts over HTTP, what they are refused, what auditors may see."""
+"""Actions of administrators on accounts over HTTP, their refusals, and what auditors may see."""
 
 import io
 import json
@@ -23,13 +23,13 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @pytest.fixture
 def marta(database_url: str, site: str, sign_in: SignIn) -> Iterator[httpx.Client]:
-    """An administrator, on an installation whose read models follow."""
+    """A client of marta, on an installation with running read models."""
     with following(database_url):
         yield sign_in(site)
 
 
 def post(client: httpx.Client, path: str, files: object = None, **fields: str) -> httpx.Response:
-    """Send a form of a page, with the session's token."""
+    """Send a form of a page with the session's token."""
     token = re.search(r'"X-CSRF-Token":"([^"]+)"', client.get("/companies").text)
     assert token
     return client.post(path, data={"csrf": token[1], **fields}, files=files)  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def test_the_later_of_two_is_told_what_the_first_changed(
     assert seen
     first = post(marta, f"{CLINIC}/limits", credit_limit="100", seen=seen[1])
     assert first.status_code == 303
-    # Money that came in meanwhile changes nothing of the settings.
+    # Money received in the meantime does not change the settings.
     post(marta, f"{CLINIC}/recharge", amount="5", reason="x")
     later = post(marta, f"{CLINIC}/limits", credit_limit="200", seen=seen[1])
     assert later.status_code == 409
@@ -147,7 +147,7 @@ def test_user_accounts_get_extensions_of_their_company_only(marta: httpx.Client)
 
 
 def read_back(client: httpx.Client, path: str) -> Any:
-    """A workbook that was downloaded."""
+    """Return a downloaded workbook."""
     return load_workbook(io.BytesIO(client.get(path).content))  # type: ignore[no-untyped-call]
 
 

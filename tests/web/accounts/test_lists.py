@@ -1,4 +1,4 @@
-"""The companies and devices pages, and what stands there when there is nothing."""
+"""The companies and devices pages, also when they are empty."""
 
 import httpx
 import psycopg

@@ -1,4 +1,4 @@
-"""The JSON that programs ask for with a token: calls, accounts, recharges, exports, metrics."""
+"""The JSON API for programs with a token: calls, accounts, recharges, exports, metrics."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

@@ -28,7 +28,7 @@ def total(client: httpx.Client, address: str) -> int:
 
 
 def all_rows(client: httpx.Client, address: str) -> list[str]:
-    """The rows of every page, following Older."""
+    """Return the rows of every page, following "Older"."""
     found: list[str] = []
     while True:
         text = client.get(address).text

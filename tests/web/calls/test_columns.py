@@ -1,4 +1,4 @@
-"""The columns of the call list: chosen, put in order, remembered for oneself."""
+"""The columns of the call list: chosen, put in order, stored for each administrator."""
 
 import re
 

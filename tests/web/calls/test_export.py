@@ -77,7 +77,7 @@ def test_excel_holds_exactly_the_filter_and_its_totals(
     book = load_workbook(io.BytesIO(answer.content))  # type: ignore[no-untyped-call]
     sheet, about = book.worksheets
     assert sheet.freeze_panes == "A2"
-    assert sheet.max_row == 92  # with the sums
+    assert sheet.max_row == 92  # with the totals
     heads = [cell.value for cell in sheet[1]]
     first = dict(zip(heads, [cell.value for cell in sheet[2]], strict=True))
     assert isinstance(first[f"Date and time ({ZONE})"], datetime)
@@ -156,7 +156,7 @@ def test_excel_keeps_formulas_as_text_and_goes_on_on_further_sheets(tmp_path: Pa
     assert book.sheetnames == ["Calls", "Calls 2", "Calls 3", "About"]
     assert [book[name].max_row for name in book.sheetnames[:3]] == [4, 4, 3]
     cells = list(book["Calls"][2])
-    assert cells[0].value == datetime(2026, 7, 2, 0, 30)  # noqa: DTZ001 -- a cell knows no zone
+    assert cells[0].value == datetime(2026, 7, 2, 0, 30)  # noqa: DTZ001 -- a cell has no time zone
     assert {cell.data_type for cell in cells} <= {"s", "n", "d"}, "no cell is a formula"
     assert cells[1].value == ROW.company
     assert cells[16].value == timedelta(seconds=90, milliseconds=500)
@@ -181,7 +181,7 @@ def test_a_file_is_named_in_plain_letters() -> None:
 def stuck(
     database_url: str, site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[httpx.Client, str, psycopg.Connection]]:
-    """An export that waits for a table somebody else has locked."""
+    """Start an export that waits for a table locked by another connection."""
     monkeypatch.setattr("billing.web.files.delivery.PATIENCE_SECONDS", 0.0)
     client = sign_in(site)
     with psycopg.connect(database_url) as connection:
@@ -193,7 +193,7 @@ def stuck(
 
 
 def state_of(client: httpx.Client, place: str, said: str) -> None:
-    """Wait until the page of an export says something."""
+    """Wait until the page of an export contains a text."""
     for _ in range(500):
         if said in client.get(place).text:
             return

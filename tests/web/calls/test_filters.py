@@ -1,4 +1,4 @@
-"""Every filter of the call list: what it lists, and that its total says the same."""
+"""Every filter of the call list: its calls, and the equal total."""
 
 import re
 
@@ -9,7 +9,7 @@ from billing.web.calls.filters import FILTERS, NAMES
 from tests.web.calls.test_calls import all_rows, total
 from tests.web.serving import SignIn, add_administrator
 
-FOUND = {  # None: some; "?": depends on the time of the day
+FOUND = {  # None: some; "?": depends on the time of day
     "status=charged": 172,
     "status=charged&result=answered&class=local": None,
     "user=user:clinica-front": None,

@@ -1,4 +1,4 @@
-"""The page of a device: registered, edited, disabled; its accounts shown once and rotated."""
+"""The page of a device: registered, edited, disabled; its accounts shown once and replaced."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Route prefixes on pages: set in their order, refused, and tried on a number."""
+"""Route prefixes on pages: set in their order, refused, and tested with a number."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every list and statistic has an export: each is opened, in both kinds, and says its filter."""
+"""Every list and statistic has an export: each is opened, in both formats, and has its filter."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ insert into prices values ('standard', 'p:34', '1970-01-01Z', 1, 'set', true, '-
 
 @pytest.fixture
 def prepared(database_url: str, site: str) -> str:
-    """A site with something in every list."""
+    """A site with rows in every list."""
     rate = Rate(prefix="34", name="-España", tiers=(Tier(price="0.018"),))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(PREPARED.encode())
@@ -76,7 +76,7 @@ def prepared(database_url: str, site: str) -> str:
 
 
 def opened(answer: httpx.Response, address: str) -> list[list[object]]:
-    """The rows of a file, with what every workbook must have."""
+    """Return the rows of a file, after checks that every workbook must pass."""
     assert answer.status_code == 200, (address, answer.text[:500])
     if "csv" in address:
         return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))  # type: ignore[arg-type]

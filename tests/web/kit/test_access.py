@@ -1,4 +1,4 @@
-"""Every route says whom it admits, and keeps to it."""
+"""Every route defines whom it admits, and refuses everybody else."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.web.serving import PASSWORD, SignIn, add_administrator, served
 
 
 def routes() -> list[tuple[str, str, tuple[str, ...]]]:
-    """Method, path (with something in its parameters) and admitted roles of every route."""
+    """Yield method, path (with sample parameters) and admitted roles of every route."""
     app = create_app(Config(), Database(""))
     app.router.finalize()
     found = [
@@ -165,7 +165,7 @@ def test_behind_https_the_cookie_belongs_to_the_host(database_url: str, tmp_path
 
 
 def csrf_of(client: httpx.Client) -> str:
-    """The token in the forms of this session's pages."""
+    """Return the form token of this session's pages."""
     found = re.search(r'name="csrf" value="([^"]+)"', client.get("/companies").text)
     assert found
     return found[1]

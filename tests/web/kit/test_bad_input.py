@@ -1,4 +1,4 @@
-"""What makes no sense is refused in words, over HTTP, on every list; what looks odd is literal."""
+"""Invalid input is refused with a message, over HTTP, on every list; odd input is literal."""
 
 import base64
 import json

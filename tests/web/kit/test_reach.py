@@ -1,4 +1,4 @@
-"""Who is limited to companies reaches these, and is told nothing of any other."""
+"""A limited administrator reaches the companies of the limit, and learns nothing of others."""
 
 import re
 
@@ -31,7 +31,7 @@ OWN_PARTS = {
 
 
 def routes() -> list[Route]:
-    """Every route that asks who somebody is."""
+    """Return every route that requires a session."""
     app = create_app(Config(), Database(""))
     app.router.finalize()
     found = [
@@ -45,7 +45,7 @@ def routes() -> list[Route]:
 
 
 def fill(path: str, parts: dict[str, tuple[str, ...]]) -> list[str]:
-    """The path with each of some ids in its parameters; "x" where none is known."""
+    """Fill the parameters of a path with known ids; "x" for other parameters."""
     paths = [path]
     for name in re.findall(r"<(\w+)", path):
         values = parts.get(name, ("x",))

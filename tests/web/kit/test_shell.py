@@ -1,4 +1,4 @@
-"""Assets, languages, errors, and the stream that says new calls came in."""
+"""Assets, languages, errors, and the stream that announces new calls."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Every message of the code and the templates is in Spanish, and none is left over."""
+"""Every message of the code and the templates has a Spanish translation, and none is unused."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ Message = tuple[str, str | tuple[str, ...]]  # context, msgid (with its plural)
 
 
 def extracted() -> dict[Message, str]:
-    """Every message, and a file it stands in."""
+    """Return every message, and a file that contains it."""
     keywords = {**DEFAULT_KEYWORDS, "N_": None, "Refused": None, "__init__": None}
     found: dict[Message, str] = {}
     for file, _, message, _, context in extract_from_dir(BILLING, METHODS, OPTIONS, keywords):
@@ -26,7 +26,7 @@ def extracted() -> dict[Message, str]:
 
 
 def translated() -> dict[Message, tuple[str, ...]]:
-    """Every message of the Spanish catalogue with its translations."""
+    """Return every message of the Spanish catalogue with its translations."""
     path = Path(TRANSLATIONS / "es" / "LC_MESSAGES" / "contarifa.po")
     with path.open("rb") as file:
         catalogue = read_po(file, locale="es")

@@ -1,4 +1,4 @@
-"""Every route with a token of every scope, with half a session, and before what must be done."""
+"""Every route with a token of every scope, with half a session, and before a forced change."""
 
 import re
 
@@ -18,7 +18,7 @@ from tests.web.serving import PASSWORD, SignIn, add_administrator, add_token
 
 
 def walk() -> list[tuple[str, str, tuple[str, ...], str, tuple[bool, bool]]]:
-    """Method, path, roles, scope of every route that asks for somebody, and what it precedes."""
+    """Yield method, path, roles, scope of every route with sessions, and what it may precede."""
     app = create_app(Config(), Database(""))
     app.router.finalize()
     found = [

@@ -1,4 +1,4 @@
-"""What somebody who is limited to companies does within them, and where the limit is told."""
+"""The work of a limited administrator within the limit, and where the limit is shown."""
 
 import csv
 import re
@@ -76,7 +76,7 @@ def test_the_list_of_several_companies_goes_on_in_order_both_ways(
 
 
 def ids_of(text: str) -> list[str]:
-    """The calls of an exported list."""
+    """Return the calls of an exported list."""
     return [row[-1] for row in csv.reader(text.lstrip("\ufeff").splitlines()[1:])]
 
 
@@ -184,4 +184,4 @@ def test_the_log_of_operations_tells_what_was_done_to_the_own_companies(
     page = limited_client.get("/operations").text
     assert "Clínica Santa Águeda" in page
     assert "Gestoría Peñalver" not in page
-    assert 'value="administrator"' not in page  # a kind of object to choose
+    assert 'value="administrator"' not in page  # an option for the kind of object

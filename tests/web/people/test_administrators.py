@@ -1,4 +1,4 @@
-"""Administrators on pages: added, edited, disabled, their sessions ended; the last one stays."""
+"""Administrators on pages: added, edited, disabled, sessions ended; the last one is protected."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.web.serving import SignIn, following
 
 @pytest.fixture
 def client(database_url: str, empty_site: str, sign_in: SignIn) -> Iterator[httpx.Client]:
-    """Marta, whom the log does not know: who is added on the pages is the only one there."""
+    """A client of marta, who has no event: only those added on pages are in the log."""
     opened = sign_in(empty_site)
     with following(database_url):
         yield opened
@@ -23,7 +23,7 @@ def post(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 
 def add(client: httpx.Client) -> tuple[str, str]:
-    """Add Nuria; her address and her password."""
+    """Add Nuria; return the URL of her page and her password."""
     form = {"sign_in_name": "Nuria", "name": "Nuria Gil", "role": "operator", "language": "es"}
     form["reach"] = "all"
     answer = post(client, "/administrators/new", **form)

@@ -1,4 +1,4 @@
-"""Limits told on the administrators' pages: set, changed, lifted; the last one is not limited."""
+"""Limits on the administrators' pages: set, changed, removed; the last one can't be limited."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ NURIA: Fields = {"name": "Nuria Gil", "role": "administrator", "language": "es"}
 
 @pytest.fixture
 def client(database_url: str, site: str, sign_in: SignIn) -> Iterator[httpx.Client]:
-    """Marta, on an installation with companies, whose read models follow."""
+    """A client of marta, on an installation with companies and running read models."""
     with following(database_url):
         yield sign_in(site)
 
@@ -25,7 +25,7 @@ def post(client: httpx.Client, path: str, fields: Fields) -> httpx.Response:
 
 
 def add(client: httpx.Client, **fields: str | list[str]) -> str:
-    """Add Nuria; the address of her page."""
+    """Add Nuria; return the URL of her page."""
     answer = post(client, "/administrators/new", {**NURIA, "sign_in_name": "nuria", **fields})
     assert answer.status_code == 200, answer.text
     found = re.search(r'(/administrators/[^"]+)"><b>nuria<', client.get("/administrators").text)

@@ -1,4 +1,4 @@
-"""The logs: whatever was done can be told, and who came in."""
+"""The logs contain every operation and every sign-in."""
 
 from datetime import UTC, datetime
 

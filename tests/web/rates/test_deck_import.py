@@ -49,7 +49,7 @@ def test_from_the_upload_to_the_undo(site: str, database_url: str, sign_in: Sign
         assert re.search(r"<dt>New</dt><dd>2</dd>", preview)
         assert "€0.03" not in client.get(group).text
         send(client, f"{deck}/apply")
-        send(client, f"{deck}/apply")  # again: nothing happens twice
+        send(client, f"{deck}/apply")  # a second time: nothing changes
         page = client.get(group).text
         assert "€0.03" in page
         assert "deck.csv" in page

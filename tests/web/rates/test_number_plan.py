@@ -1,4 +1,4 @@
-"""The number plan on pages: searched, tried, edited, imported, exported."""
+"""The number plan on pages: searched, tested, edited, imported, exported."""
 
 import html
 import re

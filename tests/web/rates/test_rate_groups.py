@@ -1,4 +1,4 @@
-"""Rate groups and prices on pages: created, copied, compared, changed, looked up in the past."""
+"""Rate groups and prices on pages: created, copied, compared, changed, and their past."""
 
 import html
 import re

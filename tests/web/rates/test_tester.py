@@ -1,4 +1,4 @@
-"""The rate tester tells the price of a call that never was, step by step, and writes nothing."""
+"""The rate tester shows the price of an invented call, step by step, and stores nothing."""
 
 import html
 import re

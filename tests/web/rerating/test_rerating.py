@@ -20,7 +20,7 @@ from tests.web.serving import SignIn, add_administrator, following
 
 @contextmanager
 def rerating(url: str) -> Iterator[None]:
-    """Carry out what is asked for, as `billing serve` does, from a thread."""
+    """Run the corrections in a thread, as `billing serve` does."""
     stopping, store = threading.Event(), Store(url)
     worker = Worker(url, store, stopping)
     thread = threading.Thread(target=worker.run)
@@ -36,7 +36,7 @@ def rerating(url: str) -> Iterator[None]:
 
 @pytest.fixture
 def at_work(database_url: str, store: Store) -> Iterator[None]:
-    """Three calls at 0.018 and one to a country without a rate; read models and worker follow."""
+    """Three calls at 0.018 and one to a country without a rate; read models and worker run."""
     install(database_url)
     records = [record("f", called=FRANCE), *(record(f"k{number}") for number in range(3))]
     submit(store, Catalogue(), [SubmitCalls(device_id="pbx", records=records, envelope=SAID)])
@@ -51,7 +51,7 @@ def post(client: httpx.Client, address: str, **fields: str) -> httpx.Response:
 
 
 def ended(client: httpx.Client, address: str) -> str:
-    """The page of a correction once it has ended."""
+    """Return the page of a correction once it has ended."""
     for _ in range(400):
         text = client.get(address).text
         if "<progress" not in text:

@@ -1,4 +1,4 @@
-"""The certificate that browsers are shown: read from a real TLS server, told on the system page."""
+"""The certificate that browsers see: read from a real TLS server, shown on the system page."""
 
 import contextlib
 import ipaddress
@@ -25,7 +25,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def self_signed(folder: Path, end: datetime) -> Path:
-    """A certificate for 127.0.0.1 with its key."""
+    """Make a certificate for 127.0.0.1 with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "contarifa tests")])
     made = (
@@ -54,7 +54,7 @@ def self_signed(folder: Path, end: datetime) -> Path:
 
 @contextmanager
 def tls_server(certificate: Path) -> Iterator[str]:
-    """Something that shakes hands with this certificate; its address."""
+    """Run a server that completes handshakes with this certificate; yield its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -100,7 +100,7 @@ def test_one_that_browsers_trust_has_no_problem_and_nobody_there_is_told(
 
 
 def system_page(client: httpx.Client) -> str:
-    """The system page once the certificate was looked at."""
+    """Return the system page once the certificate was checked."""
     for _ in range(200):
         text = client.get("/system").text
         if "being read" not in text:

@@ -1,4 +1,4 @@
-"""Every page says when its figures are behind the log or lack an event."""
+"""Every page warns when its figures are behind the log or lack an event."""
 
 from pathlib import Path
 

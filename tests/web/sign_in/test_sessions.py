@@ -1,4 +1,4 @@
-"""Sessions that end: by whom, why, and when, as the login log tells."""
+"""Ended sessions: by whom, why and when, in the login log."""
 
 import httpx
 import psycopg
@@ -13,7 +13,7 @@ NEW = "another horse battery"
 
 @pytest.fixture
 def site(database_url: str, empty_site: str) -> str:
-    """Marta and Nuria, whom the log knows."""
+    """A site with Marta and Nuria, both in the log."""
     add_administrator(database_url, "nuria", "operator")
     for name, role in (("marta", "administrator"), ("nuria", "operator")):
         add_to_log(database_url, name, role)
@@ -79,7 +79,7 @@ def test_a_new_password_of_ones_own_ends_the_other_sessions_and_is_told(
 
 
 def run_out(database_url: str) -> None:
-    """Nuria's sessions are an hour too old."""
+    """Make Nuria's sessions an hour too old."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "update sessions set expires_at = now() - interval '1 hour'"

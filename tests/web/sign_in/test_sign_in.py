@@ -1,4 +1,4 @@
-"""Signing in and out, and the password's change."""
+"""Sign-in, sign-out, and changing the password."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

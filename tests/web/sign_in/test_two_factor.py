@@ -1,4 +1,4 @@
-"""Two-factor over real HTTP: set up, asked for, recovered from, required, taken away."""
+"""Two-factor over real HTTP: set up, required, recovered, reset."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ SET_UP = "/my-account/two-factor"
 
 @pytest.fixture
 def site(database_url: str, empty_site: str) -> str:
-    """Marta, whom the log knows."""
+    """A site with Marta, who is in the log."""
     add_to_log(database_url)
     return empty_site
 
@@ -31,12 +31,12 @@ def csrf_in(page: str) -> str:
 
 
 def code_of(secret: str, steps: int = 1) -> str:
-    """A code that is good whatever the clock does meanwhile, and not that of enrolling."""
+    """Return a code that stays valid if a step begins now, and differs from that of enrolment."""
     return pyotp.TOTP(secret).at(datetime.now(UTC), counter_offset=steps)
 
 
 def enrol(client: httpx.Client) -> tuple[str, list[str]]:
-    """Set it up; the secret and the recovery codes."""
+    """Set up two-factor; return the secret and the recovery codes."""
     csrf = csrf_in(client.get(SET_UP).text)
     assert client.post(f"{SET_UP}/begin", data={"csrf": csrf}).status_code == 303
     page = client.get(SET_UP).text
@@ -53,7 +53,7 @@ def enrol(client: httpx.Client) -> tuple[str, list[str]]:
 
 @pytest.fixture
 def half(site: str) -> Iterator[Half]:
-    """Opens clients that gave the password and not yet the code."""
+    """Return a function that opens clients which have given the password but no code."""
     clients: list[httpx.Client] = []
 
     def opened() -> httpx.Client:

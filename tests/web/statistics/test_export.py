@@ -1,4 +1,4 @@
-"""Statistics and lists as files, opened and compared with what the pages say."""
+"""Statistics and lists as files, opened and compared with the pages."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The overview: today, this month, and what somebody should look at."""
+"""The overview: today, this month, and what needs attention."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""The statistics pages: what they say, and that each figure leads to exactly its calls."""
+"""The statistics pages: their figures, each of which links to exactly its calls."""
 
 import re
 from html import unescape
@@ -22,7 +22,7 @@ SENSELESS = (
 
 
 def links(client: httpx.Client, address: str) -> list[tuple[str, int]]:
-    """The numbers of calls on a page, and where each leads."""
+    """Return the numbers of calls on a page, with their links."""
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     return [

@@ -1,4 +1,4 @@
-"""The guide: a page for everybody, that leads to every page of the menu."""
+"""The guide: a page for everybody, with links to every page of the menu."""
 
 import re
 from pathlib import Path

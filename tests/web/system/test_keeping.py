@@ -23,13 +23,13 @@ Work = Callable[[], None]
 
 @pytest.fixture
 def work(site: str, database_url: str, tmp_path: Path) -> Iterator[Work]:
-    """Let the keeping job of the site do what it was asked."""
+    """Let the keeping job of the site do its queued tasks."""
     store = open_store(database_url, tmp_path / "archives")
     keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
     worker = Worker(keeper, "Europe/Madrid")
 
     def done() -> None:
-        # At one o'clock nothing is due by itself.
+        # At one o'clock nothing is due automatically.
         while worker.step(datetime.now(UTC).replace(hour=0)):
             catch_up(database_url, store)
         catch_up(database_url, store)
@@ -56,7 +56,7 @@ def test_the_calls_of_each_month_are_counted_not_estimated(
     site: str, sign_in: SignIn, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
-        connection.execute("select pg_stat_reset()")  # what a crash does to the server's estimates
+        connection.execute("select pg_stat_reset()")  # a crash loses these estimates too
         ((calls,),) = connection.execute("select count(*) from call_list").fetchall()
     text = sign_in(site).get("/system", headers={"accept-language": "en"}).text
     rows = text.split("Calls in the database")[1].split("</table>")[0].split("<tr>")[2:]
@@ -70,7 +70,7 @@ def test_a_backup_is_asked_for_made_downloaded_and_removed(
     client = sign_in(site)
     answer = client.post("/backups", data={**csrf(client), "kind": "full"}, follow_redirects=True)
     assert "Waiting" in answer.text
-    assert 'hx-get="/backups"' in answer.text  # the page looks again by itself
+    assert 'hx-get="/backups"' in answer.text  # the page refreshes automatically
     work()
     text = client.get("/backups").text
     assert 'hx-get="/backups"' not in text
@@ -152,7 +152,7 @@ def test_the_calls_of_a_backup_are_restored_from_its_page(
     work()
     text = client.get("/backups").text
     file = "calls-" + text.split('href="/backups/calls-')[1].split('"')[0].removesuffix("/restore")
-    assert text.count("/restore") == 1  # everything is not restored into what is there
+    assert text.count("/restore") == 1  # a full backup can't be restored here
     assert "do not change" in client.get(f"/backups/{file}/restore").text
     said = client.post(f"/backups/{file}/restore", data=csrf(client), follow_redirects=True)
     assert "are being restored" in said.text
@@ -206,7 +206,7 @@ def test_a_shortened_call_says_so_wherever_it_is_shown(
         assert "Number shortened" in page
         assert "The last digits of the number were removed" in page
         assert number[:-4] + "****" in page
-        # Of the 1st, local time, some calls lie in the stream of the month before (UTC).
+        # Some calls of the 1st, local time, are in the stream of the month before (UTC).
         listed = client.get(f"/calls/export.csv?from={month}-02&to={month}-28").text
         assert number[:-4] + "****" in listed
         evidence = client.get("/accounts/company%3Aclinica/evidence.ndjson").text

@@ -1,4 +1,4 @@
-"""What every test can ask for: a migrated database of its own, cloned from a template in 30 ms."""
+"""Fixtures for every test: a migrated database, cloned from a template in 30 ms."""
 
 import os
 import tempfile
@@ -18,18 +18,18 @@ from billing.log.store import Store
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """A PostgreSQL: DATABASE_URL's if set, an embedded one otherwise."""
+    """The URL of a PostgreSQL: DATABASE_URL if set, else an embedded one."""
     given = os.environ.get("DATABASE_URL")
     if given:
         yield given
         return
-    # Not in pytest's own folder, which shuts out other users: started by root the server runs as
-    # one, and what it can't reach lies elsewhere and stays.
+    # Not in pytest's own folder, which other users can't enter: started by root, the server runs as
+    # another user, and data it can't reach would be put elsewhere and stay there.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         server = EmbeddedServer(Path(folder))
         with psycopg.connect(server.url, autocommit=True) as connection:
-            # The data dies with the tests; they measure nothing.
+            # The data is temporary, and the tests do not measure.
             connection.execute("alter system set fsync = off")
             connection.execute("select pg_reload_conf()")
         yield server.url
@@ -38,7 +38,7 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
-    """The name of a migrated database that others are cloned from."""
+    """The name of a migrated database to clone."""
     name = f"template_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
@@ -50,7 +50,7 @@ def template(server_url: str) -> Iterator[str]:
 
 @contextmanager
 def fresh_database(server_url: str, template: str) -> Iterator[str]:
-    """A migrated, empty database: its URL, for as long as it is there."""
+    """Yield the URL of a migrated, empty database, and drop it afterwards."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}".encode())
@@ -61,7 +61,7 @@ def fresh_database(server_url: str, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
-    """A migrated, empty database of the test's own."""
+    """The URL of a migrated, empty database for one test."""
     with fresh_database(server_url, template) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""A folder with a database of its own to be killed and damaged, for tests of the server itself."""
+"""Data directories to kill servers in and to damage, for tests of the embedded server."""
 
 import contextlib
 import subprocess
@@ -15,7 +15,7 @@ PATIENCE = 120.0
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that the server's user gets to, too; what runs in it is ended, then it goes."""
+    """Yield a folder that the server's user may enter; end its servers and remove it afterwards."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -36,21 +36,21 @@ def end_all(folder: Path) -> None:
 
 @contextlib.contextmanager
 def made_once() -> Iterator[Path]:
-    """A data directory with an empty database that no server runs on: copy it."""
+    """Return a data directory with an empty database and no server: copy it."""
     with open_folder() as folder:
         EmbeddedServer(folder / "data").stop()
         yield folder / "data"
 
 
 def copied(made: Path, into: Path) -> Path:
-    """A copy of it, with its owners; `into` is its folder."""
+    """Copy it with its owners to the folder `into`."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["/bin/cp", "-a", made, into], check=True)  # noqa: S603 -- the system's own
+    subprocess.run(["/bin/cp", "-a", made, into], check=True)  # noqa: S603 -- a program of the system
     return into
 
 
 def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for what must come, however slow the machine is."""
+    """Wait until something happens, also on a slow machine."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came"
@@ -58,7 +58,7 @@ def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
 
 
 def server_pid(data_dir: Path) -> int:
-    """The number in the server's file; 0 if there is none."""
+    """Return the process id in the server's file; 0 if there is none."""
     try:
         return int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
     except (OSError, ValueError, IndexError):
@@ -66,5 +66,5 @@ def server_pid(data_dir: Path) -> int:
 
 
 def modes(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Rights and owner of a folder and of all above it."""
+    """Return permissions and owner of a folder and of all its parents."""
     return {each: (each.stat().st_mode, each.stat().st_uid) for each in [folder, *folder.parents]}

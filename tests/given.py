@@ -11,7 +11,7 @@ from billing.values import Refused
 
 
 class Given:
-    """A stream's past, and then a decision on it."""
+    """The past of a stream, to decide on."""
 
     def __init__(self, aggregate: ModuleType, past: tuple[Event, ...]) -> None:
         self.state: Any = None
@@ -25,15 +25,15 @@ class Given:
         return self
 
     def then(self, *expected: Event) -> None:
-        """It decided exactly this."""
+        """Check that exactly these events were decided."""
         assert self._decide() == list(expected)
 
     def then_refused(self, message: str) -> None:
-        """It refused, in these words."""
+        """Check that it refused with this message."""
         with pytest.raises(Refused, match=message):
             self._decide()
 
 
 def given(aggregate: ModuleType, *past: Event) -> Given:
-    """The past of a stream of this aggregate."""
+    """Return the past of a stream of this aggregate."""
     return Given(aggregate, past)

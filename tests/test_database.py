@@ -31,7 +31,7 @@ print(server.url, flush=True)
 time.sleep(600)
 """
 IS_ROOT = os.geteuid() == 0
-FOREIGN = "FOREIGN"  # the number of a process that is none of ours
+FOREIGN = "FOREIGN"  # stands for the id of a foreign process
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def works(server: EmbeddedServer) -> bool:
 
 
 def left_running(data_dir: Path) -> int:
-    """A server whose user was killed; its number."""
+    """Start a server whose user is killed; return its process id."""
     with subprocess.Popen(  # noqa: S603 -- our own program
         [sys.executable, "-c", STAY, str(data_dir)], stdout=subprocess.PIPE, text=True
     ) as user:
@@ -117,7 +117,7 @@ def test_backends_without_a_server_are_ended(data_dir: Path) -> None:
     pid = left_running(data_dir)
     backends = psutil.Process(pid).children()
     for backend in backends:
-        backend.suspend()  # it does not notice that its server is dead
+        backend.suspend()  # so it does not notice that its server is dead
     os.kill(pid, signal.SIGKILL)
     server = EmbeddedServer(data_dir)
     assert works(server)
@@ -194,7 +194,7 @@ def test_what_the_servers_user_cannot_reach_lies_elsewhere_and_no_folder_is_open
         assert works(again)
         again.stop()
         assert modes(closed / "data") == before
-        programs = places._programs()  # noqa: SLF001 -- nobody else has a copy made
+        programs = places._programs()  # noqa: SLF001 -- there is no public function for the copy
         monkeypatch.setattr(places, "can_reach", lambda *_: False)
         copy = places._reachable_programs(programs, places.USER)  # noqa: SLF001
         assert copy.is_relative_to(folder / "state")

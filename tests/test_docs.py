@@ -16,17 +16,17 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 DECISIONS = DOCS / "decisions"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-MOST_BYTES = 250_000  # of a picture: it is fetched with every clone
+MOST_BYTES = 250_000  # of a picture, which every clone fetches
 
 
 def rows(path: Path) -> list[list[str]]:
-    """The cells of every row of the tables of a page."""
+    """Yield the cells of every row of a page's tables."""
     lines = [line for line in path.read_text().splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def commands(top: argparse.ArgumentParser, words: str = "billing") -> set[str]:
-    """Every command with its words: `billing admin add`."""
+    """Yield every command with its words: `billing admin add`."""
     subs = [each for each in top._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 -- argparse has no public list
     if not subs:
         return {words}
@@ -58,7 +58,7 @@ def test_every_option_of_a_command_is_told() -> None:
 
 
 def all_help(top: argparse.ArgumentParser) -> str:
-    """The help of a command and of all below it."""
+    """Return the help of a command and of all its subcommands."""
     subs = [each for each in top._actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001 -- argparse has no public list
     below = [all_help(each) for sub in subs for each in sub.choices.values()]
     return "\n".join([top.format_help(), *below])
@@ -95,7 +95,7 @@ def test_every_decision_is_indexed_with_date_and_status() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_of_a_page_leads_to_a_file(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
-        if not target.startswith(("/", "http")):  # a page of the product; another site
+        if not target.startswith(("/", "http")):  # a page of the product, or another site
             assert (path.parent / target).exists(), target
 
 

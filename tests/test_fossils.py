@@ -18,7 +18,7 @@ from billing.aggregates.events import (
 from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
 
 FOSSILS = Path(__file__).parent / "fossils"
-# What the fossil of an old topic is today.
+# What the fossil of an old topic is read as today.
 UPCAST: dict[str, Event] = {
     "ExtensionAssigned.1": ExtensionsAssigned(
         entries=(

@@ -1,4 +1,4 @@
-"""What is packed: one version, its changelog, and a lock file that covers every dependency."""
+"""The package: one version, its changelog, and a lock file that covers every dependency."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ LOCKED = re.compile(
 
 
 def wanted() -> list[Requirement]:
-    """Everything that running, testing and building needs."""
+    """Return every package that running, testing and building needs."""
     project = PROJECT["project"]
     texts = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     texts += [*PROJECT["dependency-groups"]["build"], *PROJECT["build-system"]["requires"]]

@@ -1,7 +1,7 @@
-"""No pattern goes back and forth over foreign text: each takes growing inputs in one pass.
+"""No regular expression backtracks on foreign text: each reads growing inputs in one pass.
 
-A quadratic pattern needs minutes for these inputs; all others together need seconds, in a
-process of their own that is ended otherwise.
+A quadratic pattern needs minutes for these inputs; all others together need seconds. They run in a
+separate process, which is ended after SECONDS.
 """
 
 import ast
@@ -37,7 +37,7 @@ NAMES = USES | {"compile"}
 
 
 def called(node: ast.AST) -> tuple[str, str]:
-    """Of a call such as re.sub(…) or NAME.match(…): what it is called on, and the method."""
+    """Return the object and the method of a call such as re.sub(…) or NAME.match(…)."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         value = node.func.value
         return value.id if isinstance(value, ast.Name) else getattr(
@@ -47,7 +47,7 @@ def called(node: ast.AST) -> tuple[str, str]:
 
 
 def patterns() -> Iterator[tuple[str, str | bytes, set[str]]]:
-    """Every pattern that is a constant of the product: its file, itself, how it is used."""
+    """Yield every constant pattern of the product: its file, the pattern, its method."""
     trees = {
         path.relative_to(ROOT): ast.parse(path.read_text())
         for path in sorted((ROOT / "billing").rglob("*.py"))
@@ -80,7 +80,7 @@ def patterns() -> Iterator[tuple[str, str | bytes, set[str]]]:
 
 
 def try_all() -> None:
-    """Search every pattern in every input; what is printed last is the one that hangs."""
+    """Search every pattern in every input; the last printed one is the one that hangs."""
     inputs = [
         text * (BYTES // len(text)) + end for text in (*SINGLES, *PAIRS) for end in ("", "\x01")
     ]

@@ -1,4 +1,4 @@
-"""Every file, folder and decision that a comment, a docstring or a page of docs names exists."""
+"""Every file, folder and decision named in a comment, a docstring or a page of docs exists."""
 
 import ast
 import re
@@ -19,13 +19,13 @@ SOURCES = [
 FILE = re.compile(r"(?<![\w./*<>{}-])[\w-][\w./-]*\.(?:py|md|sql|toml|css|js)\b(?![\w(])")
 FOLDER = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/)`")
 DECISION = re.compile(r"\bdecisions?[ /]([0-9]{4})\b")
-# What the service makes while it runs, and where the wheel has the guide.
+# Made by the service while it runs; the place of the guide in the wheel.
 MADE = {"data/", "billing/web/system/uso-del-sistema.md"}
 BARE = Counter(path.name for path in (ROOT / "billing").rglob("*.py"))
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """What a file says to people, with its lines: comments and docstrings of code, else all."""
+    """Yield the prose of a file with line numbers: comments and docstrings of code, else all."""
     if path.suffix != ".py":
         yield from enumerate(path.read_text().splitlines(), 1)
         return
@@ -39,7 +39,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def exists(name: str, path: Path) -> bool:
-    """Whether a name means one thing: from the root, from billing/, beside the file, or alone."""
+    """Return whether a name is unique: from the root, from billing/, next to the file, or alone."""
     places = (ROOT, ROOT / "billing", path.parent)
     return BARE[name] == 1 or any((place / name).exists() for place in places)
 

@@ -1,4 +1,4 @@
-"""Which room may name which SQL table: the table of docs/architecture.md, held against the code."""
+"""Which room may name which SQL table: the table of docs/architecture.md against the code."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "billing").rglob("*.py"))
 HEAD = "| tables | rooms that name them |"
-# The words after which a statement names a table. A partition is named by what makes its name.
+# The words before a table's name in a statement. A partition is named by its pattern.
 NAMED = re.compile(
     r"\b(?:from|join|into|update|table|copy|truncate|using|only)\s+(?:if\s+(?:not\s+)?exists\s+)?"
     r"([a-z_]+)\b",
@@ -18,7 +18,7 @@ CREATED = re.compile(r"create (?:unlogged )?table (?:if not exists )?([a-z_]+)\b
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Every text of a module that is no docstring; {} for what an f-string puts in."""
+    """Yield every text of a module that is not a docstring; {} for the fields of f-strings."""
     skipped = set[int]()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -36,15 +36,15 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def tables() -> set[str]:
-    """The tables that migrations make, and those that the code makes itself."""
+    """Return the tables that migrations make, and those that the code makes itself."""
     sources = [path.read_text() for path in (ROOT / "migrations").glob("*.sql")]
     sources += [text for path in FILES for text in texts(path)]
     found = {name for text in sources for name in CREATED.findall(text)}
-    return {name for name in found if not name.endswith("_")}  # partitions made in a loop
+    return {name for name in found if not name.endswith("_")}  # partitions that are made in a loop
 
 
 def law() -> list[tuple[str, str]]:
-    """The pairs of table and room in docs/architecture.md."""
+    """Return the pairs of table and room in docs/architecture.md."""
     lines = (ROOT / "docs" / "architecture.md").read_text().split(HEAD)[1].splitlines()[2:]
     pairs = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""The law of the layout: which room may import which, and how long a file may get."""
+"""The law of the layout: which room may import which, and the longest file."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ FILES = [
     for path in sorted(BILLING.rglob("*.py"))
     if path not in {BILLING / "__init__.py", BILLING / "web" / "__init__.py"}  # in no room
 ]
-# Libraries kept behind one door.
+# Libraries that only these modules may import.
 DOORS = {
     "eventsourcing": {"log/store.py"},
     "sanic": {"web/", "ingest/endpoint.py", "ingest/submission_log.py"},
@@ -29,11 +29,11 @@ DOORS = {
     "segno": {"web/sign_in/two_factor.py"},
     "zxcvbn": {"credentials/strength.py"},
 }
-LONGEST_FILE = 400  # about 300 lines is the aim
+LONGEST_FILE = 400  # the aim is about 300 lines
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules a file imports, dotted; the version of the package is in no room."""
+    """Yield the modules that a file imports, dotted; the package's version is in no room."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -45,19 +45,19 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def room_of(parts: Sequence[str]) -> str:
-    """The room of a module: "rating", or within the pages "web/kit"."""
+    """Return the room of a module: "rating", or for pages "web/kit"."""
     return "/".join(parts[: 2 if parts[0] == "web" else 1])
 
 
 def read_law() -> dict[str, list[str]]:
-    """What each room may import, in the order of the table of docs/architecture.md."""
+    """Return what each room may import, in the order of the table of docs/architecture.md."""
     section = ARCHITECTURE.read_text().split("\n## Rooms\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \|.*\| (.+) \|$", section, re.MULTILINE)
     return {room: [] if may == "nothing" else may.split(", ") for room, may in rows}
 
 
 def read_rooms() -> dict[str, set[str]]:
-    """What each room imports of the others."""
+    """Return what each room imports from other rooms."""
     rooms: dict[str, set[str]] = {}
     for path in FILES:
         room = room_of(path.relative_to(BILLING).with_suffix("").parts)

@@ -1,4 +1,4 @@
-"""Money and periods: exact, and refused where they can't be."""
+"""Money and periods are exact, and refused if they can't be."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Who may submit: failures are forgotten with time, passwords are hashed one at a time."""
+"""Authentication of devices: failures expire, passwords are hashed one at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator

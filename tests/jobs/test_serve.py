@@ -1,4 +1,4 @@
-"""`billing serve` with its own database: whatever is killed comes back, and nothing else ends."""
+"""`billing serve` with its own database: each killed process is restarted, and no other ends."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ BILLING = [sys.executable, "-m", "billing"]
 
 
 class Service:
-    """`billing serve` with an embedded database, or with that of a URL."""
+    """`billing serve` with an embedded database, or with the database of a URL."""
 
     def __init__(self, data_dir: Path, url: str = "") -> None:
         self.data_dir = data_dir
@@ -38,14 +38,14 @@ class Service:
         self.process = subprocess.Popen([*BILLING, "serve"], env=self.environment)  # noqa: S603 -- ourselves
 
     def status(self, port: int, path: str) -> int:
-        """What a port answers; 0 if it does not."""
+        """Return the HTTP status of a port; 0 without a response."""
         try:
             return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code
         except httpx.TransportError:
             return 0
 
     def submit(self) -> int:
-        """What a sender with a wrong password is answered: 401 where the database was asked."""
+        """Return the status for a wrong password: 401 if the database was queried."""
         address = f"http://127.0.0.1:{self.cdr}/v1/cdr"
         try:
             return httpx.post(address, auth=("nobody", "x"), timeout=30).status_code
@@ -56,7 +56,7 @@ class Service:
         return self.status(self.web, "/readyz") == 200 and self.submit() in (401, 429)
 
     def pids(self) -> dict[str, int]:
-        """The running processes, by what `serve` tells of them."""
+        """Return the running processes, as `serve` reports them."""
         return {state.name: state.pid for state in read_states(self.data_dir) if state.pid}
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -65,7 +65,7 @@ class Service:
 
 
 def refused(environment: dict[str, str], *words: str) -> str:
-    """What a command says that can't do what it is asked: one line, no traceback."""
+    """Return the message of a command that is refused: one line, no traceback."""
     done = subprocess.run(  # noqa: S603 -- ourselves
         [*BILLING, *words],
         env=environment,
@@ -150,7 +150,7 @@ def test_a_hangup_is_no_end_and_sigterm_ends_everything(service: Service) -> Non
 
 
 def test_a_service_killed_at_once_takes_its_database_over(service: Service) -> None:
-    """After the test above has ended it."""
+    """Continues the test above, which has ended the service."""
     again = Service(service.data_dir)
     until(again.is_ready)
     database = psutil.Process(again.pids()["database"])
@@ -160,7 +160,7 @@ def test_a_service_killed_at_once_takes_its_database_over(service: Service) -> N
     until(third.is_ready)
     assert third.pids()["database"] == database.pid
     assert third.end(signal.SIGINT) == 0
-    assert not is_alive(database)  # a zombie is not: who buries it is the system's affair
+    assert not is_alive(database)  # a zombie does not count: reaping it is up to the system
 
 
 def test_a_service_waits_for_its_database_and_says_so_at_once() -> None:

@@ -1,4 +1,4 @@
-"""A real Chromium, signed in; whatever is said on its console fails the test."""
+"""A real Chromium, signed in; any message on its console fails the test."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def open_page(browser: Browser, site: str) -> Iterator[Opened]:
-    """A signed-in page; the test fails if anything was said on the console."""
+    """Open a signed-in page; the test fails if there was a message on the console."""
     said: list[str] = []
     contexts = []
 
@@ -79,5 +79,5 @@ def open_page(browser: Browser, site: str) -> Iterator[Opened]:
     yield opened
     for context in contexts:
         context.close()
-    # That a form was refused is an answer, which the browser notes as well.
+    # A refused form is a normal response, which the browser logs as well.
     assert [each for each in said if "status of 422" not in each] == []

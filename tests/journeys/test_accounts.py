@@ -1,4 +1,4 @@
-"""The life of a company in a real Chromium: opened, bound, recharged, called, frozen, billed."""
+"""The life of a company in a real Chromium: opened, assigned rates, recharged, frozen, billed."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ CALL = b"""{"id": "j1", "src": "101", "dst": "0012127454135", "start": "%s", "an
 
 @pytest.fixture
 def followed(database_url: str, site: str) -> Iterator[Store]:
-    """The log of the served installation, its read models following it."""
+    """Yield the log of the served installation while its read models follow."""
     store = Store(database_url)
     with following(database_url):
         yield store
@@ -44,7 +44,7 @@ def said() -> Envelope:
 
 
 def call(store: Store) -> None:
-    """A call of two minutes to New York, as its phone system submits it."""
+    """Return a call of two minutes to New York, as its phone system submits it."""
     catalogue = Catalogue()
     catalogue.refresh(store)
     now = datetime.now(UTC).isoformat().encode()
@@ -115,7 +115,7 @@ def recharge(page: Page) -> None:
 
 
 def charge_a_call(page: Page, followed: Store, company_id: str) -> str:
-    """What the account holds after it."""
+    """Submit a call; return the balance after it."""
     device = RegisterDevice(
         device_id="lux-pbx",
         company_id=company_id,
@@ -157,7 +157,7 @@ def replay(page: Page, company_id: str) -> None:
 
 
 def close_the_month(store: Store, database_url: str) -> None:
-    """What the policy does when this month has ended."""
+    """Run the policy as after the end of this month."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         for _ in range(400):
             close_books(connection, store, datetime.now(UTC) + timedelta(days=32))

@@ -1,4 +1,4 @@
-"""What an installer and an operator type, in processes of their own; also when they are killed."""
+"""Commands of an installer and an operator in separate processes, some of which are killed."""
 
 import os
 import random
@@ -54,7 +54,7 @@ def run(environment: dict[str, str], *words: str, code: int = 0) -> str:
 
 @pytest.fixture
 def installed(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """An installation made as docs/installer.md says; the credentials of its device."""
+    """Install as docs/installer.md describes; return the credentials of the device."""
     prices = tmp_path / "prices.csv"
     prices.write_text(PRICES)
     assert "password:" in run(environment, "admin", "add", "marta")
@@ -110,7 +110,7 @@ def stored(url: str) -> int:
 
 
 def sums(url: str) -> dict[str, int]:
-    """The charges of the log and of each read model, once they have caught up."""
+    """Return the charges of the log and of each read model, once they are up to date."""
     store = Store(url)
     runner = Runner(url, store, projections("Europe/Madrid"))
     runner.catch_up()
@@ -207,7 +207,7 @@ def test_what_is_refused_says_why(environment: dict[str, str], tmp_path: Path) -
 
 
 class Service:
-    """`billing serve` on free ports, in a process group of its own."""
+    """`billing serve` on free ports, in its own process group."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.web, self.cdr = free_port(), free_port()
@@ -222,7 +222,7 @@ class Service:
             wait_for(port, self.process)
 
     def kill(self) -> None:
-        """Every process of it at once, as the power would."""
+        """Kill every process at once, as a power failure would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""What an installer does in a browser: a device set up, its lines and prefixes; mistakes mended."""
+"""An installer's work in a browser: a device, its lines and prefixes, and corrected mistakes."""
 
 import re
 from collections.abc import Iterator

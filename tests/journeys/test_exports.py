@@ -17,7 +17,7 @@ CHOSEN = ("User account", "Direction", "Flags", "Billed time")
 
 
 def choose(page: Page, *names: str) -> None:
-    """Choose columns beside the usual ones."""
+    """Choose columns in addition to the usual ones."""
     page.get_by_role("link", name="Columns").click()
     for name in names:
         page.get_by_role("checkbox", name=name, exact=True).check()
@@ -29,7 +29,7 @@ def heads(page: Page) -> list[str]:
 
 
 def shown(page: Page) -> list[dict[str, str]]:
-    """The rows of the page by their heads."""
+    """Return the rows of the page by their headers."""
     names = heads(page)
     return [
         dict(zip(names, row.locator("td").all_inner_texts(), strict=True))
@@ -109,7 +109,7 @@ def test_the_workbook_of_a_filter_is_the_page_cell_by_cell(open_page: Opened) ->
 
 
 def compare(row: dict[str, str], own: dict[str, Any]) -> None:
-    """A row of the page and one of the workbook say the same."""
+    """Compare a row of the page with one of the workbook."""
     when = own["Date and time (Europe/Madrid)"]
     assert f"{when:%H:%M:%S}" in row["Date and time"]
     for head in ("Company", "Extension", "Destination", "Device"):

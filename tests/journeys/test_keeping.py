@@ -1,4 +1,4 @@
-"""An archived month is attached, searched and detached; all is backed up: in a real Chromium."""
+"""An archived month is attached, searched and detached; a full backup: in a real Chromium."""
 
 import hashlib
 import threading
@@ -26,12 +26,12 @@ MONTH = months_before(datetime.now(UTC), 2)
 
 @pytest.fixture
 def site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """Calls of three months, the oldest whole one archived, and everything at work."""
+    """An installation with calls of three months, the oldest archived, and all jobs running."""
     install(database_url, apart=timedelta(hours=12))
     add_administrator(database_url)
     store = open_store(database_url, tmp_path / "archives")
     keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
-    # Calls that come today are posted to this month, whenever they were made: close it too.
+    # Calls received today are posted to this month, whenever they were made: close it too.
     later = datetime.now(UTC) + timedelta(days=62)
     with psycopg.connect(database_url, autocommit=True) as connection:
         while close_books(connection, store, later):
@@ -75,7 +75,7 @@ def test_the_calls_of_a_period_are_backed_up_with_their_checksum_and_restored(
 ) -> None:
     page = open_page()
     page.goto("/backups")
-    page.get_by_label("First day").fill(f"{MONTH}-02")  # a month that lies in its file
+    page.get_by_label("First day").fill(f"{MONTH}-02")  # a month in a file
     page.get_by_label("Last day").fill(f"{MONTH}-20")
     page.get_by_role("button", name="Back up the calls").click()
     row = page.locator("tbody tr", has_text=f"calls-{MONTH}-02-{MONTH}-20").first
@@ -110,7 +110,7 @@ def test_a_month_is_archived_with_short_numbers_and_says_so(open_page: Opened) -
     expect(row.get_by_role("button", name="Detach")).to_be_visible(timeout=15_000)
     page.goto(f"/calls?from={MONTH}-02&to={MONTH}-20&status=charged")
     expect(page.locator("tbody tr").first).to_be_visible()
-    assert "****" not in page.locator("tbody").inner_text()  # its file is as it was
+    assert "****" not in page.locator("tbody").inner_text()  # the file is unchanged
 
 
 def test_everything_is_backed_up_by_a_click_and_downloaded(open_page: Opened) -> None:

@@ -1,4 +1,4 @@
-"""Somebody is limited to companies in a browser, signs in, and works within them."""
+"""An administrator who is limited to companies signs in and works within them, in a browser."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def at_work(site: str, database_url: str) -> Iterator[None]:
 
 
 def add_nuria(page: Page) -> str:
-    """Add her with two companies; the password that is shown once."""
+    """Add her with two companies; return the password that is shown once."""
     page.goto("/administrators/new")
     page.locator("[name=sign_in_name]").fill("nuria")
     page.locator("[name=name]").fill("Nuria Gil")

@@ -1,4 +1,4 @@
-"""Who did what, and who came in: found, read and taken along in a real Chromium."""
+"""The logs of operations and sign-ins in a real Chromium: searched, read and exported."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ pytestmark = IN_BROWSER
 
 @pytest.fixture
 def site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    """The usual installation with the read models at work."""
+    """The usual installation with running read models."""
     install(database_url, calls=30)
     add_administrator(database_url)
     with following(database_url), served(database_url, tmp_path) as address:
@@ -26,7 +26,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 def downloaded(page: Page) -> list[dict[str, str]]:
-    """The rows of the page's CSV."""
+    """Return the rows of the page's CSV."""
     page.locator("details summary").filter(has_text="Export").click()
     with page.expect_download() as file:
         page.get_by_role("link", name="CSV").first.click()
@@ -36,7 +36,7 @@ def downloaded(page: Page) -> list[dict[str, str]]:
 
 
 def is_open_to_all(page: Page) -> None:
-    """Nothing keeps anybody out, on a desk or on a phone, light or dark."""
+    """Check that the page is usable on a desk and on a phone, light and dark."""
     for size, theme in ((None, "light"), (PHONE, "dark")):
         if size:
             page.set_viewport_size(size)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The life of a price in a real Chromium: told while it is typed, imported, undone, tried."""
+"""The life of a price in a real Chromium: shown while typing, imported, undone, tested."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What somebody who keeps the prices does in a browser, from the first price to a re-rating."""
+"""The work on prices in a browser, from the first price to a re-rating."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ pytestmark = IN_BROWSER
 SAID = said_here()
 PBX = "/devices/clinica-pbx"
 LAST_MONTH = last_month(datetime.now(UTC), "Europe/Madrid")[0] + timedelta(days=3)
-# A title, a Spanish header, decimal commas, a plus, ranges, several in a cell, one said twice.
+# A title, a Spanish header, decimal commas, a plus, ranges, several in a cell, a duplicate.
 ODD = """Tarifas mayoristas de la casa;;;;;
 DESTINO;Código de país;Códigos de área;Precio €/min;Incrementos;Vigente desde
 España;+34;;0,02;60/60;01/01/2026
@@ -44,7 +44,7 @@ def at_work(site: str, database_url: str) -> Iterator[None]:
 
 
 def submitted(url: str, device_id: str, key: str, **changes: Any) -> None:
-    """A call of a minute, rated by what holds."""
+    """Submit a call of a minute; return how it was rated."""
     store = Store(url)
     at = changes.pop("at", LAST_MONTH)
     told = record(
@@ -261,7 +261,7 @@ def test_a_call_that_two_devices_tell_is_linked_and_charged_once(
 
 
 def watch(url: str) -> None:
-    """What the policies do, once the read models have both records."""
+    """Run the policies, once the read models have both records."""
     store, cascades = Store(url), Cascades()
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(400):

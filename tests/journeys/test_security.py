@@ -1,4 +1,4 @@
-"""Two-factor and API tokens in a real Chromium: set up, signed in with, recovered from, revoked."""
+"""Two-factor and API tokens in a real Chromium: set up, used, recovered, revoked."""
 
 import re
 from datetime import UTC, datetime
@@ -16,13 +16,13 @@ pytestmark = IN_BROWSER
 
 
 def code_of(page: Page, steps: int) -> str:
-    """What an app shows that was given the secret on the page, or that of some steps later."""
+    """Return the code of an app with the secret on the page, now or some steps later."""
     secret = page.locator("#secret").inner_text().replace(" ", "")
     return pyotp.TOTP(secret).at(datetime.now(UTC), counter_offset=steps)
 
 
 def enrol(page: Page) -> tuple[str, list[str]]:
-    """Set two-factor up; the code for the next sign-in, and the recovery codes."""
+    """Set up two-factor; return the code for the next sign-in, and the recovery codes."""
     page.goto("/my-account")
     page.get_by_role("link", name="Set up two-factor").click()
     page.get_by_role("button", name="Start").click()

@@ -1,4 +1,4 @@
-"""What tests of keeping ask for."""
+"""Fixtures for tests of keeping."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.keeping.sample import install, keeper_of
 def installed(
     server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The name of a database with calls in two months, whose books are closed."""
+    """The name of a database with calls in two months and closed books."""
     with fresh_database(server_url, template) as url:
         store = Store(url)
         install(keeper_of(url, store, tmp_path_factory.mktemp("installed")))
@@ -26,12 +26,12 @@ def installed(
 
 @pytest.fixture
 def database_url(server_url: str, installed: str) -> Iterator[str]:
-    """A database of the test's own, cloned from that one."""
+    """The URL of a clone of that database for one test."""
     with fresh_database(server_url, installed) as url:
         yield url
 
 
 @pytest.fixture
 def keeper(database_url: str, store: Store, tmp_path: Path) -> Keeper:
-    """Its keeper."""
+    """The keeper of that database."""
     return keeper_of(database_url, store, tmp_path)

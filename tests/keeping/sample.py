@@ -1,4 +1,4 @@
-"""An installation whose calls lie in several months, and every number that must survive."""
+"""An installation with calls in several months, and every figure that must survive."""
 
 import resource
 from collections.abc import Iterator
@@ -46,19 +46,19 @@ SUMS = (
 
 
 def keeper_of(url: str, store: Store, folder: Path) -> Keeper:
-    """The keeper of a test's database."""
+    """Return the keeper of a test's database."""
     made = Keeper(url, store, folder / "archives", folder / "backups")
     store.past = lambda: Past(store, made.archives)
     return made
 
 
 def runner_of(keeper: Keeper) -> Runner:
-    """All projections, with the archives."""
+    """Return a runner with all projections, and with the archives."""
     return Runner(keeper.url, keeper.store, projections(ZONE))
 
 
 def install(keeper: Keeper, calls: int = 60) -> None:
-    """Calls from the end of October on, every 12 hours: some not rated, void, in conflict."""
+    """Add calls from the end of October on, every 12 hours: some not rated, void, in conflict."""
     append(keeper.store, INSTALLATION)
     events = []
     for number in range(calls):
@@ -70,7 +70,7 @@ def install(keeper: Keeper, calls: int = 60) -> None:
             events.append((stream(event), conflicting(event)))
         if number % 13 == 8:
             events.append((stream(event), voided(event)))
-    for begin in range(0, len(events), 9):  # seals that cover two months, and other streams
+    for begin in range(0, len(events), 9):  # seals that cover two months and other streams
         append(keeper.store, events[begin : begin + 9])
     catch_up(keeper)
     close_books_until(keeper, LATER.recorded_at)
@@ -84,14 +84,14 @@ def close_books_until(keeper: Keeper, now: datetime) -> None:
 
 
 def catch_up(keeper: Keeper) -> None:
-    """Bring every read model up to the log."""
+    """Bring every read model up to date."""
     runner = runner_of(keeper)
     runner.catch_up()
     runner.close()
 
 
 def rebuild(keeper: Keeper, *names: str) -> None:
-    """Make read models anew."""
+    """Rebuild read models."""
     runner = runner_of(keeper)
     for name in names:
         runner.rebuild(name)
@@ -100,7 +100,7 @@ def rebuild(keeper: Keeper, *names: str) -> None:
 
 
 def rows(url: str, *statements: str) -> dict[str, list[Any]]:
-    """What some queries say, in an order of their own."""
+    """Return the sorted rows of some queries."""
     with psycopg.connect(url) as connection:
         return {
             each: sorted(connection.execute(each.encode()).fetchall(), key=str)
@@ -109,17 +109,17 @@ def rows(url: str, *statements: str) -> dict[str, list[Any]]:
 
 
 def sums(url: str) -> dict[str, list[Any]]:
-    """Every sum there is."""
+    """Return every sum of the read models."""
     return rows(url, *SUMS)
 
 
 def listed(url: str) -> list[Any]:
-    """The call list."""
+    """Return the call list."""
     return rows(url, "select * from call_list")["select * from call_list"]
 
 
 def keys_of(keeper: Keeper) -> set[tuple[int, str, int]]:
-    """The events there are: in the log, and in the files it names, which are whole."""
+    """Return the keys of all events: in the log, and in its complete archives."""
     with psycopg.connect(keeper.url) as connection:
         found = set(connection.execute(KEYS).fetchall())
     for part in load_keeping(keeper.store).parts:
@@ -131,7 +131,7 @@ def keys_of(keeper: Keeper) -> set[tuple[int, str, int]]:
 
 @contextmanager
 def no_room(size_bytes: int = 1_000) -> Iterator[None]:
-    """No file of this process gets larger; the database's are another process's."""
+    """Let no file of this process grow; those of the database belong to another process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:

@@ -1,4 +1,4 @@
-"""A month goes into a file, out of the database, and back: every number is compared."""
+"""A month is moved to a file and back to the database: every figure is compared."""
 
 import threading
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ def test_a_month_that_is_archived_and_dropped_leaves_every_sum_and_seal(keeper: 
     )
     after = checked(keeper)
     assert (after.fault, after.missing) == ("", ())
-    assert after.events == whole.events + 1  # that it was archived
+    assert after.events == whole.events + 1  # the event about the archive
     attach(keeper, MONTH, LATER)
     catch_up(keeper)
     assert listed(keeper.url) == calls
@@ -122,7 +122,7 @@ def test_an_account_is_replayed_and_told_as_if_nothing_had_been_archived(keeper:
             return [(e.recorded.position, e.amount_micros, e.balance_micros) for e in page.entries]
 
     before = told()
-    assert before[-1][2] == 0  # the opening
+    assert before[-1][2] == 0  # the opening balance
     archive(keeper, MONTH, LATER)
     assert told() == before
     with psycopg.connect(keeper.url) as connection:
@@ -144,7 +144,7 @@ def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_ch
     assert store.archived([stream(repeated)]) == {stream(repeated): (1, "12")}
     catch_up(keeper)
     assert balance(sums(keeper.url)) == balance(before) - 500_000
-    # It is posted to the month that is open now; nothing goes before that is closed.
+    # It is posted to the month that is open now, which must be closed before archiving.
     with pytest.raises(Refused, match="not closed yet"):
         archive(keeper, MONTH, LATER)
     close_books_until(keeper, datetime(2027, 3, 3, tzinfo=UTC))
@@ -201,7 +201,7 @@ def test_a_file_that_does_not_fit_the_log_keeps_the_month_in_the_database(
 def test_a_kill_between_the_file_and_the_drop_is_ended_by_the_next_call(keeper: Keeper) -> None:
     before = sums(keeper.url)
     (part,) = archive(keeper, MONTH, LATER)
-    attach(keeper, MONTH, LATER)  # the month is there, and the files have all of it
+    attach(keeper, MONTH, LATER)  # the month is in the database, and all of it in the files
     (again,) = archive(keeper, MONTH, LATER)
     assert again == part
     assert load_keeping(keeper.store).attached == frozenset()

@@ -1,4 +1,4 @@
-"""Operations of keeping that are begun at once: one works at a time, whoever started it."""
+"""Operations of keeping that begin at once: one works at a time, whichever starts first."""
 
 import errno
 import os
@@ -135,7 +135,7 @@ def test_unfinished_files_are_removed_once_nobody_writes_them(keeper: Keeper) ->
 
 
 def test_what_a_kill_left_between_the_work_and_its_word_is_ended(keeper: Keeper) -> None:
-    """The month is loaded and the log doesn't say so; it is dropped and the log doesn't say so."""
+    """A month was loaded or dropped, but the log has no event about it."""
     archive(keeper, MONTH, LATER)
     events = keys_of(keeper)
     (part,) = load_keeping(keeper.store).parts

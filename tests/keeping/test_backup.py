@@ -1,4 +1,4 @@
-"""Backup, wipe, restore: equal to the last figure; and every file that must be refused."""
+"""Back up, wipe, restore: equal to the last figure; and every file that must be refused."""
 
 import shutil
 import signal
@@ -48,14 +48,14 @@ CREDENTIALS = "select account, device_id, password_hash from device_credentials"
 
 @pytest.fixture
 def other_url(server_url: str, template: str) -> Iterator[str]:
-    """Another database, as empty as the first."""
+    """The URL of another, equally empty database."""
     with fresh_database(server_url, template) as url:
         yield url
 
 
 @pytest.fixture
 def full(keeper: Keeper) -> Path:
-    """A backup of everything, of an installation with an archived month."""
+    """A full backup of an installation with an archived month."""
     with psycopg.connect(keeper.url, autocommit=True) as connection:
         devices.issue_device_password(connection, "pbx", "acc", "s3cret-of-a-device")
     archive(keeper, MONTH, LATER)
@@ -77,7 +77,7 @@ def test_what_was_backed_up_is_restored_equal_and_proved(
         before
     )
     assert listed(other_url) == listed(keeper.url)
-    # The log goes on: that the backup was made came after it.
+    # The log has one event more: the one about the backup.
     assert set(rows(other_url, LOG)[LOG]) < set(rows(keeper.url, LOG)[LOG])
     assert set(rows(other_url, SEALS)[SEALS]) < set(rows(keeper.url, SEALS)[SEALS])
     verdict = verify(other_url, folder=tmp_path / "elsewhere")
@@ -112,7 +112,7 @@ def test_a_damaged_cut_newer_or_foreign_file_is_refused_with_the_reason(
         writer.finish(backup.Manifest(events=0))
     with pytest.raises(Refused, match=r"newer program \(.*9999_later\)"):
         restore(other_url, tmp_path / "later", tmp_path, ZONE)
-    assert migrate(other_url) == []  # it is no only partly restored one
+    assert migrate(other_url) == []  # it is not marked as partly restored any more
 
 
 def test_a_full_disk_leaves_no_half_backup_and_no_note_of_one(keeper: Keeper) -> None:
@@ -124,14 +124,14 @@ def test_a_full_disk_leaves_no_half_backup_and_no_note_of_one(keeper: Keeper) ->
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with room for hardly anything."""
+    """Yield a small file system that is nearly full."""
     place = tmp_path / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 -- of the system
+    if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 -- a program of the system
         pytest.skip("no file system may be mounted here")
     yield place
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607 -- of the system
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607 -- a program of the system
 
 
 def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
@@ -153,7 +153,7 @@ def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
     assert (verdict.fault, verdict.missing) == ("", ())
     with pytest.raises(Refused, match="only partly restored"):
         migrate(other_url)
-    restore(other_url, full, tmp_path / "elsewhere", ZONE)  # with room it is ended
+    restore(other_url, full, tmp_path / "elsewhere", ZONE)  # with space it completes
     assert sums(other_url) == sums(keeper.url)
 
 
@@ -214,7 +214,7 @@ def test_a_database_says_that_it_is_half_restored_after_a_kill(
     command = [sys.executable, "-c", KILLED, other_url, str(full), str(folder), moment]
     ended = subprocess.run(command, check=False, timeout=60)  # noqa: S603 -- ourselves
     assert ended.returncode == -signal.SIGKILL
-    if moment != "whole":  # before anything was touched
+    if moment != "whole":  # before anything was changed
         with pytest.raises(Refused, match=r"only partly restored. Run `billing restore .*full-"):
             migrate(other_url)
     restore(other_url, full, folder, ZONE)
@@ -230,7 +230,7 @@ def test_the_calls_of_a_period_are_backed_up_and_come_back_where_they_are_missin
             "select count(*) from call_list where started_at >= '2026-10-29T23:00Z'"
             " and started_at < '2026-11-03T23:00Z'"
         ).fetchall()
-    archive(keeper, MONTH, LATER)  # half of the period lies in a file by now
+    archive(keeper, MONTH, LATER)  # now half of the period is in a file
     period = Period(date(2026, 10, 30), date(2026, 11, 3))
     made = backup.back_up_calls(keeper, period, ZoneInfo(ZONE), LATER)
     file = keeper.backups / made.file

@@ -1,4 +1,4 @@
-"""A wrong clock: what can't be taken back waits, and what is recorded meanwhile says so."""
+"""A wrong clock: irreversible actions wait, and events recorded in the meantime are flagged."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ where topic = 'MonthClosed.1' and notification_id > %s"""
 
 
 class Hands:
-    """A machine's two clocks: time passes on both, a person sets one."""
+    """The two clocks of a machine: time passes on both, a person sets one."""
 
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
@@ -45,7 +45,7 @@ class Hands:
         self.at += time
 
     def clock(self, *, keeps: bool = True) -> Clock:
-        """The clock of a process that starts."""
+        """Return the clock of a process that starts."""
         return Clock(lambda: self.at, lambda: self.passed, keeps=keeps)
 
 
@@ -68,7 +68,7 @@ def test_clocks_that_are_an_hour_apart_are_doubted_until_they_agree(
     for turn, doubt in ((59, ""), (3, "jumped"), (-3, ""), (-100, ""), (-20, "jumped"), (121, "")):
         hands.turn(turn * MINUTE)
         hands.go_on(MINUTE)
-        if not read_clock(connection).is_doubted:  # the job may be the later of the two to look
+        if not read_clock(connection).is_doubted:  # the job may look later than the process
             assert seen(other, connection).doubt == doubt
         assert seen(clock, connection).doubt == doubt
         assert seen(other, connection).doubt == doubt
@@ -94,7 +94,7 @@ def test_at_its_start_a_clock_is_compared_with_what_was_written_down(
     hands.go_on(2 * MINUTE)
     seen(first, connection)
     hands.turn(turn)
-    for keeps in (False, True, True):  # started again it is no surer
+    for keeps in (False, True, True):  # a restart does not remove the doubt
         assert seen(hands.clock(keeps=keeps), connection).doubt == doubt
     again = hands.clock()
     seen(again, connection)
@@ -109,7 +109,7 @@ def test_before_the_first_beat_the_newest_event_is_what_there_is(
     clock = hands.clock()
     assert seen(clock, connection).doubt == "behind"
     late = received(1, 100)
-    append(keeper.store, [(stream(late), late)])  # of a clock that is behind: it proves nothing
+    append(keeper.store, [(stream(late), late)])  # recorded by a slow clock: proves nothing
     assert seen(clock, connection).doubt == "behind"
     assert seen(hands.clock(), connection).doubt == "behind"
     hands.go_on(2 * HOUR)
@@ -117,7 +117,7 @@ def test_before_the_first_beat_the_newest_event_is_what_there_is(
 
 
 def closed(keeper: Keeper, connection: psycopg.Connection[Any], hands: Hands, clock: Clock) -> int:
-    """How many months the policy closes now, and that each of their events carries the flag."""
+    """Return how many months the policy closes now; check that their events are flagged."""
     ((last,),) = connection.execute("select max(last_position) from seals").fetchall()
     while True:
         now, state = clock.look(connection)
@@ -149,7 +149,7 @@ def test_a_clock_a_year_ahead_closes_nothing_until_a_person_confirms_it(
     hands.turn(-YEAR)
     assert seen(kept, connection).doubt == ""
     assert closed(keeper, connection, hands, clock) == 0  # there is nothing to close
-    hands.turn(timedelta(days=40))  # and it is true: the machine was asleep
+    hands.turn(timedelta(days=40))  # correctly: the machine was asleep
     seen(kept, connection)
     assert closed(keeper, connection, hands, clock) == 0
     confirm(connection, hands.at, "administrator:marta")
@@ -249,7 +249,7 @@ def test_the_flag_leaves_the_bytes_of_older_events_as_they_were() -> None:
 def test_the_command_line_tells_of_the_clock_and_confirms_it(
     keeper: Keeper, connection: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    # The newest event of these databases lies ahead of the machine's clock.
+    # The newest event of these databases is in the future of the machine's clock.
     assert "in doubt (behind)" in billing(keeper.url, tmp_path, "clock")
     said = billing(keeper.url, tmp_path, "archive", MONTH, code=1)
     assert "The clock of this machine is in doubt." in said

@@ -1,4 +1,4 @@
-"""The commands of keeping in processes of their own, and processes that are killed."""
+"""The commands of keeping in separate processes, and processes that are killed."""
 
 import os
 import pty
@@ -39,7 +39,7 @@ archive(keeper, MONTH, LATER, die)
 
 @pytest.fixture
 def empty_url(server_url: str) -> Iterator[str]:
-    """A database without a single table."""
+    """The URL of a database without tables."""
     with fresh_database(server_url, "template0") as url:
         yield url
 
@@ -85,8 +85,8 @@ def test_a_backup_is_made_and_restored_by_commands(
 ) -> None:
     file = tmp_path / "everything.backup"
     assert "SHA-256:" in billing(keeper.url, tmp_path, "backup", str(file))
-    checked = subprocess.run(  # noqa: S603 -- of the system
-        ["sha256sum", "-c", f"{file.name}.sha256"],  # noqa: S607 -- found by its name
+    checked = subprocess.run(  # noqa: S603 -- a program of the system
+        ["sha256sum", "-c", f"{file.name}.sha256"],  # noqa: S607 -- found in the path
         cwd=tmp_path,
         check=False,
         capture_output=True,

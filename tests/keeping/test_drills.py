@@ -1,6 +1,6 @@
-"""Two of an operation at once, killed at random moments: nothing is lost, all of it is ended.
+"""Two operations at once, killed at random moments: nothing is lost, and each is completed.
 
-DRILLS=50 is the long form; a few kills otherwise.
+DRILLS=50 is the long form; otherwise a few kills.
 """
 
 import os
@@ -22,18 +22,18 @@ from tests.keeping.working import OPERATIONS, PERIOD, ready
 from tests.projections.sample import ZONE
 
 KILLS = int(os.environ.get("DRILLS", "7"))
-LONGEST = 0.4  # seconds: about what an operation on so few calls takes
+LONGEST = 0.4  # seconds: the approximate time of an operation on so few calls
 MONTHS = (MONTH, "2026-11")
 KINDS = ("archive", "attach", "detach", "archive", "full", "restore", "shorten")
 
 
 def about(kind: str, choose: random.Random, file: str) -> str:
-    """What an operation is done to."""
+    """Return the object of an operation."""
     return file if kind == "restore" else choose.choice(MONTHS)
 
 
 def end(keeper: Keeper, kind: str, target: str) -> None:
-    """Do again what was killed; how far it had come is told by what it is refused with."""
+    """Repeat a killed operation; a known refusal means that it had completed."""
     try:
         OPERATIONS[kind](keeper, target)
     except Refused as refused:
@@ -43,7 +43,7 @@ def end(keeper: Keeper, kind: str, target: str) -> None:
 
 def test_operations_that_are_killed_lose_nothing_and_can_be_ended(keeper: Keeper) -> None:
     seed = int(time.time())
-    choose = random.Random(seed)  # noqa: S311 -- no secret
+    choose = random.Random(seed)  # noqa: S311 -- not secret
     print(f"seed {seed}")  # noqa: T201 -- shown when it fails
     before, calls, events = sums(keeper.url), len(listed(keeper.url)), keys_of(keeper)
     file = backup.back_up_calls(keeper, PERIOD, ZoneInfo(ZONE), LATER).file
@@ -72,14 +72,14 @@ def test_operations_that_are_killed_lose_nothing_and_can_be_ended(keeper: Keeper
 
 
 def backups_are_whole(keeper: Keeper) -> None:
-    """Every backup that the log tells of."""
+    """Check every backup that the log names."""
     for _, made in backup.backups_made(keeper.store):
         assert isinstance(made, BackupMade)
         check(keeper.backups / made.file, ("full", "calls"), made.sha256)
 
 
 def all_calls(keeper: Keeper) -> list[object]:
-    """The call list, with every archived month attached, whatever was killed on its way."""
+    """Return the call list with every archived month attached, whichever operation was killed."""
     state = load_keeping(keeper.store)
     for month in MONTHS:
         if month in state.attached:

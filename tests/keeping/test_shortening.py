@@ -1,4 +1,4 @@
-"""Numbers of a month are shortened: seals, sums and read models are compared before and after."""
+"""Numbers of a month are shortened; seals, sums and read models are compared before and after."""
 
 import signal
 import subprocess
@@ -58,7 +58,7 @@ def checked(keeper: Keeper) -> Verdict:
 
 
 def october(keeper: Keeper) -> list[tuple[str, str, str]]:
-    """Status, number and what was dialled, of the calls of the month."""
+    """Return status, number and dialled digits of the calls of the month."""
     return sorted(
         (call[STATUS], call[NUMBER], call[DIALLED])
         for call in listed(keeper.url)
@@ -67,7 +67,7 @@ def october(keeper: Keeper) -> list[tuple[str, str, str]]:
 
 
 def waiting(keeper: Keeper) -> list[bytes]:
-    """The events of the month in which a number is whole."""
+    """Return the events of the month that contain a whole number."""
     with psycopg.connect(keeper.url) as connection:
         states = [bytes(row[0]) for row in connection.execute(OCTOBER, binary=True)]
     return [state for state in states if any(number in state for number in WHOLE)]
@@ -125,7 +125,7 @@ def test_what_was_shortened_is_guarded_as_what_was_sealed(keeper: Keeper) -> Non
         with psycopg.connect(keeper.url, autocommit=True) as connection:
             connection.execute(change, (put, found, call))
         assert checked(keeper).fault == ""
-    # Nor may it be said of a stretch that it was something else before, or is now.
+    # Nor may an event state other digests for a range.
     for digest in ("before", "after"):
         event = keeper.store.load(shortening.stream_of(MONTH))[0].event
         assert isinstance(event, NumbersShortened)
@@ -166,7 +166,7 @@ def test_a_suspended_call_keeps_its_number_until_it_has_a_price(keeper: Keeper) 
     with psycopg.connect(keeper.url) as connection:
         assert is_unshortened(connection, keeper.store, MONTH)
     assert shorten(keeper, MONTH, LATER) == 1
-    assert len(waiting(keeper)) == len(left) - 1  # the record it began with is shortened too
+    assert len(waiting(keeper)) == len(left) - 1  # the first record of the call is shortened too
     assert checked(keeper).fault == ""
     catch_up(keeper)
     before = listed(keeper.url)
@@ -323,7 +323,7 @@ def test_read_models_are_the_same_however_the_log_is_cut(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shorten(keeper, MONTH, LATER)
-    # What waited then has a price now; its number is whole until the next night.
+    # The suspended call has a price now; its number stays whole until the next night.
     rated = msgspec.structs.replace(received(6 * 12, 1_000_006), raw="")
     append(keeper.store, [(stream(rated), rated)])
     late = received(7, 100)

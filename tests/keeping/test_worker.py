@@ -1,4 +1,4 @@
-"""The keeping job: what is due each night, what people ask for, and what becomes of it."""
+"""The keeping job: nightly tasks, requested tasks, and their results."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from billing.values import Refused
 from tests.keeping.sample import LATER, MONTH, catch_up, no_room
 from tests.projections.sample import ZONE
 
-NIGHT = datetime(2027, 2, 4, 2, 30, tzinfo=UTC)  # half past three in Madrid
+NIGHT = datetime(2027, 2, 4, 2, 30, tzinfo=UTC)  # 03:30 in Madrid
 SOMEBODY = Envelope(recorded_at=NIGHT, actor="administrator:marta", address="192.0.2.9")
 
 

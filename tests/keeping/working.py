@@ -1,4 +1,4 @@
-"""Operations of keeping in processes of their own, all begun at the same moment, or killed."""
+"""Operations of keeping in separate processes that begin at the same moment, or are killed."""
 
 import json
 import select
@@ -35,7 +35,7 @@ OPERATIONS: dict[str, Callable[[Keeper, str], object]] = {
 
 
 class Worker:
-    """A process that waits for the word, does one operation, and says what became of it."""
+    """A process that waits for a signal, does one operation, and reports the result."""
 
     def __init__(self, keeper: Keeper, operation: str, about: str = "") -> None:
         folder, wait = str(keeper.archives.parent), str(keeper.wait_seconds)
@@ -67,11 +67,11 @@ class Worker:
                 pipe.close()
 
     def begin(self) -> None:
-        """Give the word."""
+        """Send the signal to begin."""
         self._say(self._task)
 
     def outcome(self) -> str:
-        """What it said at its end: "done", or why it was refused."""
+        """Return its report: "done", or why it was refused."""
         said = self._hear()
         self.process.wait(SECONDS)
         return said
@@ -89,14 +89,14 @@ class Worker:
 
 @contextmanager
 def ready(keeper: Keeper, *tasks: tuple[str, str]) -> Iterator[list[Worker]]:
-    """Processes for these tasks, each ready to begin."""
+    """Yield processes for these tasks, each ready to begin."""
     made = [Worker(keeper, *task) for task in tasks]
     with ExitStack() as stack:
         yield [stack.enter_context(each) for each in made]
 
 
 def at_once(keeper: Keeper, *tasks: tuple[str, str]) -> list[str]:
-    """Do tasks in processes that begin together; what each said at its end."""
+    """Do tasks in processes that begin together; return their reports."""
     with ready(keeper, *tasks) as workers:
         for each in workers:
             each.begin()
@@ -104,7 +104,7 @@ def at_once(keeper: Keeper, *tasks: tuple[str, str]) -> list[str]:
 
 
 def main() -> None:
-    """One operation, in this process."""
+    """Do one operation in this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     url, folder, wait = sys.argv[1:]
     sys.stdin.readline()

@@ -191,7 +191,7 @@ KEYS: dict[str, Callable[[Charged], Any]] = {
 
 
 def asked_for() -> list[StatisticsFilter]:
-    """Every kind of statistic, of each period."""
+    """Yield every kind of statistic, of each period."""
     return [
         StatisticsFilter(
             reach=reach,

@@ -34,7 +34,7 @@ from tests.web.serving import COMPANIES, ZONE, add_administrator, install
 
 NOW = datetime.now(ZoneInfo(ZONE))
 PERIOD: dict[str, Any] = {"period": last_days(NOW.date(), 30), "zone": ZoneInfo(ZONE)}
-# What the installation has too few of; names that repeat, so that the id decides.
+# More rows of what the installation has few of; repeated names, so that the id decides.
 MORE = """
 insert into rate_groups (group_id, name, currency, rates, changed_at)
  select 'g' || n, 'Group ' || n / 3, 'EUR', 0, now() from generate_series(1, 8) n;

@@ -12,7 +12,7 @@ class Event(
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who caused an event, from where and when; stored beside the event in the log."""
+    """Who caused an event, from where and when; stored with the event in the log."""
 
     recorded_at: datetime
     actor: str  # 'administrator:…', 'device:…', 'system'

@@ -13,7 +13,7 @@ import msgspec
 LONGEST_TEXT = 400  # bytes of UTF-8: three such texts fit into one entry of an index
 LONGEST_PROSE = 4_000  # bytes, of texts that no index holds
 PROSE = frozenset({"reason", "note", "detail"})
-UNCUT = frozenset({"key", "call_id"})  # they tell records apart; their stream has its own bound
+UNCUT = frozenset({"key", "call_id"})  # they distinguish records; their stream has its own bound
 UNTOUCHED = frozenset({"raw"})  # what the sender wrote is kept as it is; no column holds it
 NUL_ESCAPED = b"\\u0000"  # as JSON writes it
 SUSPECT_BYTES = 2_500  # an event below this size holds no text that an index refuses
@@ -31,7 +31,7 @@ def fit_text(text: str, most_bytes: int = LONGEST_TEXT) -> str:
 
 
 def fit(value: Any, name: str = "", *, cut: bool = True) -> Any:
-    """A struct, tuple, dict or text with every text in it fit; `name` is the field it stands in.
+    """A struct, tuple, dict or text with every text in it fit; `name` is its field.
 
     With `cut` false, texts keep their length: so an event that is read again stays what it was.
     """
@@ -55,7 +55,7 @@ def fit(value: Any, name: str = "", *, cut: bool = True) -> Any:
 def must_fit(event: Any, encoded: bytes) -> bool:
     """Whether an event about to be appended may hold a text that has to be made fit.
 
-    `encoded` is its JSON. A raw record is left out of the size: it is long and stands in no column.
+    `encoded` is its JSON. A raw record is left out of the size: it is long and no column holds it.
     """
     size = len(encoded) - 2 * len(getattr(event, "raw", ""))
     long = size > SUSPECT_BYTES and LONG_RUN.search(encoded) is not None

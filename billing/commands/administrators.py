@@ -53,7 +53,7 @@ class ResetPassword(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
-    """Change one's own password; the caller has checked the old one."""
+    """Change the own password; the caller has checked the old one."""
 
     administrator_id: str
     password_hash: str

@@ -157,7 +157,7 @@ def renew_codes(
 def disable(
     store: Store, connection: psycopg.Connection, command: Proven, envelope: Envelope
 ) -> int:
-    """Disable one's own two-factor. Raises WrongCode."""
+    """Disable the own two-factor. Raises WrongCode."""
     prove(store, connection, command, envelope)
     with connection.transaction():
         _forget(connection, command.administrator_id)

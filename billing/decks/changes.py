@@ -1,4 +1,4 @@
-"""The changes that a deck makes to a group: new, dearer, cheaper, other and removed prices."""
+"""The changes of a group by a deck: new, more expensive, cheaper, other and removed prices."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime

@@ -1,8 +1,8 @@
 """Group commit: the records of many requests are appended to the log together.
 
 A single writer thread takes all waiting submissions, up to MOST records, and commits them;
-meanwhile the next batch collects. So an idle system answers immediately, a busy one makes large
-batches, and no timer is needed.
+in the meantime the next batch collects. So an idle system answers immediately, a busy one makes
+large batches, and no timer is needed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Events to the rows of the log and back: the JSON of an event beside that of its envelope."""
+"""Events to the rows of the log and back: the JSON of an event and of its envelope."""
 
 import msgspec
 

@@ -42,7 +42,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class EventMapper(Mapper[str]):
-    """What the library asks for rows and events: see codec.py."""
+    """What the library calls for rows and events: see codec.py."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

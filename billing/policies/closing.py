@@ -3,7 +3,7 @@
 `MonthClosed` is a marker in the log. The read model counts later events to the next month, so once
 it has read the marker the month's sums are final, and the statements are built from them. Each step
 waits until the read models show the previous one, and is decided on its own stream: a service that
-was down or killed meanwhile resumes where it stopped.
+was down or killed in between resumes where it stopped.
 """
 
 from datetime import datetime, timedelta

@@ -88,6 +88,6 @@ def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipien
         )
     try:
         mailer.send(recipient, subject, text)
-    except (OSError, ValueError, smtplib.SMTPException) as error:  # ValueError: no such address
+    except (OSError, ValueError, smtplib.SMTPException) as error:  # ValueError: no mailbox
         # A mail server that refuses must not hold up the others; the page and the log warn as well.
         logger.warning("The mail about %s could not be sent: %s", recorded.stream, error)

@@ -77,7 +77,7 @@ update call_list as call set caller = new.caller, dialled = new.dialled, number 
 from unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[])
  as new (started_at, id, caller, dialled, number)
 where call.started_at = new.started_at and call.call_id = new.id"""
-# Months whose events have a partition and whose rows have none yet; the others lie in the default.
+# Months whose events have a partition and whose rows have none yet; other rows are in the default.
 MISSING = """
 select month from unnest(%s::text[]) as month
 where to_regclass('call_list_' || replace(month, '-', '_')) is null

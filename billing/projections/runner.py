@@ -88,7 +88,7 @@ class Runner:
         return [name for name in names if self._held_back.get(name, Pause()).until <= now]
 
     def _hold_back(self, name: str) -> None:
-        """Let a broken read model rest, each time for longer; the others go on."""
+        """Let a broken read model rest, each time for longer; the others continue."""
         pause = self._held_back.get(name, Pause())
         seconds = min(pause.seconds * 2, LONGEST_PAUSE_SECONDS)
         self._held_back[name] = Pause(time.monotonic() + seconds, seconds)
@@ -128,7 +128,7 @@ class Runner:
     def _seen(
         self, name: str, batch: list[Recorded], live: list[Recorded], without_calls: list[Recorded]
     ) -> list[Recorded]:
-        """The events of a batch that a read model looks at."""
+        """The events of a batch that a read model needs."""
         projection = self._by_name[name]
         if not projection.calls:
             return without_calls
@@ -149,7 +149,7 @@ class Runner:
     def _with_past(self, position: int, live: list[Recorded]) -> list[Recorded]:
         """Merge events read from the log with those of archived months: sums need both.
 
-        Call this after reading the log: a month dropped meanwhile is then in the archives.
+        Call this after reading the log: a month dropped in between is then in the archives.
         """
         past = self._past_beyond(position)
         if past is None:

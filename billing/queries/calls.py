@@ -60,7 +60,7 @@ NAMED = """
  left join accounts g on g.account = c.gateway_account_id"""
 
 # The planner estimates digits badly: to find a dozen calls it may read all of them by time. An
-# indexed probe tells whether there are few; if so, they are found first and then sorted.
+# indexed probe shows whether there are few; if so, they are found first and then sorted.
 INDEXED = ("begins", "ends")  # ways to match a number that an index supports
 FEW = 2_000
 PROBE = "select count(*) from (select 1 from call_list c where {where} limit {most}) found"

@@ -48,7 +48,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cascade(msgspec.Struct, frozen=True, kw_only=True):
-    """The device that a device's calls go on through, and how its calls are matched."""
+    """The device that a device's calls pass through next, and how its calls are matched."""
 
     upper: str
     name: str

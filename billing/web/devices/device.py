@@ -94,7 +94,7 @@ async def show_device(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @blueprint.post("/devices/<device_id:str>/cascade")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def set_cascade(request: Request[Any, Any], device_id: str) -> HTTPResponse:
-    """Set the device that its calls go on through, and whose records are charged."""
+    """Set the device that its calls pass through next, and which records are charged."""
     form = Form.of(request)
     told = CascadeSet(
         upper=form.text("upper", required=False),

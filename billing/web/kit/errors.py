@@ -1,4 +1,4 @@
-"""The response to an error: a page, or a fragment if htmx asked for a part of one."""
+"""The response to an error: a page, or a fragment if htmx requested a part of one."""
 
 import logging
 from typing import Any

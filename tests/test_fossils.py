@@ -1,4 +1,4 @@
-"""One stored event of every topic ever published decodes for ever."""
+"""One stored event of every topic ever published can still be decoded."""
 
 from datetime import UTC, datetime
 from pathlib import Path

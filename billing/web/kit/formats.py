@@ -96,6 +96,16 @@ def day(value: date, pattern: str = "d MMM y") -> str:
     return dates.format_date(value, pattern, locale=locale())
 
 
+def weekday(value: date) -> str:
+    """Format a day with its weekday, both short: Fri, 27 Nov 2026."""
+    return dates.format_skeleton("yMMMEd", value, locale=locale())
+
+
+def long_day(value: datetime, zone: ZoneInfo) -> str:
+    """Format the local day of a time in words, with its weekday."""
+    return day(value.astimezone(zone).date(), "full")
+
+
 def month(text: str) -> str:
     """Format a month such as "2026-10"."""
     return dates.format_skeleton("yMMMM", date.fromisoformat(f"{text}-01"), locale=locale())

@@ -58,6 +58,7 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
         asset=asset,
         icon=icon,
         moment=moment,
+        long_day=lambda value: formats.long_day(value, zone),
         zone=zone.key,
         zone_name=lambda: formats.zone_name(zone),
         money=formats.money,

@@ -1,6 +1,6 @@
 """Describes operations in words: what was done, and each field before and after."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -227,6 +227,28 @@ def _shown(field: str, value: Any, currency: str, zone: ZoneInfo) -> str:
     if isinstance(value, int):
         return formats.money(value, currency) if field.endswith("_micros") else str(value)
     text = str(value or gettext("nothing"))
-    if field in ("valid_from", "filed_at", "begin", "end", "expires_at") and value:
-        return formats.moment(datetime.fromisoformat(text), "d MMM y HH:mm", zone)
+    if value and (show := TIMES.get(field)):
+        return show(text, zone)
     return words.word(WORDS.get(field, {}), text)
+
+
+def _moment(text: str, zone: ZoneInfo) -> str:
+    return formats.moment(datetime.fromisoformat(text), "d MMM y HH:mm", zone)
+
+
+def _day(text: str, _zone: ZoneInfo) -> str:
+    return formats.day(date.fromisoformat(text))
+
+
+def _month(text: str, _zone: ZoneInfo) -> str:
+    try:
+        return formats.month(text)
+    except ValueError:
+        return text
+
+
+TIMES = {
+    **dict.fromkeys(("valid_from", "filed_at", "begin", "end", "expires_at"), _moment),
+    **dict.fromkeys(("first", "last"), _day),
+    "month": _month,
+}

@@ -13,11 +13,12 @@ from billing.commands.rate_groups import UndoImport
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
 from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
-from billing.periods import last_month
+from billing.periods import local_month, month_before
 from billing.sheets import Row, read_sheet
 from billing.values import Refused, new_id
 from billing.web.acting import envelope_of, go_on, until_shown
 from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.formats import month
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
@@ -179,7 +180,7 @@ async def _deck_page(
         column_names=COLUMN_NAMES,
         units=[(code, gettext(text)) for code, text in UNITS.items()],
         made=made,
-        month=last_month(datetime.now(UTC), site_of(request).zone.key)[0],
+        month=month(month_before(local_month(datetime.now(UTC), site_of(request).zone.key))),
     )
 
 

@@ -31,7 +31,7 @@ def give_example(rate: Rate, currency: str, zone: ZoneInfo, form: Form) -> Examp
     moment = form.moment("example_at", zone) or next_tuesday(datetime.now(UTC), zone)
     told = {
         "length": length(seconds),
-        "day": formats.moment(moment, "EEEE d MMM y", zone),
+        "day": formats.long_day(moment, zone),
         "time": formats.moment(moment, "HH:mm", zone),
     }
     draft = Draft(company_id="", flags=())

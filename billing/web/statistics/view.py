@@ -174,13 +174,13 @@ def _spans(period: Period, grain: Grain) -> Iterator[tuple[date, date, int]]:
 def _labels(grain: Grain, first: date, last: date, hour: int) -> tuple[str, str]:
     """Return the long label of a bar, and the short one below it."""
     if grain == "hour":
-        return f"{formats.day(first, 'EEE d MMM')}, {hour:02}:00", f"{hour:02}:00"
+        return f"{formats.weekday(first)}, {hour:02}:00", f"{hour:02}:00"
     if grain == "week":
         both = f"{formats.day(first, 'd MMM')} \N{EN DASH} {formats.day(last)}"
         return both, formats.day(first, "d MMM")
     if grain == "month":
-        return formats.day(first, "LLLL y"), formats.day(first, "LLL yy")
-    return formats.day(first, "EEE d MMM y"), formats.day(first, "d MMM")
+        return formats.month(f"{first:%Y-%m}"), formats.day(first, "LLL yy")
+    return formats.weekday(first), formats.day(first, "d MMM")
 
 
 def calls_link(view: View) -> dict[str, str]:

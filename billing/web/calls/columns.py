@@ -66,7 +66,7 @@ CALL_COLUMNS = (
     ),
     CallColumn("amount", "amount_micros", N_("Amount"), 12, "exact", api="amount", sum=True),
     CallColumn("", "currency", N_("Currency"), 9, "currency", api="currency"),
-    CallColumn("rate", "rate_name", N_("Rate"), 20, api="rate"),
+    CallColumn("rate", "rate_name", N_("Rate"), 20, codes=words.RATE_NAMES, api="rate"),
     CallColumn("", "call_id", N_("Call"), 34, api="id", own=True),
 )
 # The columns of the page, by name. The date is not among them: it always comes first, and links to

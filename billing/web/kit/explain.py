@@ -64,6 +64,7 @@ WORDS: dict[str, dict[str, str]] = {
     "class": words.CLASSES,
     "prefix_or_class": words.CLASSES | words.DIRECTIONS,
     "rounding": words.ROUNDINGS,
+    "name": words.RATE_NAMES,
 }
 AMOUNTS = ("fee", "price", "amount")
 
@@ -89,15 +90,15 @@ def _shown(name: str, value: str, currency: str, names: Mapping[str, str]) -> st
     if name in WORDS:
         return words.word(WORDS[name], value)
     if name in AMOUNTS:
-        return _or_as_it_stands(lambda: price(value, currency), value)
+        return _or_unchanged(lambda: price(value, currency), value)
     if name == "effective_from":
-        return _or_as_it_stands(lambda: day(date.fromisoformat(value)), value)
+        return _or_unchanged(lambda: day(date.fromisoformat(value)), value)
     if name in ("account", "company"):
         return names.get(value) or names.get(f"company:{value}") or value
     return value
 
 
-def _or_as_it_stands(show: Callable[[], str], value: str) -> str:
+def _or_unchanged(show: Callable[[], str], value: str) -> str:
     try:
         return show()
     except (ValueError, ArithmeticError):

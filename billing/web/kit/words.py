@@ -273,6 +273,8 @@ BAND_POLICIES = {
     "split": N_("Each part of the call costs what its band charges"),
 }
 RATE_CLASSES = CLASSES | {"inbound": N_("Inbound")}
+# The names that prices of classes have from the beginning; people may give others.
+RATE_NAMES = RATE_CLASSES | {"inter": CLASSES["internal"]}
 
 
 def yes_or_no(*, yes: bool) -> str:

@@ -12,6 +12,7 @@ from billing.queries.paging import Page, Place
 from billing.queries.suspended import all_groups
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
+from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.i18n import gettext
@@ -79,7 +80,7 @@ async def export_comparison(request: Request[Any, Any]) -> Answer:
 def _fields(one: str, other: str) -> list[Field[prices.Compared]]:
     return [
         Field(gettext("Prefix"), lambda row: target_words(row.target), width=18),
-        Field(gettext("Name"), lambda row: row.name, width=30),
+        Field(gettext("Name"), lambda row: words.word(words.RATE_NAMES, row.name), width=30),
         Field(one, lambda row: micros_of(row.one), "exact"),
         Field(gettext("Seconds of the price"), lambda row: row.one_unit, "count"),
         Field(other, lambda row: micros_of(row.other), "exact"),

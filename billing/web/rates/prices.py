@@ -180,7 +180,7 @@ def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
 
     return [
         Field(gettext("Valid from"), prices.moment_of, "time", 24),
-        Field(gettext("Name"), lambda row: row.name, width=30),
+        Field(gettext("Name"), lambda row: words.word(words.RATE_NAMES, row.name), width=30),
         Field(gettext("Price"), lambda row: micros_of(row.price), "exact"),
         Field(gettext("Seconds of the price"), unit, "count"),
         Field(gettext("In force"), lambda row: words.yes_or_no(yes=row.standing), width=10),

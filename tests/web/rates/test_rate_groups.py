@@ -41,7 +41,9 @@ def test_a_group_is_created_with_its_defaults_and_a_price_has_a_history(
     client = sign_in(site)
     with following(database_url):
         group = create(client, "Mayorista")
-        assert {"Local", "Internal"} <= set(re.findall(r">(\w+)</a></td>", client.get(group).text))
+        created = client.get(group).text
+        assert {"Local", "Internal"} <= set(re.findall(r">(\w+)</a></td>", created))
+        assert re.findall(r'<td class="num dim">(\w+)</td>', created) == ["Internal", "Local"]
         assert send(client, f"{group}/price", **PRICE).status_code == 303
         later = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
         dearer = {**PRICE, "effective_from": later, "t0_price": "0.03"}

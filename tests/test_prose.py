@@ -11,7 +11,7 @@ PROSE = [path for path in SOURCES if path.suffix in {".py", ".md"} and path != G
 MODULES = [path for path in SOURCES if path.suffix == ".py"]
 NAMES = re.compile(r"`[^`]*`|\([\w./-]+\)")  # of code, and the targets of links
 LIKELY = re.compile(r'""".*?"""|#[^\n]*', re.DOTALL)  # comments, docstrings, and some strings
-BARE_ADDRESS = re.compile(r"(?<! ip)(?<! ipv)(?<! mail) address(?:es)? ")
+BARE_ADDRESS = re.compile(r"(?<! ip)(?<! ipv)(?<! mail) address(?:es)? (?!space)")
 INVERTED = re.compile(r'"""(?:Of|Whose|Whom|To whom|By whom) .*')  # what comes last comes first
 UNCLEAR = re.compile(r"[(,\s](?:but|beside): [^\n]*[,)=]")  # a parameter
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
+from babel.numbers import get_currency_precision
 
 MICROS = 1_000_000
 PRICE_DECIMALS = 8
@@ -45,10 +46,47 @@ def parse_micros(text: str) -> int:
     return micros
 
 
-def parse_amount(text: str) -> int:
+def minor_unit(currency: str) -> int:
+    """Return the smallest amount that can be paid in a currency, in micro-units: 10,000 for a cent.
+
+    A currency without decimals, such as CLP, has 1,000,000; its decimals are those of CLDR.
+    """
+    return decimal_unit(get_currency_precision(currency))
+
+
+def decimal_unit(decimals: int) -> int:
+    """Return one unit of the last of `decimals` decimals, in micro-units: 10,000 for 2."""
+    return int(10 ** (6 - decimals))
+
+
+def rounded(micros: int, unit: int) -> int:
+    """Round an amount to a multiple of `unit`, both in micro-units; halves away from zero."""
+    multiple = (abs(micros) + unit // 2) // unit * unit
+    return multiple if micros >= 0 else -multiple
+
+
+def to_minor_unit(micros: int, currency: str) -> int:
+    """Round an amount to what can be paid in its currency."""
+    return rounded(micros, minor_unit(currency))
+
+
+def refuse_finer(amount: Money) -> None:
+    """Refuse an amount that nobody can pay because its currency has fewer decimals."""
+    if amount.micros % minor_unit(amount.currency):
+        decimals = get_currency_precision(amount.currency)
+        if not decimals:
+            raise Refused("Amounts in %(currency)s have no decimals.", currency=amount.currency)
+        raise Refused(
+            "Amounts in %(currency)s have at most %(n)s decimals.",
+            currency=amount.currency,
+            n=decimals,
+        )
+
+
+def parse_amount(text: str, currency: str) -> int:
     """Parse an amount as people write it ("12,50", "12.50", "1.234,50", "-5") into micro-units.
 
-    Refused if it is ambiguous, as "1.234" is.
+    Refused if it is ambiguous, as "1.234" is in a currency with decimals; in CLP it is 1,234.
     """
     bare = text.strip().replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
     found = re.fullmatch(r"([-+]?)([0-9]{1,18})((?:[.,'][0-9]{3})*)(?:([.,])([0-9]*))?", bare)
@@ -58,7 +96,8 @@ def parse_amount(text: str) -> int:
     marks = set(re.sub(r"[0-9]", "", groups))
     if len(marks) > 1 or mark in marks or (groups and len(whole) > GROUP):
         raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
-    if len(groups) == GROUP + 1 and not mark and marks != {"'"} and whole != "0":
+    with_decimals = minor_unit(currency) < MICROS
+    if len(groups) == GROUP + 1 and not mark and marks != {"'"} and whole != "0" and with_decimals:
         raise Refused(
             "%(text)s can mean thousands or decimals. Write it like 1250 or 1.25.", text=repr(text)
         )

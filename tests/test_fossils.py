@@ -16,6 +16,7 @@ from billing.aggregates.events import (
     topics_of,
 )
 from billing.aggregates.extension import ExtensionEntry, ExtensionsAssigned
+from billing.aggregates.statement import ClassCharge, Heading, StatementClosed, Totals
 
 FOSSILS = Path(__file__).parent / "fossils"
 # What the fossil of an old topic is read as today.
@@ -30,6 +31,31 @@ UPCAST: dict[str, Event] = {
                 valid_from=datetime(2026, 11, 23, 10, microsecond=123_456, tzinfo=UTC),
             ),
         )
+    ),
+    "StatementClosed.1": StatementClosed(
+        month="2026-10",
+        currency="EUR",
+        opening_micros=5_000_000,
+        totals=Totals(
+            recharges_micros=10_000_000,
+            reversals_micros=-1_000_000,
+            adjustments_micros=250_000,
+            charges=(
+                ClassCharge(
+                    call_class="local", calls=12, billed_seconds=640, amount_micros=1_250_000
+                ),
+                ClassCharge(
+                    call_class="international",
+                    calls=1,
+                    billed_seconds=60,
+                    amount_micros=310_000,
+                    late=True,
+                ),
+            ),
+        ),
+        rounding_micros=0,
+        closing_micros=12_690_000,
+        heading=Heading(),
     ),
 }
 

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.periods import Period
-from billing.values import Refused, decimal_string, parse_amount, parse_micros, parse_price
+from billing.values import (
+    Money,
+    Refused,
+    decimal_string,
+    minor_unit,
+    parse_amount,
+    parse_micros,
+    parse_price,
+    refuse_finer,
+    to_minor_unit,
+)
 
 
 @given(st.integers(-(10**17), 10**17))
@@ -61,7 +71,7 @@ def test_a_local_day_is_as_long_as_it_is() -> None:
     ],
 )
 def test_an_amount_is_read_as_people_write_it(text: str, micros: int) -> None:
-    assert parse_amount(text) == micros
+    assert parse_amount(text, "EUR") == micros
 
 
 @pytest.mark.parametrize(
@@ -83,4 +93,29 @@ def test_an_amount_is_read_as_people_write_it(text: str, micros: int) -> None:
 )
 def test_what_is_no_amount_or_two_is_refused(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
-        parse_amount(text)
+        parse_amount(text, "EUR")
+
+
+def test_a_dot_before_three_digits_is_plain_in_a_currency_without_decimals() -> None:
+    assert parse_amount("1.500", "CLP") == 1_500_000_000
+    assert parse_amount("1,500", "JPY") == 1_500_000_000
+    with pytest.raises(Refused, match="thousands or decimals"):
+        parse_amount("1.500", "KWD")
+
+
+@pytest.mark.parametrize(
+    ("currency", "finest"), [("EUR", 10_000), ("CLP", 1_000_000), ("KWD", 1_000), ("PEN", 10_000)]
+)
+def test_nobody_can_pay_less_than_the_minor_unit(currency: str, finest: int) -> None:
+    assert minor_unit(currency) == finest
+    refuse_finer(Money(-7 * finest, currency))
+    with pytest.raises(Refused, match="decimals"):
+        refuse_finer(Money(7 * finest + 1, currency))
+
+
+@given(st.integers(-(10**15), 10**15), st.sampled_from(["EUR", "CLP", "KWD"]))
+def test_an_amount_is_rounded_by_at_most_half_a_minor_unit(micros: int, currency: str) -> None:
+    unit = minor_unit(currency)
+    assert to_minor_unit(micros, currency) % unit == 0
+    assert abs(to_minor_unit(micros, currency) - micros) * 2 <= unit
+    assert to_minor_unit(-micros, currency) == -to_minor_unit(micros, currency)

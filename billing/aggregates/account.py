@@ -7,7 +7,7 @@ import msgspec
 
 from billing.aggregates.event import Event
 from billing.aggregates.statement import StatementClosed
-from billing.values import Money, Refused, is_email
+from billing.values import Money, Refused, is_email, refuse_finer
 
 
 class AccountRecharged(Event, frozen=True, kw_only=True):
@@ -103,6 +103,32 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **fields)
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Whether an account is open, frozen or closed, and why it is frozen."""
+
+    state: str  # open, frozen, closed
+    frozen_by_policy: bool = False
+    frozen_reason: str = ""
+
+
+def standing_after(event: Event) -> Standing | None:
+    """Return the standing that an event gives an account that is not closed; None for others.
+
+    A closed account stays closed: neither `evolve_wallet` nor the read model applies a later one.
+    """
+    match event:
+        case AccountFrozen(reason=reason):
+            return Standing("frozen", frozen_reason=reason)
+        case AccountFrozenByPolicy():
+            return Standing("frozen", frozen_by_policy=True)
+        case AccountUnfrozen() | AccountUnfrozenByPolicy():
+            return Standing("open")
+        case AccountClosed():
+            return Standing("closed")
+        case _:
+            return None
+
+
 T = TypeVar("T", bound="Account")
 
 
@@ -139,29 +165,31 @@ def evolve_wallet(account: T, event: Event) -> T:
 
 def _evolve_state(account: T, event: Event) -> T:
     fields: dict[str, object] = {}
-    match event:
-        case AccountFrozen():
-            fields = {"frozen": True, "frozen_by_policy": False}
-        case AccountFrozenByPolicy():
-            fields = {"frozen": True, "frozen_by_policy": True}
-        case AccountUnfrozen() | AccountUnfrozenByPolicy():
-            fields = {"frozen": False, "frozen_by_policy": False}
-        case LimitsSet():
-            fields = {"limits": Limits(**msgspec.structs.asdict(event))}
-        case LowBalanceWarned():
-            fields = {"warned": True}
-        case LowBalanceOver():
-            fields = {"warned": False}
-        case AccountClosed():
-            fields = {"closed": True}
+    if standing := standing_after(event):
+        if not account.closed:
+            fields = {
+                "closed": standing.state == "closed",
+                "frozen": standing.state == "frozen",
+                "frozen_by_policy": standing.frozen_by_policy,
+            }
+    elif isinstance(event, LimitsSet):
+        fields = {"limits": Limits(**msgspec.structs.asdict(event))}
+    elif isinstance(event, LowBalanceWarned | LowBalanceOver):
+        fields = {"warned": isinstance(event, LowBalanceWarned)}
     return account.changed(**fields) if fields else account
 
 
 def recharge(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
-    """Credit `amount`. Refused if not positive, in another currency, or the reference is used."""
+    """Credit `amount`.
+
+    Refused if it is not positive, finer than its currency or in another one, if the reference is
+    used, or if the account is closed.
+    """
+    _refuse_closed(account)
     _refuse_without_wallet(account)
     if amount.currency != account.currency or amount.micros <= 0:
         raise Refused("A recharge is a positive amount in %(currency)s.", currency=account.currency)
+    refuse_finer(amount)
     if reference in account.references:
         raise Refused("A recharge with the reference %(ref)s was already made.", ref=reference)
     return [
@@ -175,7 +203,10 @@ def recharge(account: Account, amount: Money, reason: str, reference: str = "") 
 
 
 def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]:
-    """Reverse a recharge in full; `version` is that of its event in the account's stream."""
+    """Reverse a recharge in full; `version` is that of its event in the account's stream.
+
+    The recharge of a closed account can be reversed too.
+    """
     _refuse_without_wallet(account)
     if version not in account.recharges:
         raise Refused("This recharge was already reversed, or never made.")
@@ -192,12 +223,16 @@ def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]
 
 
 def adjust(account: Account, amount: Money, reason: str, reference: str = "") -> list[Event]:
-    """Correct the balance by `amount`, up or down. Refused for zero or another currency."""
+    """Correct the balance by `amount`, up or down, also that of a closed account.
+
+    Refused for zero, for another currency and for an amount that is finer than the currency.
+    """
     _refuse_without_wallet(account)
     if amount.currency != account.currency or not amount.micros:
         raise Refused(
             "An adjustment is an amount in %(currency)s, not zero.", currency=account.currency
         )
+    refuse_finer(amount)
     if not reason.strip():
         raise Refused("An adjustment needs a reason.")
     if reference and reference in account.references:
@@ -214,9 +249,12 @@ def adjust(account: Account, amount: Money, reason: str, reference: str = "") ->
 
 def set_limits(account: Account, limits: Limits) -> list[Event]:
     """Set the limits that the policy enforces; return no event if nothing changes."""
+    _refuse_closed(account)
     _refuse_without_wallet(account)
     if limits.credit_limit_micros is not None and limits.credit_limit_micros < 0:
         raise Refused("A credit limit can't be negative.")
+    for micros in (limits.credit_limit_micros, limits.low_balance_micros):
+        refuse_finer(Money(micros or 0, account.currency))
     if limits.freeze_at_limit and limits.credit_limit_micros is None:
         raise Refused("Without a credit limit the account can't be frozen at it.")
     if limits.warn_email and not is_email(limits.warn_email):
@@ -237,7 +275,8 @@ def freeze(account: Account, reason: str) -> list[Event]:
 
 
 def unfreeze(account: Account, reason: str) -> list[Event]:
-    """Unfreeze the account."""
+    """Unfreeze the account. Refused if it is closed."""
+    _refuse_closed(account)
     if not account.frozen:
         raise Refused("This account is not frozen.")
     return [AccountUnfrozen(reason=reason)]
@@ -268,12 +307,17 @@ def floor_of(limits: Limits) -> int | None:
     return -limits.credit_limit_micros
 
 
-def close(account: Account, reason: str) -> list[Event]:
-    """Close the account permanently; calls that still arrive are charged and flagged."""
+def close(account: Account, reason: str, settlement: Money | None = None) -> list[Event]:
+    """Close the account permanently; calls that still arrive are charged and flagged.
+
+    `settlement` adjusts the balance first: negative for money given back, positive for debt that is
+    written off.
+    """
     _refuse_closed(account)
     if not reason.strip():
         raise Refused("Closing an account needs a reason.")
-    return [AccountClosed(reason=reason.strip())]
+    settled = adjust(account, settlement, reason) if settlement else []
+    return [*settled, AccountClosed(reason=reason.strip())]
 
 
 def _refuse_closed(account: Account) -> None:
@@ -282,6 +326,5 @@ def _refuse_closed(account: Account) -> None:
 
 
 def _refuse_without_wallet(account: Account) -> None:
-    _refuse_closed(account)
     if not account.own_wallet:
         raise Refused("This account has no balance of its own; its company pays.")

@@ -8,7 +8,7 @@ import msgspec
 
 from billing.aggregates.account import Account, Limits, counting, evolve_wallet
 from billing.aggregates.event import Event
-from billing.values import Refused
+from billing.values import Money, Refused, refuse_finer
 
 PAYMENTS = ("prepaid", "postpaid")
 
@@ -103,6 +103,7 @@ def open_company(
         raise Refused("%(code)s is not a currency code.", code=currency)
     if credit_limit_micros < 0:
         raise Refused("A credit limit can't be negative.")
+    refuse_finer(Money(credit_limit_micros, currency))
     return [
         CompanyOpened(
             name=name.strip(),

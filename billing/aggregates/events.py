@@ -88,7 +88,14 @@ from billing.aggregates.second_factor import (
     TwoFactorEnabled,
     TwoFactorReset,
 )
-from billing.aggregates.statement import MonthClosed, StatementClosed
+from billing.aggregates.statement import (
+    MonthClosed,
+    OldStatementClosed,
+    StatementClosed,
+    StatementRounded,
+    StatementsCompleted,
+    upcast_statement_closed,
+)
 from billing.aggregates.sub_account import (
     GatewayAccountOpened,
     SubAccountRenamed,
@@ -157,7 +164,9 @@ TOPICS: dict[str, type[Event]] = {
     "RecoveryCodesMade.1": RecoveryCodesMade,
     "RoutePrefixesSet.1": RoutePrefixesSet,
     "ShorteningSet.1": ShorteningSet,
-    "StatementClosed.1": StatementClosed,
+    "StatementClosed.2": StatementClosed,
+    "StatementRounded.1": StatementRounded,
+    "StatementsCompleted.1": StatementsCompleted,
     "SubAccountRenamed.1": SubAccountRenamed,
     "TenantNamed.1": TenantNamed,
     "TrunkAssigned.1": TrunkAssigned,
@@ -183,6 +192,7 @@ UPCASTS: dict[str, Upcast] = {
     "ExtensionAssigned.1": Upcast(
         ExtensionAssigned, "ExtensionsAssigned.1", upcast_extension_assigned
     ),
+    "StatementClosed.1": Upcast(OldStatementClosed, "StatementClosed.2", upcast_statement_closed),
 }
 
 E = TypeVar("E")

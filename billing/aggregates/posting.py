@@ -9,6 +9,7 @@ import msgspec
 from billing.aggregates.account import AccountAdjusted, AccountRecharged, RechargeReversed
 from billing.aggregates.call import CallRated, CallRerated, CallVoided
 from billing.aggregates.event import Event
+from billing.aggregates.statement import StatementRounded
 from billing.rating.context import Rating
 
 Posted = tuple[int, Rating]  # (sign, rating): 1 posts the rating of a call, -1 reverses it
@@ -19,13 +20,15 @@ class Posting(msgspec.Struct, gc=False, frozen=True):
 
     account: str  # the stream of the wallet
     currency: str
-    kind: str  # charge, recharge, reversal, adjustment
+    kind: str  # charge, recharge, reversal, adjustment, rounding
     amount_micros: int  # the change of the balance
     # Only for a charge:
     call_class: str = ""
     calls: int = 0
     billed_seconds: int = 0
     filed_at: datetime | None = None  # when the call started
+    # Only for a rounding:
+    month: str = ""  # of its statement, which is closed
 
 
 def posted_ratings(event: Event) -> tuple[Posted, ...]:
@@ -79,5 +82,8 @@ _POST: dict[type[Event], Callable[[str, Any], tuple[Posting, ...]]] = {
     ),
     AccountAdjusted: lambda stream, event: (
         Posting(stream, event.currency, "adjustment", event.amount_micros),
+    ),
+    StatementRounded: lambda stream, event: (
+        Posting(stream, event.currency, "rounding", event.amount_micros, month=event.month),
     ),
 }

@@ -9,7 +9,7 @@ import msgspec
 from billing.aggregates import account, company, sub_account
 from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.statement import StatementClosed
+from billing.aggregates.statement import StatementClosed, StatementRounded
 from billing.commands.deciding import Overtaken, Step, decide, decide_many, require
 from billing.log.store import Recorded, Store
 from billing.values import Money, Refused
@@ -21,6 +21,7 @@ MOVEMENTS = (
     account.AccountAdjusted,
     account.LowBalanceWarned,
     account.LowBalanceOver,
+    StatementRounded,
     StatementClosed,
 )
 
@@ -76,8 +77,11 @@ class UnfreezeAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Close an account; `settlement`, if given, adjusts its balance in the same transaction."""
+
     account: str
     reason: str
+    settlement: Money | None = None
 
 
 class ApplyLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +221,10 @@ def unfreeze(store: Store, command: UnfreezeAccount, envelope: Envelope) -> int:
 def close(store: Store, command: CloseAccount, envelope: Envelope) -> int:
     """Close an account permanently; return the position of the event."""
     return _decide(
-        store, command.account, lambda state: account.close(state, command.reason), envelope
+        store,
+        command.account,
+        lambda state: account.close(state, command.reason, command.settlement),
+        envelope,
     )
 
 

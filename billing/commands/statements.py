@@ -7,7 +7,7 @@ import msgspec
 from billing.aggregates import statement
 from billing.aggregates.account import Account
 from billing.aggregates.event import Envelope, Event
-from billing.aggregates.statement import BOOKS, Totals
+from billing.aggregates.statement import BOOKS, Heading, Totals
 from billing.commands.accounts import evolve_of
 from billing.commands.deciding import Step, decide_many, decide_new, require
 from billing.log.store import Store
@@ -24,6 +24,7 @@ class AccountMonth(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     opening_micros: int
     totals: Totals
+    heading: Heading
 
 
 class CloseStatements(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,17 @@ def close_month(store: Store, command: CloseMonth, envelope: Envelope) -> int:
         BOOKS,
         statement.evolve,
         lambda books: statement.close_month(books, command.month, command.zone),
+        envelope,
+    )
+
+
+def complete_statements(store: Store, month: str, envelope: Envelope) -> int:
+    """Note in the log that every statement of a closed month is made."""
+    return decide_new(
+        store,
+        BOOKS,
+        statement.evolve,
+        lambda books: statement.complete_statements(books, month),
         envelope,
     )
 
@@ -60,6 +72,7 @@ def _decision(month: str, each: AccountMonth) -> Callable[[Account | None], list
             currency=known.currency,
             opening_micros=each.opening_micros,
             totals=each.totals,
+            heading=each.heading,
         )
 
     return close

@@ -11,6 +11,7 @@ from billing.log.positions import is_shown
 from billing.log.store import Store
 from billing.policies.cascades import Cascades
 from billing.policies.closing import close_books
+from billing.policies.ledger import check_ledger
 from billing.policies.limits import watch_limits
 from billing.policies.mails import Mailer, send_mails
 
@@ -38,6 +39,7 @@ def run_policies(config: Config, stopping: threading.Event) -> None:
                     close_books(connection, store, now, state),
                     cascades.watch(connection, store, now),
                 )
+                check_ledger(connection, now)
                 if mailer:
                     send_mails(connection, store, mailer)
             stopping.wait(EVERY_SECONDS)

@@ -10,14 +10,10 @@ import msgspec
 from psycopg import Cursor
 
 from billing.aggregates.account import (
-    AccountClosed,
-    AccountFrozen,
-    AccountFrozenByPolicy,
-    AccountUnfrozen,
-    AccountUnfrozenByPolicy,
     LimitsSet,
     LowBalanceOver,
     LowBalanceWarned,
+    standing_after,
 )
 from billing.aggregates.company import (
     CompanyChanged,
@@ -50,6 +46,9 @@ insert into account_lines values (%s, %s, %s, %s, %s, %s, %s)
 on conflict (device_id, kind, tenant, line, given_at) do update set account = excluded.account,
  valid_from = excluded.valid_from"""
 GIVE_PIN = "insert into account_pins values (%s, %s, %s, %s, %s)"
+SET_STANDING = """
+update accounts set state = %s, frozen_by_policy = %s, frozen_reason = %s
+where account = %s and state <> 'closed'"""
 SET_VERSIONS = """
 update accounts set version = new.version from unnest(%s::text[], %s::int8[]) as new (id, version)
 where account = id"""
@@ -66,16 +65,27 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.executemany(BIND, bound)
     if pins := [row for recorded in batch if (row := _pin(recorded))]:
         cursor.executemany(GIVE_PIN, pins)
-    versions: dict[str, int] = {}
+    own = [recorded for recorded in batch if recorded.stream.startswith(KINDS)]
+    standings = [
+        (*msgspec.structs.astuple(standing), recorded.stream)
+        for recorded in own
+        if (standing := standing_after(recorded.event))
+    ]
+    if standings:
+        cursor.executemany(SET_STANDING, standings)
+    _set_columns(cursor, own)
+
+
+def _set_columns(cursor: Cursor[Any], own: Sequence[Recorded]) -> None:
+    """Set what the events of the accounts' own streams change, and the accounts' versions."""
     changes: dict[str, list[tuple[Any, ...]]] = {}  # SET clause -> parameters
-    for recorded in batch:
-        if recorded.stream.startswith(KINDS):
-            versions[recorded.stream] = recorded.version
-            if fields := _changed(recorded.event):
-                names = ", ".join(f"{name} = %s" for name in fields)
-                changes.setdefault(names, []).append((*fields.values(), recorded.stream))
+    for recorded in own:
+        if fields := _changed(recorded.event):
+            names = ", ".join(f"{name} = %s" for name in fields)
+            changes.setdefault(names, []).append((*fields.values(), recorded.stream))
     for names, rows in changes.items():
         cursor.executemany(f"update accounts set {names} where account = %s".encode(), rows)
+    versions = {recorded.stream: recorded.version for recorded in own}
     if versions:
         cursor.execute(SET_VERSIONS, (list(versions), list(versions.values())))
 
@@ -128,14 +138,6 @@ def _changed(event: Event) -> dict[str, Any]:
     """Return the columns that an event changes, with their new values."""
     row: dict[str, Any] = {}
     match event:
-        case AccountFrozen(reason=reason):
-            row = {"state": "frozen", "frozen_by_policy": False, "frozen_reason": reason}
-        case AccountFrozenByPolicy():
-            row = {"state": "frozen", "frozen_by_policy": True, "frozen_reason": ""}
-        case AccountUnfrozen() | AccountUnfrozenByPolicy():
-            row = {"state": "open", "frozen_by_policy": False, "frozen_reason": ""}
-        case AccountClosed():
-            row = {"state": "closed", "frozen_by_policy": False, "frozen_reason": ""}
         case RateGroupBound(group_id=group_id):
             row = {"rate_group": group_id}
         case SubAccountRenamed(name=name):

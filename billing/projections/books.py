@@ -1,8 +1,9 @@
 """The books: movements of each wallet per month, and closed statements.
 
 A charge belongs to the month in which its call started, a movement to the month in which it was
-made. If that month is closed already, it belongs to the open month and is marked as late. The end
-of a month is an event (`MonthClosed`), so every replay assigns each charge to the same month.
+made, the rounding of a statement to the statement's month. If the month of a charge or movement is
+closed already, it belongs to the open month and is marked as late. The end of a month is an event
+(`MonthClosed`), so every replay assigns each charge to the same month.
 """
 
 from collections.abc import Sequence
@@ -10,18 +11,17 @@ from typing import Any
 
 from psycopg import Cursor
 
-from billing.aggregates.statement import MonthClosed, StatementClosed
+from billing.aggregates.statement import MonthClosed, StatementClosed, StatementsCompleted
 from billing.log.store import Recorded
-from billing.periods import local_month, month_after
+from billing.periods import local_month, month_after, month_before
 from billing.projections.postings import postings_in
 
 NAME = "books"
 TABLES = ("books", "account_months", "statements")
 
 STATE = "select open_month, zone from books"
-SET_STATE = """
-insert into books (open_month, zone) values (%s, %s)
-on conflict (one) do update set open_month = excluded.open_month"""
+BEGIN = "insert into books (open_month, zone, completed) values (%s, %s, %s)"
+SET_OPEN_MONTH = "update books set open_month = %s"
 # A rebuild must use the time zone of the first closing, not the current setting.
 FIRST_ZONE = """
 select convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'zone' from billing_events
@@ -35,7 +35,8 @@ on conflict (account, month, kind, class, late) do update set
   calls = old.calls + excluded.calls,
   billed_seconds = old.billed_seconds + excluded.billed_seconds,
   amount_micros = old.amount_micros + excluded.amount_micros"""
-ADD_STATEMENTS = "insert into statements values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+ADD_STATEMENTS = "insert into statements values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+SET_COMPLETED = "update books set completed = %s"
 
 Key = tuple[str, str, str, str, bool]  # account, month, kind, class, late
 
@@ -47,13 +48,16 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded], zone: str) -> None:
     closings = [recorded for recorded in batch if isinstance(recorded.event, MonthClosed)]
     sums, open_month = _add_up(batch, closings, open_month, zone)
     if open_month != found[0]:
-        cursor.execute(SET_STATE, (open_month, zone))
+        cursor.execute(SET_OPEN_MONTH, (open_month,))
     if sums:
         rows = [(*key, *total) for key, total in sums.items()]
         cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
     statements = [_statement(each) for each in batch if isinstance(each.event, StatementClosed)]
     if statements:
         cursor.executemany(ADD_STATEMENTS, statements)
+    for recorded in batch:
+        if isinstance(recorded.event, StatementsCompleted):
+            cursor.execute(SET_COMPLETED, (recorded.event.month,))
 
 
 def _add_up(
@@ -73,8 +77,8 @@ def _add_up(
         month = made
         if posting.filed_at and (started := local_month(posting.filed_at, zone)) < made:
             month = started
-        late = month < open_month
-        place = open_month if late else month
+        late = month < open_month and not posting.month
+        place = posting.month or (open_month if late else month)
         key = (posting.account, place, posting.kind, posting.call_class, late)
         total = sums.get(key)
         if total is None:
@@ -96,9 +100,9 @@ def _begin(cursor: Cursor[Any], first: Recorded, zone: str) -> tuple[str, str]:
     """Open the books at the first event; calls from before that month are late ones of it."""
     closed_in = cursor.execute(FIRST_ZONE).fetchone()
     zone = closed_in[0] if closed_in else zone
-    state = local_month(first.envelope.recorded_at, zone), zone
-    cursor.execute(SET_STATE, state)
-    return state
+    open_month = local_month(first.envelope.recorded_at, zone)
+    cursor.execute(BEGIN, (open_month, zone, month_before(open_month)))
+    return open_month, zone
 
 
 def _statement(recorded: Recorded) -> tuple[Any, ...]:
@@ -110,9 +114,10 @@ def _statement(recorded: Recorded) -> tuple[Any, ...]:
         recorded.position,
         event.currency,
         event.opening_micros,
-        totals.change_micros + totals.charged_micros,
+        totals.credited_micros,
         totals.charged_micros,
         event.closing_micros,
         sum(charge.calls for charge in totals.charges),
         recorded.envelope.recorded_at,
+        event.rounding_micros,
     )

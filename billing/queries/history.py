@@ -18,7 +18,13 @@ from billing.projections.balances import unpack_positions
 from billing.values import Refused
 
 KINDS = ("", "money", "calls", "state")
-MONEY = ("AccountRecharged", "RechargeReversed", "AccountAdjusted", "StatementClosed")
+MONEY = (
+    "AccountRecharged",
+    "RechargeReversed",
+    "AccountAdjusted",
+    "StatementRounded",
+    "StatementClosed",
+)
 
 
 class Entry(msgspec.Struct, frozen=True):

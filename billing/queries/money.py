@@ -108,6 +108,7 @@ class StatementRow(msgspec.Struct, frozen=True, kw_only=True):
     opening_micros: int
     credited_micros: int
     charged_micros: int
+    rounding_micros: int
     closing_micros: int
     calls: int
     closed_at: datetime
@@ -143,12 +144,15 @@ MOVEMENT_SUMS = """
 select m.currency, m.kind, count(*), sum(m.amount_micros)::bigint
 from movements m left join accounts a on a.account = m.account"""
 STATEMENTS = """
-select month, currency, opening_micros, credited_micros, charged_micros, closing_micros, calls,
- closed_at
+select month, currency, opening_micros, credited_micros, charged_micros, rounding_micros,
+ closing_micros, calls, closed_at
 from statements where account = %s order by month desc limit 120"""
 MONTH = """
 select account, kind, class, late, calls, billed_seconds, amount_micros from account_months
 where account = %s and month = %s order by late, class"""
+OPENING = """
+select coalesce(sum(amount_micros), 0)::bigint from account_months
+where account = %s and month < %s"""
 OPEN_MONTH = "select open_month from books"
 NEWEST_FIRST = Order({"m.position": "position"}, newest_first=True)
 
@@ -249,6 +253,14 @@ async def month_rows(
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(MONTH, (account, month))
     return await cursor.fetchall()
+
+
+async def opening_of(connection: AsyncConnection[Any], account: str, month: str) -> int:
+    """The balance of a wallet at the beginning of a month, in micro-units: all earlier months."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(OPENING, (account, month))
+    row = await cursor.fetchone()
+    return row[0] if row else 0
 
 
 async def open_month(connection: AsyncConnection[Any]) -> str:

@@ -51,7 +51,7 @@ def replay(connection: Connection[Any], store: Store, account: str) -> Iterator[
             progress.balance_micros += moved_on(account, recorded)
             event = recorded.event
             if isinstance(event, StatementClosed):
-                expected = event.opening_micros + event.totals.change_micros
+                expected = event.opening_micros + event.totals.change_micros + event.rounding_micros
                 if event.opening_micros != closing or event.closing_micros != expected:
                     progress.faults.append(event.month)
                 closing = event.closing_micros

@@ -8,7 +8,7 @@ import msgspec
 from psycopg import Connection
 
 from billing.aggregates.posting import postings_of
-from billing.aggregates.statement import BOOKS, MonthClosed, StatementClosed, Totals
+from billing.aggregates.statement import BOOKS, Heading, MonthClosed, StatementClosed, Totals
 from billing.log.store import Recorded, Store
 from billing.periods import local_month, month_before, month_end
 from billing.projections.balances import unpack_positions
@@ -36,12 +36,26 @@ class Statement(msgspec.Struct, frozen=True):
     month: str
     opening_micros: int
     totals: Totals
-    closed_at: datetime | None
+    closed_at: datetime | None = None
+    rounding_micros: int = 0  # only of a closed month
+    heading: Heading = Heading()
 
     @property
     def closing_micros(self) -> int:
         """The balance at the end of the month, in micro-units."""
-        return self.opening_micros + self.totals.change_micros
+        return self.opening_micros + self.totals.change_micros + self.rounding_micros
+
+    @property
+    def name(self) -> str:
+        """The name of the account when the month was closed."""
+        return self.heading.name or self.view.name
+
+    @property
+    def company(self) -> str:
+        """The name of the company of a user account or gateway account at that time, or ""."""
+        if self.view.kind == "company":
+            return ""
+        return self.heading.company or self.view.company
 
 
 class BilledCall(msgspec.Struct, frozen=True):

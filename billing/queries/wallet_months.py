@@ -7,8 +7,8 @@ from billing.aggregates.statement import ClassCharge, Totals
 
 
 def totals_of(rows: Iterable[tuple[Any, ...]]) -> Totals:
-    """Convert the rows of one account and month into the totals of a statement."""
-    moved = {"recharge": 0, "reversal": 0, "adjustment": 0}
+    """The rows of one account and month as a statement tells them."""
+    moved = {"recharge": 0, "reversal": 0, "adjustment": 0, "rounding": 0}
     charges = []
     for _, kind, call_class, late, calls, billed_seconds, amount in rows:
         if kind == "charge":

@@ -1,5 +1,7 @@
 """Wallets: recharge, reverse, adjust, set limits, freeze by people and by the policy, close."""
 
+from typing import Any
+
 import pytest
 
 from billing.aggregates import company, statement, sub_account
@@ -9,6 +11,7 @@ from billing.aggregates.account import (
     AccountFrozen,
     AccountFrozenByPolicy,
     AccountRecharged,
+    AccountUnfrozen,
     AccountUnfrozenByPolicy,
     Limits,
     LimitsSet,
@@ -22,11 +25,15 @@ from billing.aggregates.account import (
     recharge,
     reverse_recharge,
     set_limits,
+    unfreeze,
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, change_company
+from billing.aggregates.event import Event
 from billing.aggregates.statement import (
     ClassCharge,
+    Heading,
     StatementClosed,
+    StatementRounded,
     Totals,
     close_month,
     close_statement,
@@ -128,16 +135,44 @@ def test_a_person_can_take_over_the_freeze_of_the_policy() -> None:
     given(company, OPENED, SET, frozen).when(freeze, "unpaid").then(AccountFrozen(reason="unpaid"))
 
 
-def test_a_closed_account_refuses_every_decision() -> None:
+def test_a_closed_account_refuses_every_decision_but_settling() -> None:
     closed = given(company, OPENED, AccountClosed(reason="left"))
     for decision, arguments in (
         (recharge, (TEN, "cash")),
-        (adjust, (TEN, "x")),
         (set_limits, (LIMITS,)),
         (freeze, ("x",)),
+        (unfreeze, ("x",)),
         (close, ("x",)),
     ):
         closed.when(decision, *arguments).then_refused("This account is closed")
+    settled = AccountAdjusted(amount_micros=-10_000_000, currency="EUR", reason="refunded")
+    closed.when(adjust, Money(-10_000_000, "EUR"), "refunded").then(settled)
+    with_recharge = given(company, OPENED, RECHARGED, AccountClosed(reason="left"))
+    with_recharge.when(reverse_recharge, 2, "wrong").then(REVERSED)
+
+
+def test_closing_settles_the_balance_in_the_same_decision() -> None:
+    given(company, OPENED, RECHARGED).when(close, "left", Money(-10_000_000, "EUR")).then(
+        AccountAdjusted(amount_micros=-10_000_000, currency="EUR", reason="left"),
+        AccountClosed(reason="left"),
+    )
+
+
+@pytest.mark.parametrize("after", [
+    AccountUnfrozen(reason="x"), AccountUnfrozenByPolicy(balance_micros=1),
+    AccountFrozen(reason="x"), AccountFrozenByPolicy(balance_micros=1, limit_micros=2),
+])  # fmt: skip
+def test_nothing_reopens_a_closed_account(after: Event) -> None:
+    history = (OPENED, AccountFrozen(reason="unpaid"), AccountClosed(reason="left"), after)
+    given(company, *history).when(unfreeze, "x").then_refused("This account is closed")
+
+
+def test_an_amount_that_nobody_can_pay_is_refused() -> None:
+    cent = Money(12_345, "EUR")
+    given(company, OPENED).when(recharge, cent, "cash").then_refused("at most 2 decimals")
+    given(company, OPENED).when(adjust, cent, "x").then_refused("at most 2 decimals")
+    limits = Limits(credit_limit_micros=12_345)
+    given(company, OPENED).when(set_limits, limits).then_refused("at most 2 decimals")
 
 
 def test_a_sub_account_without_a_wallet_is_not_recharged() -> None:
@@ -181,7 +216,54 @@ def test_a_statement_adds_up() -> None:
     totals = Totals(
         recharges_micros=100, reversals_micros=-20, adjustments_micros=5, charges=(charge, charge)
     )
-    fields = {"month": "2026-10", "currency": "EUR", "opening_micros": 7, "totals": totals}
-    (closed,) = close_statement("", **fields)  # type: ignore[arg-type]
-    assert closed == StatementClosed(closing_micros=32, **fields)  # type: ignore[arg-type]
-    assert close_statement("2026-10", **fields) == []  # type: ignore[arg-type]
+    decided = decide(totals=totals, opening_micros=7)
+    rounded = {"rounding_micros": -32, "closing_micros": 0}
+    assert decided == [
+        StatementRounded(month="2026-10", currency="EUR", amount_micros=-32),
+        statement_of(totals=totals, opening_micros=7, **rounded),
+    ]
+    assert decide("2026-10", totals=totals, opening_micros=7) == []
+
+
+@pytest.mark.parametrize(
+    ("currency", "opening", "rounding"),
+    [("EUR", 1_005_000, 5_000), ("EUR", -1_005_000, -5_000), ("EUR", 1_234_567, -4_567),
+     ("CLP", 1_499_999, -499_999), ("KWD", 1_500, 500)],
+)  # fmt: skip
+def test_the_closing_balance_can_be_paid(currency: str, opening: int, rounding: int) -> None:
+    *_, closed = decide(currency=currency, opening_micros=opening)
+    assert closed == statement_of(
+        currency=currency,
+        opening_micros=opening,
+        rounding_micros=rounding,
+        closing_micros=opening + rounding,
+    )
+
+
+def test_a_balance_that_can_be_paid_is_not_rounded() -> None:
+    assert decide(opening_micros=-70_000) == [
+        statement_of(opening_micros=-70_000, closing_micros=-70_000)
+    ]
+
+
+def test_statements_are_completed_once_and_only_of_a_closed_month() -> None:
+    closed = statement.MonthClosed(month="2026-10", zone="Europe/Madrid")
+    completed = statement.StatementsCompleted(month="2026-10")
+    given(statement).when(statement.complete_statements, "2026-10").then()
+    given(statement, closed).when(statement.complete_statements, "2026-10").then(completed)
+    given(statement, closed, completed).when(statement.complete_statements, "2026-10").then()
+    given(statement, closed).when(statement.complete_statements, "2026-11").then_refused("open")
+
+
+HEADING = Heading(name="Acme")
+FIELDS: dict[str, Any] = {
+    "month": "2026-10", "currency": "EUR", "totals": Totals(), "heading": HEADING
+}  # fmt: skip
+
+
+def decide(last: str = "", **fields: Any) -> list[Event]:
+    return close_statement(last, **{**FIELDS, **fields})
+
+
+def statement_of(**fields: Any) -> StatementClosed:
+    return StatementClosed(**{"rounding_micros": 0, **FIELDS, **fields})

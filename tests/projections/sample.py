@@ -59,8 +59,15 @@ TABLES = (
 )
 
 
-def received(number: int, micros: int, *, user: bool = False, suspended: bool = False) -> Event:
-    """A received record: rated at `micros`, or suspended."""
+def received(
+    number: int,
+    micros: int,
+    *,
+    user: bool = False,
+    suspended: bool = False,
+    user_account: str = "user:ana",
+) -> Event:
+    """A received record: rated at `micros`, or suspended; with `user`, the user account pays."""
     at = START + timedelta(hours=number)
     cdr = Cdr(
         key=str(number),
@@ -76,8 +83,8 @@ def received(number: int, micros: int, *, user: bool = False, suspended: bool = 
         rating = Rating(
             status="rated",
             company_id="acme",
-            user_account="user:ana" if user else "",
-            payer="user:ana" if user else "company:acme",
+            user_account=user_account if user else "",
+            payer=user_account if user else "company:acme",
             direction="outbound",
             number="+34912345678",
             call_class="local",

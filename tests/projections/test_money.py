@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.aggregates.account import Limits
+from billing.aggregates.account import AccountClosed, AccountFrozen, AccountUnfrozen, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.commands import accounts, companies, sub_accounts
 from billing.log.store import Pending, Store
 from billing.periods import month_before, month_end
 from billing.policies.closing import close_books
+from billing.policies.ledger import check_ledger
 from billing.policies.limits import watch_limits
 from billing.projections import projections
 from billing.projections import runner as running
@@ -30,6 +31,7 @@ from tests.projections.sample import ZONE, received, runner, stream
 
 BEGIN = datetime(2026, 10, 20, 9, tzinfo=UTC)
 ACME, ANA = "company:acme", "user:ana"
+CENT = 10_000
 OPEN = companies.OpenCompany(
     company_id="acme", name="Acme", currency="EUR", time_zone=ZONE, payment="prepaid"
 )
@@ -43,7 +45,8 @@ select account, balance_micros, credited_micros - charged_micros,
    - (select coalesce(sum(charged_micros), 0) from account_charges c where c.account = b.account)
 from balances b"""
 CHAINS = """
-select account, opening_micros + credited_micros - charged_micros = closing_micros,
+select account,
+ opening_micros + credited_micros - charged_micros + rounding_micros = closing_micros,
  opening_micros = coalesce(lag(closing_micros) over (partition by account order by month), 0)
 from statements"""
 OPEN_MONTHS = """
@@ -82,7 +85,7 @@ class Life:
     def do(self, action: tuple[str, int], micros: int) -> None:
         kind, number = action
         account = ACME if number % 2 else ANA
-        amount = Money(micros, "EUR")
+        paid = Money(max(micros // CENT, 1) * CENT, "EUR")
         self.now += timedelta(hours=3)
         envelope = said(self.now)
         match kind:
@@ -91,7 +94,7 @@ class Life:
                 pending = Pending(stream(event), 1, event, envelope)
                 self.store.append_new(self.store.encode([pending]))
             case "recharge":
-                recharge = accounts.RechargeAccount(account=account, amount=amount, reason="cash")
+                recharge = accounts.RechargeAccount(account=account, amount=paid, reason="cash")
                 accounts.recharge(self.store, recharge, envelope)
                 self.recharges.append((account, len(self.store.load(account))))
             case "reverse" if self.recharges:
@@ -100,7 +103,7 @@ class Life:
                 accounts.reverse_recharge(self.store, back, envelope)
             case "adjust":
                 adjustment = accounts.AdjustAccount(
-                    account=account, amount=Money(-micros, "EUR"), reason="billed twice"
+                    account=account, amount=Money(-paid.micros, "EUR"), reason="billed twice"
                 )
                 accounts.adjust(self.store, adjustment, envelope)
             case "wait":
@@ -178,6 +181,12 @@ def test_all_figures_agree_after_any_history(
                 balance
             )
         assert all(adds_up and follows for _, adds_up, follows in life.ask(CHAINS))
+        assert (
+            life.ask("select closing_micros from statements where closing_micros % 10000 <> 0")
+            == []
+        )
+        assert check_ledger(life.connection, life.now)
+        assert life.ask("select * from ledger_differences") == []
         assert all(
             (closing or 0) + moved == balance
             for _, closing, moved, balance in life.ask(OPEN_MONTHS)
@@ -232,10 +241,86 @@ def test_months_are_closed_once_each_even_after_a_long_downtime(life: Life) -> N
     life.now = datetime(2027, 2, 10, tzinfo=UTC)
     life.settle()
     life.settle()
-    months = life.ask("select month from statements where account = 'user:ana' order by 1")
+    months = life.ask("select month from statements where account = 'company:acme' order by 1")
     assert [month for (month,) in months] == ["2026-10", "2026-11", "2026-12", "2027-01"]
     assert month_before("2027-01") == "2026-12"
-    assert len(life.store.load("books")) == 4
+    assert [each.topic for each in life.store.load("books")] == [
+        "MonthClosed.1",
+        "StatementsCompleted.1",
+    ] * 4
+
+
+def test_a_wallet_that_neither_moved_nor_holds_anything_gets_no_statement(life: Life) -> None:
+    life.do(("recharge", 1), 50_000_000)
+    life.now = datetime(2027, 2, 10, tzinfo=UTC)
+    life.settle()
+    assert life.ask("select distinct account from statements") == [("company:acme",)]
+
+
+def test_a_wallet_opened_after_the_month_has_a_statement_of_its_calls(life: Life) -> None:
+    life.do(("recharge", 1), 50_000_000)
+    life.now = month_end("2026-10", ZONE) + timedelta(minutes=5)  # over, and not closed yet
+    own = sub_accounts.OpenSubAccount(
+        account="user:eva", company_id="acme", name="Eva", own_wallet=True
+    )
+    sub_accounts.open_sub_account(life.store, own, said(life.now))
+    event = received(40, 1_234_567, user=True, user_account="user:eva")
+    pending = Pending(stream(event), 1, event, said(life.now))
+    life.store.append_new(life.store.encode([pending]))
+    life.now = month_end("2026-11", ZONE) + timedelta(hours=2)
+    life.settle()
+    assert life.ask(
+        "select month, opening_micros, charged_micros, rounding_micros, closing_micros"
+        " from statements where account = 'user:eva' order by month"
+    ) == [
+        ("2026-10", 0, 1_234_567, 4_567, -1_230_000),
+        ("2026-11", -1_230_000, 0, 0, -1_230_000),
+    ]
+    assert check_ledger(life.connection, life.now)
+    assert life.ask("select * from ledger_differences") == []
+
+
+def test_who_pays_what_a_statement_shows_owes_nothing(life: Life) -> None:
+    life.do(("call", 1), 14_900)
+    life.do(("call", 3), 14_900)
+    life.now = month_end("2026-10", ZONE) + timedelta(hours=2)
+    life.settle()
+    ((shown,),) = life.ask("select closing_micros from statements where account = 'company:acme'")
+    assert shown == -30_000
+    pay = accounts.RechargeAccount(account=ACME, amount=Money(-shown, "EUR"), reason="paid")
+    accounts.recharge(life.store, pay, said(life.now))
+    life.settle()
+    assert life.ask("select balance_micros from balances where account = 'company:acme'") == [(0,)]
+    movements = "select kind, amount_micros, reference from movements order by position"
+    assert life.ask(movements) == [("rounding", -200, "2026-10"), ("recharge", 30_000, "")]
+
+
+def test_a_wallet_that_does_not_add_up_is_named(life: Life) -> None:
+    life.do(("recharge", 1), 50_000_000)
+    life.now = month_end("2026-10", ZONE) + timedelta(hours=2)
+    life.settle()
+    assert check_ledger(life.connection, life.now)
+    assert not check_ledger(life.connection, life.now), "nothing changed since"
+    life.connection.execute("update account_months set amount_micros = amount_micros + 1")
+    life.now += timedelta(days=2)
+    assert check_ledger(life.connection, life.now)
+    assert sorted(life.ask("select * from ledger_differences")) == [
+        ("company:acme", "", 50_000_000, 50_000_001),
+        ("company:acme", "2026-10", 50_000_000, 50_000_001),
+    ]
+    assert life.ask("select wallets from ledger_checks") == [(2,)]
+
+
+def test_a_closed_account_stays_closed_in_the_read_model(life: Life) -> None:
+    for event in (
+        AccountFrozen(reason="unpaid"),
+        AccountClosed(reason="left"),
+        AccountUnfrozen(reason="by an older version"),
+    ):
+        version = len(life.store.load(ANA)) + 1
+        life.store.append([Pending(ANA, version, event, said(life.now))])
+    life.settle()
+    assert life.ask("select state from accounts where account = 'user:ana'") == [("closed",)]
 
 
 def test_a_closed_month_keeps_its_end_in_whatever_zone(life: Life) -> None:

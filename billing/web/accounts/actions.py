@@ -17,10 +17,10 @@ from billing.commands.deciding import Overtaken
 from billing.log.store import Recorded, Store
 from billing.queries.money import AccountView
 from billing.queries.names import devices_of, rate_groups_in
-from billing.values import Refused, decimal_string
+from billing.values import Money, Refused, decimal_string, to_minor_unit
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.acting import carry_out, go_on
-from billing.web.kit import words
+from billing.web.kit import formats, words
 from billing.web.kit.access import ADMINISTRATORS, admits
 from billing.web.kit.forms import Form, options
 from billing.web.kit.i18n import N_, gettext
@@ -28,6 +28,7 @@ from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
+SETTLEMENTS = ("now", "later")  # what becomes of the money of an account that is closed
 blueprint = Blueprint("account_actions")
 
 
@@ -183,6 +184,35 @@ async def _devices(sent: ActionRequest) -> dict[str, Any]:
         return {"devices": await devices_of(connection, sent.view.company_id)}
 
 
+def _close(asked: ActionRequest) -> accounts.CloseAccount:
+    form, view = asked.form, asked.view
+    settlement = None
+    if balance := _payable(view):
+        if form.choice("settlement", SETTLEMENTS) == "now":
+            settlement = Money(-balance, view.currency)
+        if form.given.get("balance") != str(view.balance_micros) and not form.errors:
+            shown = formats.money(balance, view.currency)
+            form.errors["settlement"] = gettext("The balance is now %(amount)s.", amount=shown)
+    return accounts.CloseAccount(account=view.account, reason=asked.reason(), settlement=settlement)
+
+
+def _payable(view: AccountView) -> int:
+    """The balance of a wallet as it can be paid, in micro-units; 0 for an account without one."""
+    return to_minor_unit(view.balance_micros, view.currency) if view.own_wallet else 0
+
+
+async def _settlements(asked: ActionRequest) -> dict[str, Any]:
+    balance, currency = _payable(asked.view), asked.view.currency
+    if not balance:
+        return {}
+    amount = formats.money(abs(balance), currency)
+    if balance > 0:
+        now = gettext("%(amount)s is given back: the balance becomes zero", amount=amount)
+    else:
+        now = gettext("%(amount)s is written off: the balance becomes zero", amount=amount)
+    return {"settlements": [("now", now), ("later", gettext("It stays, to be settled later"))]}
+
+
 def _said(kind: type[Any]) -> Callable[[ActionRequest], Any]:
     """Return a function that makes a command which needs only a reason."""
     return lambda sent: kind(account=sent.view.account, reason=sent.reason())
@@ -211,7 +241,7 @@ ACTIONS = {
     ),
     "close": Action(
         N_("Close the account"), N_("Close for good"), N_("The account is closed."),
-        accounts.close, _said(accounts.CloseAccount), danger=True,
+        accounts.close, _close, choices=_settlements, danger=True,
     ),
     "limits": Action(
         N_("Limits and warnings"), N_("Save"), N_("The limits were set."),

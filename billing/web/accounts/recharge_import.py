@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse
 from billing.commands import accounts
 from billing.queries.lookups import NamedAccount, accounts_named
 from billing.sheets import Column
-from billing.values import Money, Refused, parse_amount
+from billing.values import Money, Refused, parse_amount, refuse_finer
 from billing.web.files.importing import Kind, ask, take
 from billing.web.kit import formats
 from billing.web.kit.access import ADMINISTRATORS, admits
@@ -38,7 +38,7 @@ async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[She
     for line in lines:
         said = line.get("account")
         account = _account(checked, line, found.get(said) or found.get(said.lower()) or [])
-        micros = _amount(checked, line)
+        micros = _amount(checked, line, account.currency if account else "")
         why = line.get("reason") or reason
         if not why:
             checked.wrong(line, "reason", N_("A recharge needs a reason."))
@@ -95,9 +95,10 @@ def _account(checked: Checked, line: SheetRow, found: list[NamedAccount]) -> Nam
     return found[0] if found else None
 
 
-def _amount(checked: Checked, line: SheetRow) -> int:
+def _amount(checked: Checked, line: SheetRow, currency: str) -> int:
     try:
-        micros = parse_amount(line.get("amount"))
+        micros = parse_amount(line.get("amount"), currency)
+        refuse_finer(Money(micros, currency))
     except Refused as refusal:
         checked.wrong(line, "amount", refusal.message, **refusal.values)
         return 0

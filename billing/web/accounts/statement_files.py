@@ -31,9 +31,10 @@ def summary(statement: Statement) -> list[tuple[str, int]]:
         (gettext("Reversals"), totals.reversals_micros),
         (gettext("Adjustments"), totals.adjustments_micros),
         (gettext("Calls"), -totals.charged_micros),
+        (gettext("Rounding"), statement.rounding_micros),
         (gettext("Closing balance"), statement.closing_micros),
     ]
-    return [line for place, line in enumerate(lines) if line[1] or place in (0, 4, 5)]
+    return [line for place, line in enumerate(lines) if line[1] or place in (0, 4, 6)]
 
 
 def class_name(call_class: str, *, late: bool) -> str:
@@ -50,9 +51,9 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
     big = ParagraphStyle("big", fontName="Helvetica-Bold", fontSize=18, leading=23, textColor=INK)
     small = ParagraphStyle("small", fontName="Helvetica", fontSize=9.5, leading=13, textColor=SOFT)
     head = ParagraphStyle("head", fontName="Helvetica-Bold", fontSize=11, leading=16, textColor=INK)
-    facts = [view.name]
-    if view.kind != "company":
-        facts.append(view.company)
+    facts = [statement.name]
+    if statement.company:
+        facts.append(statement.company)
     where = {"currency": view.currency, "zone": zone.key}
     facts.append(gettext("Amounts in %(currency)s. Times of %(zone)s.", **where))
     story: list[Any] = [
@@ -60,7 +61,10 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
         *(Paragraph(_plain(fact), small) for fact in facts),
         Spacer(1, 8 * mm),
         _table(
-            [[name, formats.money(micros, view.currency)] for name, micros in summary(statement)],
+            [
+                [name, formats.exact_money(micros, view.currency)]
+                for name, micros in summary(statement)
+            ],
             (110 * mm, 60 * mm),
         ),
         Spacer(1, 8 * mm),
@@ -73,7 +77,7 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
                         class_name(charge.call_class, late=charge.late),
                         formats.decimal(charge.calls),
                         formats.hms(charge.billed_seconds),
-                        formats.money(charge.amount_micros, view.currency),
+                        formats.exact_money(charge.amount_micros, view.currency),
                     ]
                     for charge in statement.totals.charges
                 ),
@@ -83,7 +87,7 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
         ),
     ]  # fmt: skip
     document = SimpleDocTemplate(
-        out, pagesize=A4, margin=20 * mm, title=f"{title}, {view.name}", author="Contarifa"
+        out, pagesize=A4, margin=20 * mm, title=f"{title}, {statement.name}", author="Contarifa"
     )
     document.build(story)
     return out.getvalue()
@@ -145,12 +149,12 @@ def write_statement(
     """Write a workbook: the statement, its charges by class, its calls. Blocks."""
     set_language(said)
     view = statement.view
-    lines = [Column(gettext("Statement"), width=34), Column(gettext("Amount"), "amount")]
+    lines = [Column(gettext("Statement"), width=34), Column(gettext("Amount"), "exact")]
     by_class = [
         Column(gettext("Class"), width=34),
         Column(gettext("Calls"), "count"),
         Column(gettext("Billed seconds"), "count"),
-        Column(gettext("Amount"), "amount"),
+        Column(gettext("Amount"), "exact"),
     ]
     charges = [
         (class_name(each.call_class, late=each.late), each.calls, each.billed_seconds,
@@ -164,8 +168,8 @@ def write_statement(
         Sheet(gettext("Calls"), columns_of(fields), (cells_of(fields, each) for each in calls)),
     ]
     facts = [
-        (gettext("Account"), view.name),
-        (gettext("Company"), view.company),
+        (gettext("Account"), statement.name),
+        (gettext("Company"), statement.company or statement.name),
         (gettext("Month"), formats.month(statement.month)),
         (gettext("Currency"), view.currency),
     ]

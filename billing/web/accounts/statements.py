@@ -30,14 +30,22 @@ async def _statement(request: Request[Any, Any], account: str, month: str) -> St
     found = await asyncio.to_thread(find_statement, site.store, account, month)
     if found:
         event, at = found.event, found.recorded.envelope.recorded_at
-        return Statement(view, month, event.opening_micros, event.totals, at)
+        return Statement(
+            view,
+            month,
+            event.opening_micros,
+            event.totals,
+            at,
+            event.rounding_micros,
+            event.heading,
+        )
     async with site.pool.connection() as connection:
         rows = await money.month_rows(connection, account, month)
         is_open = month == await money.open_month(connection)
-        closed = await money.statements_of(connection, account)
+        opening = await money.opening_of(connection, account, month)
     if not is_open or not view.own_wallet:
         raise NotFound
-    return Statement(view, month, closed[0].closing_micros if closed else 0, totals_of(rows), None)
+    return Statement(view, month, opening, totals_of(rows))
 
 
 @blueprint.get("/accounts/<account:str>/statements", unquote=True)
@@ -78,7 +86,8 @@ def _fields() -> list[Field[money.StatementRow]]:
         Field(gettext("Opening balance"), lambda row: row.opening_micros, "amount"),
         Field(gettext("Topped up"), lambda row: row.credited_micros, "amount", sum=True),
         Field(gettext("Calls"), lambda row: row.calls, "count", sum=True),
-        Field(gettext("Charged"), lambda row: row.charged_micros, "amount", sum=True),
+        Field(gettext("Charged"), lambda row: row.charged_micros, "exact", sum=True),
+        Field(gettext("Rounding"), lambda row: row.rounding_micros, "exact", sum=True),
         Field(gettext("Closing balance"), lambda row: row.closing_micros, "amount"),
         Field(gettext("Currency"), lambda row: row.currency, "currency", 10),
         Field(gettext("Closed"), lambda row: row.closed_at, "time", 24),
@@ -115,7 +124,7 @@ def _calls(site: Site, account: str, month: str, most: int) -> list[BilledCall]:
 
 
 def _name(statement: Statement, ending: str) -> str:
-    owner = "".join(each if each.isalnum() else "-" for each in statement.view.name.lower())
+    owner = "".join(each if each.isalnum() else "-" for each in statement.name.lower())
     name = gettext("statement")
     return f"{name}-{owner}-{statement.month}.{ending}"
 

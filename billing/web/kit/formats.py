@@ -7,8 +7,9 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from babel import dates, numbers
+from babel.numbers import get_currency_precision
 
-from billing.values import MICROS, Money
+from billing.values import MICROS, Money, decimal_unit, minor_unit, rounded
 from billing.web.kit.i18n import gettext, locale
 
 BYTES = 1000  # as disks are sold and `df -H` prints
@@ -16,10 +17,12 @@ LETTER_THEN_DIGIT = re.compile(r"([^\W\d_])(\d)")  # PEN0.15: a code needs a spa
 
 
 def money(micros: int, currency: str, digits: int | None = None) -> str:
-    """Format micro-units; totals with the currency's own decimals, others with `digits`."""
-    amount = Decimal(micros) / MICROS
+    """An amount; totals with the currency's own decimals, calls and rates with `digits`."""
     if not currency:
-        return decimal(amount, 2 if digits is None else digits)
+        return decimal(Decimal(micros) / MICROS, 2 if digits is None else digits)
+    # Rounded here, so that less than half a cent owed is 0.00 and never -0.00.
+    unit = minor_unit(currency) if digits is None else decimal_unit(digits)
+    amount = Decimal(rounded(micros, unit)) / MICROS
     pattern = locale().currency_formats["standard"].pattern
     if digits is not None:
         pattern = pattern.replace("0.00", "0." + "0" * digits)
@@ -27,6 +30,14 @@ def money(micros: int, currency: str, digits: int | None = None) -> str:
         amount, currency, format=pattern, locale=locale(), currency_digits=digits is None
     )
     return LETTER_THEN_DIGIT.sub("\\1\N{NO-BREAK SPACE}\\2", text)
+
+
+def exact_money(micros: int, currency: str) -> str:
+    """An amount with all its decimals, and at least those of its currency."""
+    unit, digits = minor_unit(currency), get_currency_precision(currency)
+    while micros % unit:
+        unit, digits = unit // 10, digits + 1
+    return money(micros, currency, digits)
 
 
 def price(text: str | Decimal, currency: str) -> str:

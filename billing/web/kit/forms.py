@@ -80,7 +80,7 @@ class Form:
     def money(self, name: str, currency: str) -> Money:
         """Read an amount; the domain decides about its sign."""
         return self._parsed(
-            name, lambda text: Money(parse_amount(text), currency), Money(0, currency)
+            name, lambda text: Money(parse_amount(text, currency), currency), Money(0, currency)
         )
 
     def optional_money(self, name: str, currency: str) -> Money | None:

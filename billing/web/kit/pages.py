@@ -62,6 +62,7 @@ def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environ
         zone=zone.key,
         zone_name=lambda: formats.zone_name(zone),
         money=formats.money,
+        exact_money=formats.exact_money,
         amount=formats.amount,
         price_text=formats.price,
         num=formats.decimal,

@@ -24,6 +24,12 @@ def _tell_money(event: Event) -> str:
             said = gettext("Recharge of %(amount)s reversed. %(reason)s", **_amount(e))
         case account.AccountAdjusted() as e:
             said = gettext("Adjusted by %(amount)s. %(reason)s", **_amount(e))
+        case statement.StatementRounded(month=month, amount_micros=micros, currency=currency):
+            return gettext(
+                "Statement of %(month)s rounded by %(amount)s.",
+                month=formats.month(month),
+                amount=formats.exact_money(micros, currency),
+            )
         case statement.StatementClosed(month=month, closing_micros=closing, currency=currency):
             return gettext(
                 "Statement of %(month)s closed with %(amount)s.",

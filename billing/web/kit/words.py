@@ -154,6 +154,7 @@ MOVEMENTS = {
     "recharge": N_("Recharge"),
     "reversal": N_("Reversal"),
     "adjustment": N_("Adjustment"),
+    "rounding": N_("Rounding"),
 }
 ACCOUNT_KINDS = {
     "company": N_("Company"),
@@ -225,6 +226,8 @@ EVENTS = {
     "RoutePrefixesSet": N_("Route prefixes set"),
     "ShorteningSet": N_("The shortening of called numbers was set"),
     "StatementClosed": N_("Statement closed"),
+    "StatementRounded": N_("Statement rounded"),
+    "StatementsCompleted": N_("All statements of a month closed"),
     "SubAccountRenamed": N_("Account renamed"),
     "TenantNamed": N_("Tenant named"),
     "TrunkAssigned": N_("Trunk assigned"),

@@ -1,4 +1,4 @@
-"""The warnings on every page: old figures, missing events, a clock in doubt."""
+"""What every page warns of: figures that are old, lack events or don't add up, a doubted clock."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from billing.log.positions import lags
-from billing.queries import set_aside
+from billing.queries import ledger, set_aside
 from billing.queries.clock import clock_state
 
 MAX_AGE_SECONDS = 1.0
@@ -26,7 +26,8 @@ class Freshness:
         self._late_since: float | None = None
         self.behind = 0  # events; 0 while the figures are practically current
         self.set_aside = 0  # events that some read model lacks
-        self.clock_waits = False  # irreversible actions wait because the clock is in doubt
+        self.differing = 0  # wallets that did not add up at the last ledger check
+        self.clock_waits = False  # what can't be taken back waits because the clock is doubted
 
     async def refresh(self) -> None:
         """Query the state again if it is old. After an error the last state stays."""
@@ -38,10 +39,12 @@ class Freshness:
             async with asyncio.timeout(PATIENCE_SECONDS), self._pool.connection() as connection:
                 lag = max((await lags(connection)).values(), default=0)
                 counts = await set_aside.counts(connection)
+                differing = await ledger.count_differing(connection)
                 clock = await clock_state(connection)
         except (TimeoutError, PoolTimeout, psycopg.Error):
             return
         self.set_aside = sum(counts.values())
+        self.differing = differing
         self.clock_waits = clock.is_waiting
         self._late_since = (self._late_since or now) if lag else None
         is_late = self._late_since is not None and now - self._late_since > LATE_SECONDS

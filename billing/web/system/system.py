@@ -12,7 +12,7 @@ from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
 from billing.database.states import State, unwell
-from billing.queries import keeping, set_aside
+from billing.queries import keeping, ledger, set_aside
 from billing.queries.clock import ClockState, clock_state
 from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
 from billing.web.kit import formats
@@ -37,6 +37,8 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         status = await read_status(connection, now)
         aside = await set_aside.newest(connection)
+        differences = await ledger.differences(connection)
+        check = await ledger.last_check(connection)
         settings = await keeping.read_settings(connection)
         months = await keeping.kept_months(connection)
     return page(
@@ -47,6 +49,8 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
         machine=machine,
         months=months[::-1],
         aside=aside,
+        differences=differences,
+        ledger_check=check,
         certificate=site.certificate,
         warnings=_certificate_warnings(site)
         + _warnings(site, machine, status, settings.backup_days, now),
@@ -155,12 +159,19 @@ async def tell_metrics(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         status = await read_status(connection, datetime.now(UTC))
         aside = await set_aside.counts(connection)
+        differing = await ledger.count_differing(connection)
         clock = await clock_state(connection)
         months = await keeping.kept_months(connection)
     lines = [
         line
         for name, kind, said, values in _metrics(
-            machine, status, months, site.certificate.found, aside=aside, clock=clock
+            machine,
+            status,
+            months,
+            site.certificate.found,
+            aside=aside,
+            clock=clock,
+            differing=differing,
         )
         for line in _lines(name, kind, said, values)
     ]
@@ -191,6 +202,7 @@ def _metrics(
     *,
     aside: dict[str, int],
     clock: ClockState,
+    differing: int,
 ) -> list[tuple[str, str, str, Values]]:
     backed_up = status.backed_up_at.timestamp() if status.backed_up_at else 0
     end = certificate.expires_at if certificate else None
@@ -217,6 +229,12 @@ def _metrics(
             "gauge",
             "Events that a read model could not process.",
             {f'{{projection="{name}"}}': count for name, count in aside.items()} or {"": 0},
+        ),
+        (
+            "accounts_differing",
+            "gauge",
+            "Accounts that did not add up at the last ledger check.",
+            {"": differing},
         ),
         ("database_bytes", "gauge", "Size of the database.", {"": status.database_bytes}),
         (

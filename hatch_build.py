@@ -28,8 +28,16 @@ FILES = {
     "htmx.org/dist/ext/hx-sse.min.js": "hx-sse.min.js",
     "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
+    "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "DejaVuSans.ttf",  # of PDFs
+    "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "DejaVuSans-Bold.ttf",
 }
-LICENCES = ("@tabler/core", "@iconify-json/tabler", "htmx.org", "@fontsource-variable/inter")
+LICENCES = (
+    "@tabler/core",
+    "@iconify-json/tabler",
+    "htmx.org",
+    "@fontsource-variable/inter",
+    "dejavu-fonts-ttf",
+)
 # The tarball of @tabler/core carries no licence file; MIT asks for its notice all the same.
 TABLER_NOTICE = """The MIT License (MIT)
 

@@ -204,7 +204,7 @@ def _payable(view: AccountView) -> int:
 async def _settlements(asked: ActionRequest) -> dict[str, Any]:
     balance, currency = _payable(asked.view), asked.view.currency
     if not balance:
-        return {}
+        return {"settlements": []}
     amount = formats.money(abs(balance), currency)
     if balance > 0:
         now = gettext("%(amount)s is given back: the balance becomes zero", amount=amount)

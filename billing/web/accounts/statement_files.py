@@ -13,6 +13,7 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from billing.queries.statements import BilledCall, Statement
+from billing.web.accounts.pdf_fonts import BOLD, PLAIN, marked
 from billing.web.files.lists import Field, cells_of, columns_of
 from billing.web.files.tables import Sheet, write_workbook
 from billing.web.files.xlsx import Column
@@ -48,17 +49,17 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
     set_language(said)
     view, out = statement.view, io.BytesIO()
     title = gettext("Statement of %(month)s", month=formats.month(statement.month))
-    big = ParagraphStyle("big", fontName="Helvetica-Bold", fontSize=18, leading=23, textColor=INK)
-    small = ParagraphStyle("small", fontName="Helvetica", fontSize=9.5, leading=13, textColor=SOFT)
-    head = ParagraphStyle("head", fontName="Helvetica-Bold", fontSize=11, leading=16, textColor=INK)
+    big = ParagraphStyle("big", fontName=BOLD, fontSize=18, leading=23, textColor=INK)
+    small = ParagraphStyle("small", fontName=PLAIN, fontSize=9.5, leading=13, textColor=SOFT)
+    head = ParagraphStyle("head", fontName=BOLD, fontSize=11, leading=16, textColor=INK)
     facts = [statement.name]
     if statement.company:
         facts.append(statement.company)
     where = {"currency": view.currency, "zone": zone.key}
     facts.append(gettext("Amounts in %(currency)s. Times of %(zone)s.", **where))
     story: list[Any] = [
-        Paragraph(_plain(title), big),
-        *(Paragraph(_plain(fact), small) for fact in facts),
+        Paragraph(marked(title), big),
+        *(Paragraph(marked(fact), small) for fact in facts),
         Spacer(1, 8 * mm),
         _table(
             [
@@ -68,7 +69,7 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
             (110 * mm, 60 * mm),
         ),
         Spacer(1, 8 * mm),
-        Paragraph(_plain(gettext("Charges by class")), head),
+        Paragraph(marked(gettext("Charges by class")), head),
         _table(
             [
                 [gettext("Class"), gettext("Calls"), gettext("Billed"), gettext("Amount")],
@@ -93,16 +94,9 @@ def statement_pdf(statement: Statement, zone: ZoneInfo, said: str) -> bytes:
     return out.getvalue()
 
 
-def _plain(text: str) -> str:
-    """Escape markup, and replace characters that the standard fonts lack."""
-    shown = text.encode("cp1252", "replace").decode("cp1252")
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _table(rows: list[list[str]], widths: tuple[float, ...], *, headed: bool = False) -> Table:
-    cells = [[cell.replace("\N{NARROW NO-BREAK SPACE}", " ") for cell in row] for row in rows]
     style = [
-        ("FONT", (0, 0), (-1, -1), "Helvetica", 9.5),
+        ("FONT", (0, 0), (-1, -1), PLAIN, 9.5),
         ("TEXTCOLOR", (0, 0), (-1, -1), INK),
         ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
         ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
@@ -110,8 +104,8 @@ def _table(rows: list[list[str]], widths: tuple[float, ...], *, headed: bool = F
         ("BOTTOMPADDING", (0, 0), (-1, -1), 5),
     ]
     bold = 0 if headed else -1
-    style.append(("FONT", (0, bold), (-1, bold), "Helvetica-Bold", 9.5))
-    return Table(cells, colWidths=widths, style=TableStyle(style), repeatRows=int(headed))
+    style.append(("FONT", (0, bold), (-1, bold), BOLD, 9.5))
+    return Table(rows, colWidths=widths, style=TableStyle(style), repeatRows=int(headed))
 
 
 def call_fields() -> list[Field[BilledCall]]:

@@ -29,12 +29,13 @@ class Asset(msgspec.Struct, frozen=True):
 
 
 def load_assets() -> dict[str, Asset]:
-    """Load our own files and those copied by the build. Raises FileNotFoundError before a build."""
+    """Our own files, and those the build copied in for browsers. Fails if the build has not run."""
     vendor = HERE / "vendor"
     if not (vendor / "assets.json").exists():
         raise FileNotFoundError(f"{vendor} is empty: run `python hatch_build.py`.")
     copied = json.loads((vendor / "assets.json").read_text())["files"]
-    paths = [*(HERE / "static").iterdir(), *(vendor / name for name in copied)]
+    fetched = (vendor / name for name in copied if not name.endswith(".ttf"))  # those are of PDFs
+    paths = [*(HERE / "static").iterdir(), *fetched]
     return {path.name: _load(path) for path in sorted(paths)}
 
 

@@ -6,15 +6,21 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
 import pytest
 from openpyxl.reader.excel import load_workbook
 from openpyxl.workbook.workbook import Workbook
+from pypdf import PdfReader
 
+from billing.aggregates.statement import Totals
 from billing.log.store import Store
 from billing.policies.closing import close_books
+from billing.queries.money import AccountView
+from billing.queries.statements import Statement
+from billing.web.accounts.statement_files import statement_pdf
 from tests.web.serving import SignIn, add_administrator, catch_up, following
 
 CLINIC = "/accounts/company:clinica"
@@ -123,12 +129,19 @@ def test_the_later_of_two_is_told_what_the_first_changed(
     assert post(marta, f"{CLINIC}/limits", credit_limit="200", seen=seen[1]).status_code == 303
 
 
-def test_a_frozen_account_is_recharged_and_a_closed_one_is_not(marta: httpx.Client) -> None:
+def test_a_frozen_account_is_recharged_and_a_closed_one_is_not(
+    database_url: str, marta: httpx.Client
+) -> None:
     assert post(marta, f"{CLINIC}/freeze", reason="Unpaid").status_code == 303
     assert "Frozen: Unpaid" in marta.get(CLINIC).text
     assert post(marta, f"{CLINIC}/recharge", amount="5", reason="x").status_code == 303
     assert post(marta, f"{CLINIC}/unfreeze", reason="Paid").status_code == 303
-    assert post(marta, f"{CLINIC}/close", reason="Left").status_code == 303
+    assert post(marta, f"{CLINIC}/close", reason="Left").status_code == 422, "what of its money?"
+    held = {"balance": str(balance(database_url)), "settlement": "later"}
+    assert post(marta, f"{CLINIC}/close", reason="Left", **held).status_code == 303
+    assert post(marta, f"{CLINIC}/unfreeze", reason="Back").status_code == 422
+    assert "Adjust the balance" in marta.get(CLINIC).text
+    assert post(marta, f"{CLINIC}/adjust", amount="-1", reason="Refunded").status_code == 303
     answer = post(marta, f"{CLINIC}/recharge", amount="5", reason="x")
     assert answer.status_code == 422
     assert "This account is closed." in answer.text
@@ -230,6 +243,20 @@ def test_the_recharge_record_is_filtered_totalled_and_exported(
     assert listed.startswith("\ufeffName,Company")
 
 
+def test_an_account_is_closed_and_its_money_given_back_at_once(
+    database_url: str, marta: httpx.Client
+) -> None:
+    assert post(marta, f"{CLINIC}/recharge", amount="50", reason="cash").status_code == 303
+    held = balance(database_url)
+    fields = {"reason": "Left", "settlement": "now"}
+    stale = post(marta, f"{CLINIC}/close", balance=str(held - 1), **fields)
+    assert stale.status_code == 422
+    assert "The balance is now" in stale.text
+    assert post(marta, f"{CLINIC}/close", balance=str(held), **fields).status_code == 303
+    assert abs(balance(database_url)) < 5_000, "less than half a cent, for the next statement"
+    assert "Closed" in marta.get(CLINIC).text
+
+
 def close_november(database_url: str) -> None:
     store = Store(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -251,15 +278,49 @@ def test_a_statement_adds_up_on_the_page_and_in_its_files(
     book = read_back(client, f"{place}/statement.xlsx")
     lines = dict(book["Statement"].iter_rows(min_row=2, values_only=True))
     opening, closing = lines["Opening balance"], lines["Closing balance"]
-    assert opening + lines["Recharges"] + lines["Calls"] == pytest.approx(closing)
+    moved = lines["Recharges"] + lines["Calls"] + lines.get("Rounding", 0)
+    assert opening + moved == pytest.approx(closing)
+    assert closing * 100 == pytest.approx(round(closing * 100)), "an amount that can be paid"
+    classes = list(book["Charges by class"].iter_rows(min_row=2, values_only=True))
+    assert sum(row[3] for row in classes) == pytest.approx(-lines["Calls"], abs=1e-9)
     calls = list(book["Calls"].iter_rows(min_row=2, values_only=True))
     assert sum(row[6] for row in calls) == pytest.approx(-lines["Calls"])
     csv = client.get(f"{place}/calls.csv").text.splitlines()
     assert len(csv) == len(calls) + 1
     pdf = client.get(f"{place}/statement.pdf")
     assert pdf.headers["content-type"] == "application/pdf"
-    assert pdf.content.startswith(b"%PDF-")
+    shown = text_of(pdf.content)
+    assert "Clínica Santa Águeda" in shown
+    seen = re.search(r'name="seen" value="(\d+)"', client.get(f"{CLINIC}/edit").text)
+    assert seen
+    fields = {"name": "Otra S.L.", "time_zone": "Europe/Madrid", "payment": "postpaid"}
+    with following(database_url):
+        assert post(client, f"{CLINIC}/edit", seen=seen[1], **fields).status_code == 303
+    assert "Otra S.L." in client.get(CLINIC).text
+    assert text_of(client.get(f"{place}/statement.pdf").content) == shown, "as it was closed"
+    assert "Clínica Santa Águeda" in client.get(place).text
     assert client.get(f"{CLINIC}/statements/1999-01").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["Łódź Żółw", "Ñandú Güemes", "Жуков Ωμέγα", "上海电缆", "かな 東京", "서울"]
+)
+def test_a_pdf_shows_a_name_in_any_script(name: str) -> None:
+    view = AccountView(
+        **dict.fromkeys(("company_id", "company", "state", "time_zone", "rate_group", "payment",
+                         "frozen_reason", "warn_email"), ""),
+        account="company:x", kind="company", name=name, currency="EUR", own_wallet=True,
+        opened_at=datetime.now(UTC), version=1, frozen_by_policy=False, warned=False,
+        credit_limit_micros=None, low_balance_micros=None, freeze_at_limit=False,
+        balance_micros=0, charged_micros=0, credited_micros=0, calls=0,
+    )  # fmt: skip
+    statement = Statement(view, "2026-10", 0, Totals(), datetime.now(UTC))
+    assert name in text_of(statement_pdf(statement, ZoneInfo("Europe/Madrid"), "es"))
+
+
+def text_of(pdf: bytes) -> str:
+    """The text of a PDF as somebody copies it out of a viewer."""
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
 
 
 def test_auditors_see_the_history_replay_it_and_change_nothing(

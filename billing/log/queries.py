@@ -38,8 +38,10 @@ select exists (select from billing_events where originator_id = %s and topic = a
 ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
 AT = f"{EVENTS} where notification_id = any(%s) order by notification_id"
 # An event of a call has its payer in its state; other events of an account are on its stream.
-CONCERNING = f"""
-{EVENTS} where notification_id > %s and notification_id <= %s and (originator_id = %s
-  or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
-order by notification_id"""
+CONCERNING = bounded(
+    f"""{EVENTS} where notification_id > %s and notification_id <= %s and (originator_id = %s
+    or (originator_id >= 'call:' and originator_id < 'call;' and position(%s in state) > 0))
+    order by notification_id limit %s""",
+    "notification_id",
+)
 KEY = "select key from installation_keys where name = %s"

@@ -1,6 +1,7 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -35,6 +36,7 @@ from billing.log.sealing import (
 __all__ = ["CHANNEL", "LOCK", "Conflict", "Encoded", "Past", "Pending", "Recorded", "Row", "Store"]
 
 CHANNEL = "billing_events"  # NOTIFY: something was appended
+AT_ONCE = 1_000  # events of an account that are in memory at a time
 LOCK = 0x62696C6C  # advisory lock that keeps positions in commit order
 
 
@@ -301,17 +303,20 @@ class Store:
     ) -> Iterator[Recorded]:
         """Yield the events of an account and of the calls it paid, after `after` up to `until`.
 
+        A few are in memory at a time, and no connection is held while the caller works on them.
         Pass the same `past` for consecutive ranges: the files are then read only once.
         """
         payer = b'"payer":%b' % _encoder.encode(account)
-        found = self._select(queries.CONCERNING, (after, until, account, payer))
-        if past is None:
-            return found
-        known = {recorded.position: recorded for recorded in found}
-        for row in past.between(after, until):
-            if row.id not in known and payer in row.state:
-                known[row.id] = self.recorded(row)
-        return iter([known[position] for position in sorted(known)])
+        while after < until:
+            values = (after, until, account, payer, AT_ONCE)
+            found = list(self._rows(queries.CONCERNING, values))
+            end = found[-1].id if found else until
+            if past is not None:  # opened after the query: what is archived meanwhile is in one
+                archived = (row for row in past.between(after, end) if payer in row.state)
+                yield from map(self.recorded, _united(found, archived))
+            else:
+                yield from map(self.recorded, found)
+            after = end
 
     def key(self, name: str) -> bytes:
         """Return a key of this installation; it is in no event."""
@@ -373,7 +378,19 @@ class Store:
         return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
+        return map(self.recorded, self._rows(statement, values))
+
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> Iterator[Row]:
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             for stream, version, position, topic, state in cursor.execute(statement, values):
-                yield self._mapper.to_domain_event(Row(stream, version, topic, state, position))
+                yield Row(stream, version, topic, state, position)
+
+
+def _united(found: Iterable[Row], archived: Iterable[Row]) -> Iterator[Row]:
+    """Both in the order of the log; what an attached month has in both is told once."""
+    last = 0
+    for row in merge(found, archived, key=attrgetter("id")):
+        if row.id != last:
+            last = row.id
+            yield row

@@ -59,6 +59,10 @@ def measure(server_url: str, file: Path) -> None:
         replayed, events = auditing.replay_account(one)
         row("replay of an account from the log", replayed, events, auditing.read_raw(one))
         print(f"  {'first page of its history':<46}{auditing.first_page(one) * 1000:>10.1f} ms")
+        for kind, taken in auditing.evidence(one, file.parent).items():
+            row(f"evidence of an account, {kind}", taken.seconds, events)
+            told = f"{taken.file_megabytes:.0f} MB, memory {taken.before_megabytes:.0f}"
+            print(f"  {'':<46}{told} to {taken.peak_megabytes:.0f} MB", flush=True)
         preview, applied = bulk.rerate(one)
         row("re-rating: preview of every call", preview, RECORDS)
         row("re-rating: applied, each with a new price", applied, RECORDS, raw_log)

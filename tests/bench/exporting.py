@@ -39,20 +39,20 @@ def export(url: str, folder: Path) -> dict[str, Exported]:
     serving.add_administrator(url)
     found = {}
     for kind in KINDS:
-        with _pages(url, folder) as (process, address):
+        with pages(url, folder) as (process, address):
             headers = {"origin": address, "accept-language": "en"}
             with httpx.Client(base_url=address, headers=headers, timeout=300) as client:
                 client.post("/sign-in", data={"name": "marta", "password": serving.PASSWORD})
                 begin = time.perf_counter()
-                size = _take(client, f"/calls/export.{kind}?{PERIOD}", folder / f"calls.{kind}")
+                size = take(client, f"/calls/export.{kind}?{PERIOD}", folder / f"calls.{kind}")
                 seconds = time.perf_counter() - begin
-            found[kind] = Exported(seconds, CALLS, size / 1e6, _peak(process.pid))
+            found[kind] = Exported(seconds, CALLS, size / 1e6, peak(process.pid))
     return found
 
 
 @contextmanager
-def _pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the job of the pages as `billing serve` starts it."""
+def pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The job of the pages, as `billing serve` starts it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -83,8 +83,8 @@ def _wait_for(address: str) -> None:
     raise RuntimeError(f"{address} does not answer.")
 
 
-def _take(client: httpx.Client, address: str, path: Path) -> int:
-    """Request a file, wait until it is made, and return its bytes."""
+def take(client: httpx.Client, address: str, path: Path) -> int:
+    """Ask for a file, wait until it is made, fetch it; its bytes."""
     with client.stream("GET", address) as answer:
         if answer.status_code == httpx.codes.OK:
             return _save(answer, path)
@@ -103,8 +103,8 @@ def _save(answer: httpx.Response, path: Path) -> int:
     return path.stat().st_size
 
 
-def _peak(pid: int) -> float:
-    """Return the peak memory of a process, as Linux counts it."""
+def peak(pid: int) -> float:
+    """The most memory a process ever held, as Linux counts it."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

@@ -17,6 +17,7 @@ from billing.keeping.attach import attach, detach
 from billing.keeping.keeper import Keeper
 from billing.keeping.months import due_months, kept_months
 from billing.keeping.verifying import Verdict, verify
+from billing.log import store as log
 from billing.log.store import Pending
 from billing.queries.history import read_history
 from billing.queries.replay import replay
@@ -129,6 +130,25 @@ def test_an_account_is_replayed_and_told_as_if_nothing_had_been_archived(keeper:
         *_, found = replay(connection, keeper.store, "company:acme")
     assert found.equal
     assert found.events == len(before)
+
+
+def test_the_events_of_an_account_are_each_told_once_wherever_they_lie_however_few_at_a_time(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[Any]:
+        store, past = keeper.store, keeper.store.past
+        return [
+            (event.position, event.stream)
+            for begin in range(0, 1_000, 50)
+            for event in store.concerning("company:acme", begin, begin + 50, past and past())
+        ]
+
+    before = told()
+    monkeypatch.setattr(log, "AT_ONCE", 3)
+    archive(keeper, MONTH, LATER)
+    assert told() == before
+    attach(keeper, MONTH, LATER)  # each is in the file and in the database
+    assert told() == before
 
 
 def test_what_comes_again_from_an_archived_month_is_known_and_what_is_late_is_charged(

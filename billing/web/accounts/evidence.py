@@ -1,7 +1,9 @@
 """The evidence of an account: its events as stored in the log, with the seals that cover them."""
 
 import asyncio
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,55 +28,64 @@ from billing.web.kit.telling import tell
 from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
-WINDOW = 50_000  # positions in one read
+WINDOW = 50_000  # positions that are looked through by one query, if few of them are found
+AT_ONCE = 1_000  # events in memory at a time
 blueprint = Blueprint("evidence")
 _encode = msgspec.json.Encoder().encode
 
 
 def events_of(connection: Connection[Any], store: Store, account: str) -> Iterator[list[Recorded]]:
-    """Yield all events of an account and of its calls, one range of the log at a time. Blocks."""
+    """All events of an account and of its calls, at most AT_ONCE at a time. Blocks."""
     last = head(connection)
     past = store.past() if store.past else None
     for begin in range(0, last, WINDOW):
-        yield list(store.concerning(account, begin, min(begin + WINDOW, last), past))
+        events = store.concerning(account, begin, min(begin + WINDOW, last), past)
+        while some := list(islice(events, AT_ONCE)):
+            yield some
 
 
 def evidence_lines(connection: Connection[Any], store: Store, account: str) -> Iterator[bytes]:
-    """Yield NDJSON: the events of a range with their positions, then the seals of it. Blocks.
+    """NDJSON: some events, each with its place in the log, then the seals over them. Blocks.
 
-    Seals cover the original numbers; the events about shortened numbers are among the lines.
+    Where numbers were shortened, what says so stands among them: the seals are of before. Each
+    seal stands there once, after the first of its events.
     """
-    shortened = read_shortenings(connection)
+    untold, told = shortened_stretches(connection), 0
     for events in events_of(connection, store, account):
-        if not events:
-            continue
-        lines = [
-            _encode(
-                {
-                    "position": each.position,
-                    "stream": each.stream,
-                    "version": each.version,
-                    "topic": each.topic,
-                    "event": each.event,
-                    "envelope": each.envelope,
-                    "moved_micros": moved_on(account, each),
-                }
-            )
-            for each in events
-        ]
         positions = [each.position for each in events]
-        lines += [
-            _encode({"shortened": each})
-            for each in shortened
-            if any(each.first_position <= at <= each.last_position for at in positions)
+        lines = [_line(account, each) for each in events]
+        shortened = [
+            each for each in untold if _covers(each.first_position, each.last_position, positions)
         ]
-        lines += [
-            _encode({"seal": seal})
-            for seals in seals_over(connection, positions[0], positions[-1])
-            for seal in seals
-            if any(seal.first_position <= at <= seal.last_position for at in positions)
-        ]
+        untold = [each for each in untold if each not in shortened]
+        lines += [_encode({"shortened": each}) for each in shortened]
+        for seals in seals_over(connection, positions[0], positions[-1]):
+            for seal in seals:
+                first, last = seal.first_position, seal.last_position
+                if last > told and _covers(first, last, positions):
+                    lines.append(_encode({"seal": seal}))
+                    told = last
         yield b"\n".join(lines) + b"\n"
+
+
+def _line(account: str, recorded: Recorded) -> bytes:
+    return _encode(
+        {
+            "position": recorded.position,
+            "stream": recorded.stream,
+            "version": recorded.version,
+            "topic": recorded.topic,
+            "event": recorded.event,
+            "envelope": recorded.envelope,
+            "moved_micros": moved_on(account, recorded),
+        }
+    )
+
+
+def _covers(first: int, last: int, positions: Sequence[int]) -> bool:
+    """Whether a stretch of the log has one of some positions, which are in order."""
+    place = bisect_left(positions, first)
+    return place < len(positions) and positions[place] <= last
 
 
 @blueprint.get("/accounts/<account:str>/evidence.ndjson", unquote=True)
@@ -122,8 +133,7 @@ def _write(job: Job, site: Site, account: str, currency: str) -> None:
                 rows.append(cells_of(fields, _HistoryRow(each, moved, balance)))
             book.rows(rows)
             job.rows += len(rows)
-            if events:
-                span = [span[0] or events[0].position, events[-1].position]
+            span = [span[0] or events[0].position, events[-1].position]
         book.sheet(gettext("Seals"), columns_of(seal_fields))
         for seals in seals_over(connection, *span):
             book.rows([cells_of(seal_fields, seal) for seal in seals])

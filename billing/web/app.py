@@ -1,6 +1,8 @@
 """Assemble the pages into one Sanic application."""
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from secrets import token_hex
 from typing import Any
 
@@ -9,6 +11,7 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, text
 
 from billing.config import Config
 from billing.database import Database
+from billing.database.limits import limit_page
 from billing.keeping.archived_events import open_store
 from billing.web.accounts import (
     account,
@@ -60,8 +63,9 @@ from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
 from billing.web.system import backups, guide, keeping, system
 
-MOST_BYTES = 26_000_000  # of a request: the largest sheet that is read (sheets.MOST_BYTES)
-MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters gets an error message
+MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
+THREADS = 16  # files and replays hold up to five for long, and no page waits for them
+MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -155,8 +159,9 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     app.ctx.site = None
 
     async def open_site(app: Sanic[Any, Any]) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         store = open_store(database.url, config.archives)
-        app.ctx.site = Site(config, await database.open_async(), store)
+        app.ctx.site = Site(config, await database.open_async(limit_page), store)
         app.ctx.site.certificate.start()
 
     async def stop_streams(app: Sanic[Any, Any]) -> None:

@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from sanic import Request
 
 from billing.config import Config
+from billing.database import limits
 from billing.log.store import Store
 from billing.offload.process import Offload
 from billing.web.kit.assets import Asset, load_assets
@@ -41,11 +42,19 @@ class Site:
         self.plans = Plans()
         self.offload = Offload(store.url)
         self.knowledge = Knowledge(store)
-        self.replays = Replays(self.connect, store)
+        self.replays = Replays(self.connect_background, store)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """Return a connection for blocking work in a thread."""
-        return psycopg.connect(self.store.url, autocommit=True)
+        """A connection for what a page waits for, in a thread of its own."""
+        return limits.connect_page(self.store.url)
+
+    def connect_background(self) -> psycopg.Connection[Any]:
+        """The same for files and replays, whose statements may take longer."""
+        return limits.connect_background(self.store.url)
+
+    async def connect_background_async(self) -> psycopg.AsyncConnection[Any]:
+        """The same for the event loop: what is made in the background takes none of the pool."""
+        return await limits.connect_background_async(self.store.url)
 
     def stop_streams(self) -> None:
         """End open streams, before the server waits for running requests."""

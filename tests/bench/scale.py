@@ -19,7 +19,7 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
-from billing.database import Database
+from billing.database import Configure, Database
 from billing.database.embedded import EmbeddedServer
 from billing.interpreter import tune_for_pages
 from tests.bench import filling
@@ -80,9 +80,11 @@ class Timed(AsyncCursor[Any]):
 class TimedDatabase(Database):
     """A database whose pages record their statements."""
 
-    async def open_async(self, **options: Any) -> AsyncConnectionPool:
-        """Open the pool of the pages."""
-        return await super().open_async(cursor_factory=Timed, **options)
+    async def open_async(
+        self, configure: Configure | None = None, **options: Any
+    ) -> AsyncConnectionPool:
+        """The pool of the pages."""
+        return await super().open_async(configure, cursor_factory=Timed, **options)
 
 
 def measure(client: httpx.Client, path: str) -> float:

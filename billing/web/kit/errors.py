@@ -9,6 +9,7 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, json, text
 
 from billing.database import is_away, tell_away
+from billing.database.limits import is_too_slow
 from billing.values import Refused
 from billing.web.kit.access import (
     BeyondReach,
@@ -55,16 +56,31 @@ def install_error_pages(app: Sanic[Any, Any]) -> None:
 async def show_error(request: Request[Any, Any], error: Exception) -> HTTPResponse:
     """Return the page or fragment for an error; internal errors are logged with their reference."""
     status, explanation = _meaning(error)
-    if is_away(error):
+    title = gettext(TITLES[status])
+    if is_too_slow(error):
+        title = gettext("This takes too long")
+        logger.warning("%s %s took too long (%s)", request.method, request.path, request.id)
+        await _know_who(request)
+    elif is_away(error):
         tell_away(error)
     elif status >= 500:  # noqa: PLR2004 -- an internal error
         logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
     elif request.app.ctx.site:
         await _know_who(request)
+    if is_program(request) and status == 401:  # noqa: PLR2004 -- who it is was not said
+        explanation = gettext("Send a valid API token: Authorization: Bearer …")
+    is_referred_to = is_program(request) or status >= 500  # noqa: PLR2004 -- a fault of ours
+    return error_page(
+        request, status, title, explanation, str(request.id) if is_referred_to else ""
+    )
+
+
+def error_page(
+    request: Request[Any, Any], status: int, title: str, explanation: str, reference: str = ""
+) -> HTTPResponse:
+    """A page, a fragment or a problem for a program that says what is wrong and what to do."""
     if is_program(request):
-        if status == 401:  # noqa: PLR2004 -- not signed in
-            explanation = gettext("Send a valid API token: Authorization: Bearer …")
-        return problem(status, gettext(TITLES[status]), explanation, str(request.id))
+        return problem(status, title, explanation, reference)
     fragment = is_fragment(request)
     try:
         return page(
@@ -72,9 +88,9 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
             "_error.html" if fragment else "error.html",
             status,
             code=status,
-            title=gettext(TITLES[status]),
+            title=title,
             explanation=explanation,
-            reference=str(request.id) if status >= 500 else "",  # noqa: PLR2004
+            reference=reference,
         )
     except Exception:
         logger.exception("The error page failed too.")
@@ -99,6 +115,11 @@ def _meaning(error: Exception) -> tuple[int, str]:
         return 403, gettext("This form expired. Reload it and try again. Nothing was changed.")
     if isinstance(error, OutOfScope):
         return 403, gettext("This token does not allow that. Create one with the scope it needs.")
+    if is_too_slow(error):
+        return 503, gettext(
+            "Choose a shorter period or a narrower filter. If it happens without a filter, inform"
+            " your operator."
+        )
     status = error.status_code if isinstance(error, SanicException) else 500
     status = 503 if is_away(error) else status
     status = status if status in TITLES else 400 if status < 500 else 500  # noqa: PLR2004

@@ -11,6 +11,7 @@ from psycopg import Connection
 from billing.log.store import Store
 from billing.queries.replay import ReplayProgress, replay
 
+MOST_AT_ONCE = 2  # that read the log; others wait for their turn
 MOST_KEPT = 50
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Replays:
         self._connect = connect
         self._store = store
         self._jobs: dict[str, ReplayJob] = {}
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._stopping = False
 
     def find(self, job_id: str, owner: str) -> ReplayJob | None:
@@ -50,7 +52,7 @@ class Replays:
             del self._jobs[next(iter(self._jobs))]
         job = ReplayJob(account, owner)
         self._jobs[job.id] = job
-        job.task = asyncio.create_task(asyncio.to_thread(self._run, job))
+        job.task = asyncio.create_task(self._run_in_turn(job))
         return job
 
     async def close(self) -> None:
@@ -58,6 +60,10 @@ class Replays:
         self._stopping = True
         tasks = [job.task for job in self._jobs.values() if job.task]
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_in_turn(self, job: ReplayJob) -> None:
+        async with self._slots:
+            await asyncio.to_thread(self._run, job)
 
     def _run(self, job: ReplayJob) -> None:
         try:

@@ -36,6 +36,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Where backups are made."""
         return self.data_dir / "backups"
 
+    @property
+    def exports(self) -> Path:
+        """Where files are made that are sent to whoever asked; empty after a stop."""
+        return self.data_dir / "exports"
+
 
 SETTINGS = {
     "database_url": "DATABASE_URL",

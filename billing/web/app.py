@@ -162,6 +162,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         store = open_store(database.url, config.archives)
         app.ctx.site = Site(config, await database.open_async(limit_page), store)
+        await app.ctx.site.exports.start()
         app.ctx.site.certificate.start()
 
     async def stop_streams(app: Sanic[Any, Any]) -> None:

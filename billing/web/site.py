@@ -38,7 +38,7 @@ class Site:
         self.arrivals = Arrivals(pool)
         self.certificate = CertificateWatch(config.public_url)
         self.freshness = Freshness(pool)
-        self.exports = Exports()
+        self.exports = Exports(config.exports)
         self.plans = Plans()
         self.offload = Offload(store.url)
         self.knowledge = Knowledge(store)

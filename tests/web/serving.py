@@ -13,6 +13,7 @@ from typing import Any
 import argon2
 import httpx
 import psycopg
+from sanic import Sanic
 
 from billing.aggregates import call
 from billing.aggregates.account import AccountFrozen, AccountRecharged
@@ -55,13 +56,22 @@ RESULTS = ("answered", "answered", "answered", "no_answer", "answered", "busy", 
 
 
 @contextmanager
-def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[str]:
-    """Serve the pages of a database from a thread; yield the URL."""
+def served(
+    database_url: str,
+    data_dir: Path,
+    prepare: Callable[[Sanic[Any, Any]], object] = lambda _app: None,
+    **settings: Any,
+) -> Iterator[str]:
+    """Serve the pages of a database from a thread of its own; the address.
+
+    `prepare` is given the application before it starts.
+    """
     config = Config(
         database_url=database_url, data_dir=data_dir, web_port=0, time_zone=ZONE, **settings
     )
     listener = socket.create_server(("127.0.0.1", 0))
     app = create_app(config, Database(database_url))
+    prepare(app)
     ready, stop, place = threading.Event(), asyncio.Event(), list[Any]()
 
     async def serve() -> None:

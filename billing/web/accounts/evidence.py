@@ -1,6 +1,5 @@
 """The evidence of an account: its events as stored in the log, with the seals that cover them."""
 
-import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -19,7 +18,7 @@ from billing.queries.seals import Seal, seals_over
 from billing.web.accounts.account import view_of
 from billing.web.files.delivery import Answer, deliver
 from billing.web.files.lists import Field, cells_of, columns_of
-from billing.web.files.tables import about, attachment
+from billing.web.files.tables import about
 from billing.web.files.xlsx import Book
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -90,18 +89,18 @@ def _covers(first: int, last: int, positions: Sequence[int]) -> bool:
 
 @blueprint.get("/accounts/<account:str>/evidence.ndjson", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
-async def send_ndjson(request: Request[Any, Any], account: str) -> None:
-    """Send the evidence as an NDJSON stream."""
+async def send_ndjson(request: Request[Any, Any], account: str) -> Answer:
+    """Everything, as it lies in the log."""
     site = site_of(request)
     await view_of(request, account)
-    response = await request.respond(
-        content_type="application/x-ndjson", headers=attachment(f"{account}.ndjson")
-    )
-    with site.connect() as connection:
-        lines = evidence_lines(connection, site.store, account)
-        while (chunk := await asyncio.to_thread(next, lines, None)) is not None:
-            await response.send(chunk)
-    await response.eof()
+
+    def write(job: Job) -> None:
+        with site.connect_background() as connection:
+            for lines in evidence_lines(connection, site.store, account):
+                job.file.write(lines)
+                job.rows += lines.count(b"\n")
+
+    return await deliver(request, f"{account}.ndjson", in_thread(write))
 
 
 @blueprint.get("/accounts/<account:str>/evidence.xlsx", unquote=True)
@@ -119,12 +118,12 @@ async def send_excel(request: Request[Any, Any], account: str) -> Answer:
 
 
 def _write(job: Job, site: Site, account: str, currency: str) -> None:
-    """Write a sheet with the events and one with their seals, one range of the log at a time."""
-    book = Book(job.path, site.zone)
+    """A sheet of the events, a sheet of the seals over them; a stretch of the log at a time."""
+    book = Book(job.file, site.zone)
     fields, seal_fields = _event_fields(currency), _seal_fields()
     book.sheet(gettext("Events"), columns_of(fields))
     balance, span = 0, [0, 0]
-    with site.connect() as connection:
+    with site.connect_background() as connection:
         for events in events_of(connection, site.store, account):
             rows = []
             for each in events:

@@ -2,8 +2,7 @@
 
 import io
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from reportlab.lib import colors
@@ -138,7 +137,7 @@ def _class_of(call: BilledCall) -> str:
 
 
 def write_statement(
-    path: Path, statement: Statement, calls: Iterable[BilledCall], zone: ZoneInfo, said: str
+    file: BinaryIO, statement: Statement, calls: Iterable[BilledCall], zone: ZoneInfo, said: str
 ) -> None:
     """Write a workbook: the statement, its charges by class, its calls. Blocks."""
     set_language(said)
@@ -167,4 +166,4 @@ def write_statement(
         (gettext("Month"), formats.month(statement.month)),
         (gettext("Currency"), view.currency),
     ]
-    write_workbook(path, sheets, facts, zone)
+    write_workbook(file, sheets, facts, zone)

@@ -12,9 +12,9 @@ from billing.queries.statements import BilledCall, Statement, billed_calls, find
 from billing.queries.wallet_months import totals_of
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.accounts.statement_files import call_fields, statement_pdf, write_statement
-from billing.web.files.delivery import Answer, deliver, read_in_threads, send_csv
+from billing.web.files.delivery import Answer, deliver
 from billing.web.files.lists import Field, ListFile, cells_of, columns_of, send_list
-from billing.web.files.tables import CsvTable, attachment
+from billing.web.files.tables import attachment, write_csv
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language
 from billing.web.kit.pages import page
@@ -153,21 +153,24 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> An
     statement, site, said = await _closed(request, account, month), site_of(request), language()
 
     def write(job: Job) -> None:
-        with site.connect() as connection:
+        with site.connect_background() as connection:
             calls = billed_calls(connection, site.store, account, month)
-            write_statement(job.path, statement, counted(job, calls), site.zone, said)
+            write_statement(job.file, statement, counted(job, calls), site.zone, said)
 
     return await deliver(request, _name(statement, "xlsx"), in_thread(write))
 
 
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="calls")
-async def send_calls(request: Request[Any, Any], account: str, month: str) -> None:
-    """Send every call of a closed month as a CSV stream."""
+async def send_calls(request: Request[Any, Any], account: str, month: str) -> Answer:
+    """Every call behind a closed month."""
     statement, site = await _closed(request, account, month), site_of(request)
     fields = call_fields()
-    table = CsvTable(columns_of(fields), site.zone)
-    with site.connect() as connection:
-        calls = read_in_threads(billed_calls(connection, site.store, account, month))
-        lines = (table.rows(cells_of(fields, each) for each in some) async for some in calls)
-        await send_csv(request, _name(statement, "csv"), table.head(), lines)
+
+    def write(job: Job) -> None:
+        with site.connect_background() as connection:
+            calls = counted(job, billed_calls(connection, site.store, account, month))
+            rows = (cells_of(fields, each) for each in calls)
+            write_csv(job.file, columns_of(fields), rows, site.zone)
+
+    return await deliver(request, _name(statement, "csv"), in_thread(write))

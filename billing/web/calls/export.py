@@ -1,4 +1,4 @@
-"""The calls of a filter as files: CSV as a stream; Excel with totals and a sheet for the filter."""
+"""The calls of a filter as files: CSV, and Excel with its totals and its filter."""
 
 from functools import partial
 from typing import Any
@@ -11,9 +11,9 @@ from billing.queries.call_totals import total_calls
 from billing.queries.calls import export_calls
 from billing.queries.names import account_names, device_name
 from billing.queries.snapshot import snapshot
-from billing.web.calls.files import CallWriter, CsvWriter
+from billing.web.calls.files import CallCsv, CallWriter
 from billing.web.calls.filters import describe, read_call_filter
-from billing.web.files.delivery import Answer, deliver, send_csv
+from billing.web.files.delivery import Answer, deliver
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language
 from billing.web.services.export_jobs import Job, write_rows
@@ -29,14 +29,18 @@ def _file_name(wanted: CallFilter, ending: str) -> str:
 
 @blueprint.get("/calls/export.csv")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
-async def export_csv(request: Request[Any, Any]) -> None:
-    """Send every call of the filter as CSV, streamed while reading."""
+async def export_csv(request: Request[Any, Any]) -> Answer:
+    """Every call of the filter as CSV."""
     site = site_of(request)
     wanted, _ = read_call_filter(request, site.zone)
-    writer = CsvWriter(site.zone)
-    async with site.pool.connection() as connection:
-        lines = (writer.rows(rows) async for rows in export_calls(connection, wanted))
-        await send_csv(request, _file_name(wanted, "csv"), writer.head(), lines)
+
+    async def make(job: Job) -> None:
+        async with await site.connect_background_async() as own:
+            await write_rows(
+                job, export_calls(own, wanted), partial(CallCsv, job.file, site.zone), []
+            )
+
+    return await deliver(request, _file_name(wanted, "csv"), make)
 
 
 @blueprint.get("/calls/export.xlsx")
@@ -56,8 +60,8 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
     described = describe(wanted, names)
 
     async def make(job: Job) -> None:
-        writer = partial(CallWriter, job.path, site.zone, said)
-        async with site.pool.connection() as own, snapshot(own):
+        writer = partial(CallWriter, job.file, site.zone, said)
+        async with await site.connect_background_async() as own, snapshot(own):
             position = (gettext("Log position"), str(await shown_async(own)))
             await write_rows(job, export_calls(own, wanted), writer, [*described, position])
 

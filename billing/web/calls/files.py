@@ -1,14 +1,14 @@
 """Calls as CSV and Excel rows, and which of them count in the totals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from billing.queries.calls import CallRow
 from billing.web.calls.columns import CALL_COLUMNS
-from billing.web.files.tables import CsvTable
+from billing.web.files.tables import CsvFile, Facts
 from billing.web.files.writer import ListWriter
 from billing.web.files.xlsx import MOST_ROWS, Column
 from billing.web.kit import words
@@ -51,28 +51,29 @@ class CallCells:
         return cells
 
 
-class CsvWriter:
-    """Writes calls as CSV lines."""
+class CallCsv:
+    """A CSV file of calls."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._table = CsvTable(_columns(), zone)
+    def __init__(self, file: BinaryIO, zone: ZoneInfo) -> None:
+        self._csv = CsvFile(file, zone, _columns())
         self._cells = CallCells()
 
-    def head(self) -> str:
-        """Return the first line."""
-        return self._table.head()
+    def add(self, rows: Iterable[CallRow]) -> None:
+        """Write the lines of some calls."""
+        self._csv.add(map(self._cells.of, rows))
 
-    def rows(self, rows: list[CallRow]) -> str:
-        """Return the lines of some calls."""
-        return self._table.rows(self._cells.of(row) for row in rows)
+    def finish(self, facts: Facts) -> None:
+        """Nothing: a CSV says nothing about itself."""
 
 
 class CallWriter(ListWriter):
     """An Excel file of calls."""
 
-    def __init__(self, path: Path, zone: ZoneInfo, said: str, most_rows: int = MOST_ROWS) -> None:
+    def __init__(
+        self, file: Path | BinaryIO, zone: ZoneInfo, said: str, most_rows: int = MOST_ROWS
+    ) -> None:
         set_language(said)
-        super().__init__(path, zone, said, gettext("Calls"), _columns(), most_rows)
+        super().__init__(file, zone, said, gettext("Calls"), _columns(), most_rows)
         self._cells = CallCells()
 
     def sum_title(self) -> str:

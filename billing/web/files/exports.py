@@ -4,7 +4,7 @@ from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import BaseHTTPResponse, ResponseStream
+from sanic.response import BaseHTTPResponse
 
 from billing.web.files.delivery import send_job
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -27,19 +27,19 @@ async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
 @blueprint.get("/exports/<job_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
-    """Show the progress of an Excel file, and its download."""
+    """How far a file is, and where to fetch it."""
     template = "files/_export_state.html" if is_partial(request) else "files/export.html"
-    return page(request, template, page="exports", job=_find(request, job_id), busy=False)
+    return page(request, template, page="exports", job=_find(request, job_id), busy="")
 
 
 @blueprint.get("/exports/<job_id:str>/file")
 @admits(*EVERY_ROLE, limited=True)
-async def send_export(request: Request[Any, Any], job_id: str) -> ResponseStream:
-    """Send a finished file."""
+async def send_export(request: Request[Any, Any], job_id: str) -> None:
+    """The finished file."""
     job = _find(request, job_id)
     if job.state != "done":
         raise NotFound
-    return await send_job(job)
+    await send_job(request, job)
 
 
 def _find(request: Request[Any, Any], job_id: str) -> Job:

@@ -1,6 +1,6 @@
 """A list as a file: its name, its fields and its rows; sent as CSV or as Excel.
 
-CSV is streamed while the rows are read; Excel is made in the background.
+Both are written to a file in the background, some rows at a time.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ from sanic import Request
 
 from billing.periods import Period
 from billing.queries.paging import Page, Place, decode_place
-from billing.web.files.delivery import Answer, deliver, send_csv
+from billing.web.files.delivery import Answer, deliver
 from billing.web.files.facts import facts_of
-from billing.web.files.tables import ROWS_AT_ONCE, Cells, CsvTable, Facts
+from billing.web.files.tables import AT_ONCE, Cells, CsvFile, Facts
 from billing.web.files.writer import ListWriter
 from billing.web.files.xlsx import Column, Kind
 from billing.web.kit.i18n import language
-from billing.web.services.export_jobs import Job, write_rows
+from billing.web.services.export_jobs import Job, RowWriter, write_rows
 from billing.web.site import Site, site_of
 
 Row = TypeVar("Row")
@@ -66,7 +66,7 @@ async def all_pages(
 ) -> AsyncGenerator[list[Row], None]:
     """Yield all rows of a filter, by the pages of the list; `key_type` is the type of its keys."""
     place: Place | None = None
-    async with site.pool.connection() as connection:
+    async with await site.connect_background_async() as connection:
         while True:
             found = await read(connection, wanted, place, ROWS_AT_ONCE)
             yield found.rows
@@ -80,17 +80,17 @@ async def send_list(request: Request[Any, Any], file: ListFile[Any]) -> Answer:
     facts = [*file.facts, *await facts_of(request, file.given, file.period)]
     columns, pages = columns_of(file.fields), _cells(file)
     site, said = site_of(request), language()
-    if request.path.endswith(".csv"):
-        table = CsvTable(columns, site.zone)
-        lines = (table.rows(rows) async for rows in pages)
-        await send_csv(request, f"{file.title}.csv", table.head(), lines)
-        return None
+    is_csv = request.path.endswith(".csv")
 
     async def make(job: Job) -> None:
-        writer = partial(ListWriter, job.path, site.zone, said, file.title, columns)
+        writer: Callable[[], RowWriter]
+        if is_csv:
+            writer = partial(CsvFile, job.file, site.zone, columns)
+        else:
+            writer = partial(ListWriter, job.file, site.zone, said, file.title, columns)
         await write_rows(job, pages, writer, facts)
 
-    return await deliver(request, f"{file.title}.xlsx", make)
+    return await deliver(request, f"{file.title}.{'csv' if is_csv else 'xlsx'}", make)
 
 
 async def _cells(file: ListFile[Row]) -> AsyncGenerator[list[Cells], None]:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 from unicodedata import combining, normalize
 from zoneinfo import ZoneInfo
 
@@ -82,6 +82,31 @@ class CsvTable:
 def unformula(text: str) -> str:
     """Return the text in a form that spreadsheet programs don't read as a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+class CsvFile:
+    """A list in a CSV file, its first line first. Blocks."""
+
+    def __init__(self, file: BinaryIO, zone: ZoneInfo, columns: Sequence[Column]) -> None:
+        self._file = file
+        self._table = CsvTable(columns, zone)
+        file.write(self._table.head().encode())
+
+    def add(self, rows: Iterable[Cells]) -> None:
+        """Write the lines of some rows."""
+        self._file.write(self._table.rows(rows).encode())
+
+    def finish(self, facts: Facts) -> None:
+        """Nothing: a CSV says nothing about itself."""
+
+
+def write_csv(
+    file: BinaryIO, columns: Sequence[Column], rows: Iterable[Cells], zone: ZoneInfo
+) -> None:
+    """Write a list into a CSV file. Blocks."""
+    table, left = CsvFile(file, zone, columns), iter(rows)
+    while some := list(islice(left, AT_ONCE)):
+        table.add(some)
 
 
 def write_workbook(file: Any, sheets: Sequence[Sheet], facts: Facts, zone: ZoneInfo) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from billing.web.files.tables import Facts, about
@@ -16,7 +16,7 @@ class ListWriter:
 
     def __init__(  # noqa: PLR0917 -- used through partial, with the properties of a list
         self,
-        path: Path,
+        file: Path | BinaryIO,
         zone: ZoneInfo,
         said: str,
         title: str,
@@ -25,7 +25,7 @@ class ListWriter:
     ) -> None:
         set_language(said)  # a thread may have another context
         self._said = said
-        self._book = Book(path, zone, most_rows)
+        self._book = Book(file, zone, most_rows)
         self._book.sheet(title, columns)
         self._sums = Sums(columns, self.sum_title())
         self.rows_written = 0

@@ -91,12 +91,19 @@ class Texts(dict[Any, str]):
         return cell
 
 
+class _Zip(zipfile.ZipFile):
+    """One that is left as it is where it was not completed: it has a full disk behind it."""
+
+    def __del__(self) -> None:
+        """Write nothing more."""
+
+
 class Book:
     """An Excel file being written. Blocks: use it in a thread."""
 
     def __init__(self, file: Any, zone: ZoneInfo, most_rows: int = MOST_ROWS) -> None:
         self._most_rows = most_rows
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FAST)
+        self._zip = _Zip(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FAST)
         self.zone = zone
         self._titles: list[str] = []
         self._part: IO[bytes] | None = None

@@ -265,6 +265,12 @@ EXPORT_STATES = {
     "done": N_("Ready"),
     "failed": N_("Failed, try again"),
 }
+EXPORT_PROBLEMS = {
+    "full": N_("There is not enough space on the disk. Inform your operator."),
+    "slow": N_("This takes too long. Choose a shorter period or a narrower filter, or CSV."),
+    "away": N_("The database does not answer. Try again in a moment."),
+    "fault": N_("The error was recorded. Try again, or choose another format."),
+}
 ROUNDINGS = {
     "half_up": N_("half up, commercial"),
     "half_even": N_("half to even, banker's"),

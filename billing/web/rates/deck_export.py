@@ -9,10 +9,10 @@ from sanic.exceptions import NotFound
 
 from billing.queries import prices
 from billing.rating.rates import Rate
-from billing.web.files.delivery import Answer, deliver, read_in_threads, send_csv
+from billing.web.files.delivery import Answer, deliver
 from billing.web.files.facts import facts_of
 from billing.web.files.lists import Field, cells_of, columns_of
-from billing.web.files.tables import CsvTable, Sheet, write_workbook
+from billing.web.files.tables import Sheet, write_csv, write_workbook
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language
 from billing.web.rates.rate_groups import find_group
@@ -34,19 +34,16 @@ async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer
     facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
 
     def write(job: Job) -> None:
-        with site.connect() as connection:
+        with site.connect_background() as connection:
             rates = counted(job, prices.all_prices(connection, group_id, now))
             rows = (cells_of(fields, rate) for rate in rates)
-            write_workbook(job.path, [Sheet(gettext("Prices"), columns, rows)], facts, site.zone)
+            if kind == "csv":
+                write_csv(job.file, columns, rows, site.zone)
+            else:
+                sheet = Sheet(gettext("Prices"), columns, rows)
+                write_workbook(job.file, [sheet], facts, site.zone)
 
-    if kind == "xlsx":
-        return await deliver(request, name, in_thread(write), group.prices)
-    table = CsvTable(columns, site.zone)
-    with site.connect() as connection:
-        found = read_in_threads(prices.all_prices(connection, group_id, now))
-        lines = (table.rows(cells_of(fields, rate) for rate in some) async for some in found)
-        await send_csv(request, name, table.head(), lines)
-    return None
+    return await deliver(request, name, in_thread(write), group.prices)
 
 
 def _fields(zone: ZoneInfo, spoken: str) -> list[Field[Rate]]:

@@ -1,18 +1,35 @@
-"""Spreadsheets in progress: each is written to a file in a thread, and kept for a day."""
+"""Files being made to be sent: each into a file of the disk, with its progress, for a day.
+
+A file that waits for its reader holds nothing but its place on the disk (docs/decisions/0144).
+"""
 
 import asyncio
+import errno
 import logging
 import secrets
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
-MOST_JOBS = 2  # that write at a time
-MOST_KEPT = 20  # for each owner (web/kit/reach.py)
+from psycopg.errors import DiskFull
+
+from billing.database import is_away, tell_away
+from billing.database.limits import is_too_slow
+from billing.web.services.export_folder import Abandoned, ExportFile, ExportFolder, NoRoom
+
+MOST_AT_ONCE = 3  # files that are written at a time; others wait for their turn
+MOST_EACH = 2  # of one owner (web/kit/reach.py), being written or waiting
+MOST_UNDERWAY = 12  # of everybody
+MOST_KEPT = 20  # of each owner
+MOST_KEPT_BYTES = 2_000_000_000  # of everybody
 KEPT = timedelta(hours=24)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PLAIN = ("csv", "ndjson")  # kinds of files whose beginning can be sent while they grow
+State = Literal["running", "done", "failed"]
+Problem = Literal["", "full", "slow", "away", "fault"]
+REASONS = {"full": "the disk is full", "slow": "the database took too long"}
 logger = logging.getLogger(__name__)
 
 
@@ -27,35 +44,102 @@ class RowWriter(Protocol):
 
 
 class Job:
-    """A spreadsheet in progress."""
+    """One file."""
 
-    def __init__(self, owner: str, path: Path, file_name: str, expected: int) -> None:
+    def __init__(self, owner: str, file_name: str, expected: int) -> None:
         self.id = secrets.token_urlsafe(12)
         self.owner = owner
-        self.path = path
         self.file_name = file_name
         self.expected = expected  # number of rows; 0 if unknown
         self.rows = 0
-        self.state = "running"  # running, done, failed
-        self.task: asyncio.Task[None] | None = None
+        self.state: State = "running"
+        self.problem: Problem = ""  # why it failed
         self.begun_at = datetime.now(UTC)
+        self.task: asyncio.Task[None] | None = None
+        self._file: ExportFile | None = None
+        self._abandoned = False
 
     @property
     def kept_until(self) -> datetime:
         """When the file will be removed."""
         return self.begun_at + KEPT
 
+    @property
+    def kind(self) -> str:
+        """What its name ends with."""
+        return self.file_name.rpartition(".")[2]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is whole."""
+        return self.state == "done"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether what is there of it can be sent."""
+        return self.is_done or (self.kind in PLAIN and self._file is not None)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self._abandoned
+
+    @property
+    def file(self) -> ExportFile:
+        """The file, from when its turn came on."""
+        if self._file is None:
+            raise RuntimeError("The file is not begun.")
+        return self._file
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.file.path
+
+    @property
+    def size(self) -> int:
+        """How many bytes of it are on the disk."""
+        return self.path.stat().st_size if self._file and self.path.exists() else 0
+
+    def open_to_read(self) -> BinaryIO:
+        """The file for reading, also while it is written; FileNotFoundError if there is none."""
+        if self._file is None:
+            raise FileNotFoundError
+        return self.path.open("rb")
+
+    def open(self, file: ExportFile) -> None:
+        """Its turn came."""
+        self._file = file
+        if self._abandoned:
+            file.abandon()
+
+    def abandon(self) -> None:
+        """Stop making it, where it is being made, at the next write."""
+        self._abandoned = True
+        if self._file:
+            self._file.abandon()
+
+    def remove(self) -> None:
+        """Remove the file; whoever reads it reads on."""
+        if self._file:
+            self.path.unlink(missing_ok=True)
+
 
 Make = Callable[[Job], Awaitable[None]]  # writes the file of a job
 
 
 class Exports:
-    """The spreadsheets of all administrators; the files are removed when the service stops."""
+    """The files of everybody; they are gone when the service stops."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="contarifa-exports-")
-        self._slots = asyncio.Semaphore(MOST_JOBS)
+    def __init__(self, folder: Path) -> None:
+        self._folder = ExportFolder(folder)
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._jobs: dict[str, Job] = {}
+
+    async def start(self) -> None:
+        """Remove what processes that were killed have left."""
+        with suppress(OSError):  # a full disk: tried again for the first file
+            await asyncio.to_thread(self._folder.make)
 
     def find(self, job_id: str, owner: str) -> Job | None:
         """Return a job of this owner (web/kit/reach.py)."""
@@ -67,53 +151,113 @@ class Exports:
         self._forget_old()
         return self._own(owner)[::-1]
 
-    def running(self, owner: str) -> Job | None:
-        """Return the running job of this owner, who may have one at a time."""
-        return next((job for job in self.of(owner) if job.state == "running"), None)
+    def underway(self, owner: str = "") -> list[Job]:
+        """What is being made, or waits for its turn: of this owner, or of everybody."""
+        return [
+            job
+            for job in self._jobs.values()
+            if job.state == "running" and owner in ("", job.owner)
+        ]
+
+    async def turn(self, owner: str, seconds: float) -> list[Job]:
+        """Wait so long until this owner may have another file made; what is still in the way."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while len(found := self.underway(owner)) >= MOST_EACH:
+            if (left := deadline - loop.time()) <= 0:
+                return found
+            tasks = [job.task for job in found if job.task]
+            await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return []
+
+    def is_full(self) -> bool:
+        """Whether nobody may have another file made just now."""
+        return len(self.underway()) >= MOST_UNDERWAY
 
     def begin(self, job: Job, make: Make) -> asyncio.Task[None]:
-        """Start to make a spreadsheet; the job has its state."""
+        """Make a file; ask for its state later."""
         self._forget_old()
         for old in self._own(job.owner)[: 1 - MOST_KEPT]:
-            self._forget(old)
+            if old.state != "running":
+                self.forget(old)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(job, make))
         return job.task
 
-    def new_path(self) -> Path:
-        """Return the path of the next file."""
-        return Path(self._folder.name) / f"{secrets.token_hex(8)}.xlsx"
+    def forget(self, job: Job) -> None:
+        """Remove a file, or give up making it."""
+        if job.state == "running":
+            job.abandon()
+        else:
+            self._jobs.pop(job.id, None)
+            job.remove()
 
     async def close(self) -> None:
-        """Stop running jobs and remove every file."""
-        tasks = [job.task for job in self._jobs.values() if job.task and not job.task.done()]
+        """Stop what runs and remove every file."""
+        tasks = [job.task for job in self.underway() if job.task]
+        for job in self.underway():
+            job.abandon()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(self._folder.cleanup)
+        await asyncio.to_thread(self._folder.close)
 
     async def _run(self, job: Job, make: Make) -> None:
         try:
             async with self._slots:
-                await make(job)
+                await self._write(job, make)
             job.state = "done"
-        except Exception:
-            logger.exception("The export %s failed.", job.id)
+        except Exception as error:  # noqa: BLE001 -- told to who asked, and logged
+            job.problem = _problem_of(error)
+            _log(job, error)
             job.state = "failed"
+            job.remove()
+        if job.is_abandoned:
+            self.forget(job)
+
+    async def _write(self, job: Job, make: Make) -> None:
+        if job.is_abandoned:
+            raise Abandoned
+        file = await asyncio.to_thread(self._folder.create)
+        try:
+            job.open(file)
+            await make(job)
+            await asyncio.to_thread(file.close)  # what is still to be written may find no room
+        finally:
+            with suppress(OSError, NoRoom, Abandoned):
+                file.close()
 
     def _own(self, owner: str) -> list[Job]:
         return [job for job in self._jobs.values() if job.owner == owner]
 
     def _forget_old(self) -> None:
-        now = datetime.now(UTC)
-        for job in list(self._jobs.values()):
-            if job.kept_until < now:
-                self._forget(job)
+        """Remove what is old, and the oldest files where all of them take too much."""
+        now, taken = datetime.now(UTC), 0
+        for job in reversed(list(self._jobs.values())):
+            if job.state == "running":
+                continue
+            taken += job.size
+            if job.kept_until < now or taken > MOST_KEPT_BYTES:
+                self.forget(job)
 
-    def _forget(self, job: Job) -> None:
-        if job.state != "running":
-            del self._jobs[job.id]
-            job.path.unlink(missing_ok=True)
+
+def _problem_of(error: Exception) -> Problem:
+    is_full = isinstance(error, OSError) and error.errno in FULL
+    if is_full or isinstance(error, NoRoom | DiskFull):
+        return "full"
+    if is_too_slow(error):
+        return "slow"
+    return "away" if is_away(error) else "fault"
+
+
+def _log(job: Job, error: Exception) -> None:
+    """One line for what is no fault of ours, and is told to who asked."""
+    if job.problem == "away":
+        tell_away(error)
+    elif job.problem == "fault" and not isinstance(error, Abandoned):
+        logger.error("The file %s could not be made.", job.id, exc_info=error)
+    elif job.problem != "fault":
+        logger.warning("The file %s could not be made: %s", job.id, REASONS[job.problem])
 
 
 async def write_rows(

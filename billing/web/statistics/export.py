@@ -5,12 +5,11 @@ from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import HTTPResponse, raw
 
 from billing.queries.names import account_names
 from billing.queries.statistics import Figures, Split
 from billing.web.files.delivery import Answer, deliver
-from billing.web.files.tables import Cells, CsvTable, Sheet, attachment, write_workbook
+from billing.web.files.tables import Cells, Sheet, write_csv, write_workbook
 from billing.web.files.xlsx import Column
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
@@ -18,7 +17,7 @@ from billing.web.kit.filters import read_listing
 from billing.web.kit.formats import day
 from billing.web.kit.i18n import gettext
 from billing.web.kit.reach import reach_of
-from billing.web.services.export_jobs import Job, in_thread
+from billing.web.services.export_jobs import Job, counted, in_thread
 from billing.web.site import site_of
 from billing.web.statistics import view as views
 from billing.web.statistics.statistics import Found, find
@@ -36,7 +35,7 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 
     def write(job: Job) -> None:
         sheets = list(_sheets(view, found).values())
-        write_workbook(job.path, sheets, facts, view.wanted.zone)
+        write_workbook(job.file, sheets, facts, view.asked.zone)
         job.rows = sum(len(list(sheet.rows)) for sheet in sheets)
 
     return await deliver(request, _name(view, found, "xlsx"), in_thread(write))
@@ -47,17 +46,19 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 @blueprint.get("/statistics/destinations.csv", name="destinations")
 @blueprint.get("/statistics/hours.csv", name="hours")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
-async def export_csv(request: Request[Any, Any]) -> HTTPResponse:
-    """Send one table of the page as CSV; a single account has no table of accounts."""
+async def export_csv(request: Request[Any, Any]) -> Answer:
+    """One table of the page; there is none of accounts where one account is asked for."""
     view, found = await _read(request)
     table = request.path.rpartition("/")[2].removesuffix(".csv")
     sheet = _sheets(view, found).get(table)
     if sheet is None:
         raise NotFound
-    writer = CsvTable(sheet.columns, view.wanted.zone)
     rows = [*sheet.rows, *([sheet.total] if sheet.total else [])]
-    text = writer.head() + writer.rows(rows)
-    return raw(text.encode(), 200, attachment(_name(view, found, "csv")), "text/csv; charset=utf-8")
+
+    def write(job: Job) -> None:
+        write_csv(job.file, sheet.columns, counted(job, rows), view.asked.zone)
+
+    return await deliver(request, _name(view, found, "csv"), in_thread(write))
 
 
 async def _read(request: Request[Any, Any]) -> tuple[views.View, Found]:

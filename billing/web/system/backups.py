@@ -5,15 +5,14 @@ from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import HTTPResponse, ResponseStream, file_stream
+from sanic.response import HTTPResponse
 
 from billing.keeping.backup import CALLS
 from billing.queries import keeping as reading
 from billing.queries.names import actor_names
 from billing.web.acting import go_on
-from billing.web.files.delivery import Answer
+from billing.web.files.delivery import Answer, send_file
 from billing.web.files.lists import Field, ListFile, send_list
-from billing.web.files.tables import attachment
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
@@ -143,13 +142,13 @@ def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
 
 @blueprint.get("/backups/<name:str>")
 @admits(*ADMINISTRATORS)
-async def send_backup(request: Request[Any, Any], name: str) -> ResponseStream:
-    """Send the file of a backup; it contains password hashes, so few roles may have it."""
+async def send_backup(request: Request[Any, Any], name: str) -> None:
+    """The file of a backup. It holds the hashes of passwords: not for everybody."""
     await _known(request, name)
     path = site_of(request).config.backups / name
     if not path.is_file():
         raise NotFound
-    return await file_stream(path, mime_type="application/octet-stream", headers=attachment(name))
+    await send_file(request, path, name, "application/octet-stream")
 
 
 async def _known(request: Request[Any, Any], name: str, kind: str = "") -> None:

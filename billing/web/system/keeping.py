@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
-from sanic.response import HTTPResponse, ResponseStream, file_stream
+from sanic.response import HTTPResponse
 
 from billing.aggregates.keeping import MOST_BACKUP_DAYS, MOST_BACKUPS, MOST_MONTHS
 from billing.commands.keeping import SetKeeping, set_keeping
@@ -16,9 +16,8 @@ from billing.queries import keeping as reading
 from billing.queries.names import actor_names
 from billing.values import Refused
 from billing.web.acting import carry_out, envelope_of, go_on
-from billing.web.files.delivery import Answer
+from billing.web.files.delivery import Answer, send_file
 from billing.web.files.lists import Field, ListFile, send_list
-from billing.web.files.tables import attachment
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.formats import month as month_name
@@ -83,8 +82,8 @@ async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
 
 @blueprint.get("/keeping/files/<name:str>")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
-async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
-    """Send the file of an archived month."""
+async def send_archive(request: Request[Any, Any], name: str) -> None:
+    """The file of an archived month."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         months = await reading.all_months(connection)
@@ -92,7 +91,7 @@ async def send_archive(request: Request[Any, Any], name: str) -> ResponseStream:
     path = site.config.archives / name
     if name not in known or not path.is_file():
         raise NotFound
-    return await file_stream(path, mime_type="application/octet-stream", headers=attachment(name))
+    await send_file(request, path, name, "application/octet-stream")
 
 
 @blueprint.get("/keeping/settings")

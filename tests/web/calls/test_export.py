@@ -15,11 +15,11 @@ import pytest
 from openpyxl.reader.excel import load_workbook
 
 from billing.queries.calls import CallRow
-from billing.web.calls.files import CallWriter, CsvWriter
+from billing.web.calls.files import CallCsv, CallWriter
 from billing.web.files import tables
 from billing.web.files.tables import unformula
 from billing.web.kit.i18n import set_language
-from tests.web.serving import ZONE, SignIn
+from tests.web.serving import ZONE, SignIn, add_administrator, add_token
 
 ROW = CallRow(
     started_at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC),
@@ -106,7 +106,7 @@ def test_a_large_export_is_waited_for(
     assert started.status_code == 302
     for _ in range(200):
         state = client.get(started.headers["location"]).text
-        if "The spreadsheet is ready" in state:
+        if "The file is ready" in state:
             break
     file = client.get(started.headers["location"] + "/file")
     assert file.status_code == 200
@@ -117,8 +117,6 @@ def test_a_large_export_is_waited_for(
 def test_an_export_belongs_to_who_asked_for_it(
     database_url: str, site: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.web.serving import add_administrator  # noqa: PLC0415
-
     monkeypatch.setattr("billing.web.files.delivery.PATIENCE_SECONDS", 0.0)
     add_administrator(database_url, "otra")
     place = sign_in(site).get("/calls/export.xlsx").headers["location"]
@@ -139,7 +137,9 @@ def test_what_looks_like_a_formula_is_text(text: str) -> None:
 
 def test_csv_escapes_every_text() -> None:
     set_language("en")
-    line = next(csv.reader([CsvWriter(ZoneInfo(ZONE)).rows([ROW])]))
+    file = io.BytesIO()
+    CallCsv(file, ZoneInfo(ZONE)).add([ROW])
+    _, line = csv.reader(io.StringIO(file.getvalue().decode()))
     assert line[0] == "2026-07-02 00:30:00"
     assert [cell for cell in line if cell.startswith(tables.FORMULA_STARTS)] == []
     assert line[16:19] == ["90.5", "91", "0.1234"]
@@ -201,22 +201,33 @@ def state_of(client: httpx.Client, place: str, said: str) -> None:
     raise AssertionError(client.get(place).text)
 
 
-def test_while_one_is_made_another_is_not_begun(
-    stuck: tuple[httpx.Client, str, psycopg.Connection], site: str, sign_in: SignIn
+def test_while_two_are_made_for_a_person_a_third_is_not_begun(
+    stuck: tuple[httpx.Client, str, psycopg.Connection],
+    database_url: str,
+    site: str,
+    sign_in: SignIn,
 ) -> None:
     client, place, lock = stuck
-    assert "The spreadsheet is being created" in client.get(place).text
+    assert "The file is being created" in client.get(place).text
     assert client.get(f"{place}/file").status_code == 404
-    for path in ("/companies/export.xlsx", "/statistics/export.xlsx", "/movements/export.xlsx"):
+    other = client.get("/calls/export.csv?status=charged").headers["location"]
+    for path in ("/companies/export.xlsx", "/statistics/periods.csv", "/movements/export.csv"):
         refused = client.get(path)
-        assert refused.status_code == 409, path
-        assert "A spreadsheet is already being prepared for you." in refused.text
+        assert refused.status_code == 429, path
+        assert "Files are already being prepared for you." in refused.text
         assert place in refused.text
-    assert client.get("/companies/export.csv").status_code == 200, "CSV needs no turn"
+        assert int(refused.headers["retry-after"]) > 0
+    token = {"authorization": f"Bearer {add_token(database_url, 'accounts')}"}
+    told = httpx.get(f"{site}/companies/export.csv", headers=token)
+    assert (told.status_code, told.json()["status"]) == (429, 429), "a program is the same person"
+    add_administrator(database_url, "otra")
+    assert sign_in(site, "otra").get("/companies/export.csv").is_redirect, "others have their turn"
     lock.rollback()
-    state_of(client, place, "The spreadsheet is ready")
+    state_of(client, place, "The file is ready")
+    state_of(client, other, "The file is ready")
     book = load_workbook(io.BytesIO(client.get(f"{place}/file").content))  # type: ignore[no-untyped-call]
     assert book.worksheets[0].max_row == 174
+    assert client.get(f"{other}/file").text.count("\n") == 173
     assert place in client.get("/exports").text
     assert client.get("/companies/export.xlsx").status_code in (200, 302)
 
@@ -235,7 +246,7 @@ def test_an_export_that_fails_says_so_and_makes_room(
                 break
             time.sleep(0.02)
     lock.rollback()
-    state_of(client, place, "The spreadsheet could not be created")
+    state_of(client, place, "The file could not be created")
     assert client.get(f"{place}/file").status_code == 404
     assert "Failed, try again" in client.get("/exports").text
     assert client.get("/companies/export.xlsx").status_code in (200, 302)

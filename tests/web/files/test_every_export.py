@@ -65,13 +65,18 @@ insert into prices values ('standard', 'p:34', '1970-01-01Z', 1, 'set', true, '-
   %s, now(), 'system', '')"""
 
 
-@pytest.fixture
-def prepared(database_url: str, site: str) -> str:
-    """A site with rows in every list."""
+def prepare(database_url: str) -> None:
+    """Put something into every list."""
     rate = Rate(prefix="34", name="-España", tiers=(Tier(price="0.018"),))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(PREPARED.encode())
         connection.execute(PRICE.encode(), (msgspec.json.encode(rate).decode(),))
+
+
+@pytest.fixture
+def prepared(database_url: str, site: str) -> str:
+    """A site with something in every list."""
+    prepare(database_url)
     return site
 
 

@@ -12,11 +12,10 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 blueprint = Blueprint("accounts")
 
 
@@ -39,15 +38,14 @@ async def list_companies(request: Request[Any, Any]) -> HTTPResponse:
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_companies(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_companies(connection, wanted)
-    return page(
+    return list_page(
         request,
-        "accounts/_company_results.html" if is_partial(request) else "accounts/companies.html",
-        page="companies",
+        "accounts/companies.html",
+        "accounts/_company_results.html",
+        listing,
+        found,
         wanted=wanted,
-        given=listing.given,
-        found=found,
         totals=totals,
-        path="/companies",
     )
 
 

@@ -20,11 +20,11 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import choice, read_listing
 from billing.web.kit.forms import Form
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE
+from billing.web.kit.pages import page_or_part
 from billing.web.site import Site, site_of
 
-PAGE_SIZE = 50
-KEY_TYPE = tuple[int, int]  # log position, balance before it
+KEY_TYPE = tuple[int, int]  # a position, and the balance before it
 blueprint = Blueprint("history")
 
 
@@ -40,9 +40,10 @@ async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse
     older = encode_key(msgspec.structs.astuple(found.older)) if found.older else ""
     today = datetime.now(UTC).astimezone(site.zone).date()
     opened = view.opened_at.astimezone(site.zone).date()
-    return page(
+    return page_or_part(
         request,
-        "accounts/_history_results.html" if is_partial(request) else "accounts/history.html",
+        "accounts/history.html",
+        "accounts/_history_results.html",
         page=PAGE_OF[view.kind],
         view=view,
         kind=kind,
@@ -80,9 +81,10 @@ async def show_moment(request: Request[Any, Any], account: str) -> HTTPResponse:
     async with site.pool.connection() as connection:
         bound = await money.bindings_of(connection, view.own_id) if view.kind == "company" else []
     said = [each for each in bound if each.recorded_at <= at]
-    return page(
+    return page_or_part(
         request,
-        "accounts/_moment.html" if is_partial(request) else "accounts/moment.html",
+        "accounts/moment.html",
+        "accounts/_moment.html",
         page=PAGE_OF[view.kind],
         view=view,
         at=at,

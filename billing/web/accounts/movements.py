@@ -12,13 +12,12 @@ from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
-from billing.web.kit.filters import choice, presets, read_listing, read_period
+from billing.web.kit.filters import choice, read_listing, read_period
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, days_to_choose, list_page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 FILTERS = ("from", "to", "q", "company", "of", "kind", "account")
 blueprint = Blueprint("movements")
 
@@ -52,20 +51,17 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
         totals = await money.total_movements(connection, wanted)
         companies = await company_choices(connection, wanted.reach, wanted.company_id)
         names = await account_names(connection, wanted.reach, [wanted.account])
-    today = datetime.now(UTC).astimezone(site.zone).date()
-    return page(
+    return list_page(
         request,
-        "accounts/_movement_results.html" if is_partial(request) else "accounts/movements.html",
-        page="movements",
+        "accounts/movements.html",
+        "accounts/_movement_results.html",
+        listing,
+        found,
         wanted=wanted,
-        given=listing.given,
-        found=found,
         totals=totals,
         companies=companies,
         account_name=names.get(wanted.account, wanted.account),
-        presets=presets(today),
-        today=today,
-        path="/movements",
+        **days_to_choose(site.zone),
     )
 
 

@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.kit.access import EVERY_ROLE, admits
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page_or_part
 from billing.web.kit.reach import owner_of
 from billing.web.site import site_of
 
@@ -33,9 +33,10 @@ async def show_replay(request: Request[Any, Any], job_id: str) -> HTTPResponse:
     if job is None:
         raise NotFound
     view = await view_of(request, job.account)
-    return page(
+    return page_or_part(
         request,
-        "accounts/_replay_state.html" if is_partial(request) else "accounts/replay.html",
+        "accounts/replay.html",
+        "accounts/_replay_state.html",
         page=PAGE_OF[view.kind],
         view=view,
         job=job,

@@ -14,11 +14,10 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 blueprint = Blueprint("sub_accounts")
 
 
@@ -45,19 +44,16 @@ async def list_sub_accounts(request: Request[Any, Any]) -> HTTPResponse:
         totals = await reading.total_sub_accounts(connection, wanted)
         companies = await company_choices(connection, wanted.reach, wanted.company_id)
     which = list_of(request)
-    return page(
+    return list_page(
         request,
-        "accounts/_sub_account_results.html"
-        if is_partial(request)
-        else "accounts/sub_accounts.html",
-        page=which,
+        "accounts/sub_accounts.html",
+        "accounts/_sub_account_results.html",
+        listing,
+        found,
         which=which,
         wanted=wanted,
-        given=listing.given,
-        found=found,
         totals=totals,
         companies=companies,
-        path=f"/{which}",
     )
 
 

@@ -31,11 +31,11 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.explain import explain
 from billing.web.kit.filters import presets
+from billing.web.kit.lists import PAGE_SIZE
 from billing.web.kit.pages import is_partial, page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 LONGEST_ID = 500
 blueprint = Blueprint("calls")
 

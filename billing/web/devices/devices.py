@@ -13,11 +13,10 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 blueprint = Blueprint("devices")
 
 
@@ -43,16 +42,15 @@ async def list_devices(request: Request[Any, Any]) -> HTTPResponse:
         found = await reading.list_devices(connection, wanted, listing.place, PAGE_SIZE)
         totals = await reading.total_devices(connection, wanted)
         companies = await company_choices(connection, wanted.reach, wanted.company_id)
-    return page(
+    return list_page(
         request,
-        "devices/_device_results.html" if is_partial(request) else "devices/devices.html",
-        page="devices",
+        "devices/devices.html",
+        "devices/_device_results.html",
+        listing,
+        found,
         wanted=wanted,
-        given=listing.given,
-        found=found,
         totals=totals,
         companies=companies,
-        path="/devices",
     )
 
 

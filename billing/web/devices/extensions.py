@@ -32,12 +32,12 @@ from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS,
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE
+from billing.web.kit.pages import page_or_part
 from billing.web.kit.reach import reach_of
 from billing.web.services.import_plans import Checked, Plan, SheetRow
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 LONGEST = 100
 COLUMNS = (
     Column("extension", ("extension", "extensión", "number", "número")),
@@ -77,9 +77,10 @@ async def _show(
         accounts = await sub_account_choices(
             connection, reach, "user", device.company_id, form.given.get("account", "")
         )
-    return page(
+    return page_or_part(
         request,
-        "devices/_extension_results.html" if is_partial(request) else "devices/extensions.html",
+        "devices/extensions.html",
+        "devices/_extension_results.html",
         status,
         page="devices",
         device=device,

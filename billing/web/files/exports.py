@@ -8,7 +8,7 @@ from sanic.response import BaseHTTPResponse
 
 from billing.web.files.delivery import send_job
 from billing.web.kit.access import EVERY_ROLE, admits
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page, page_or_part
 from billing.web.kit.reach import owner_of
 from billing.web.services.export_jobs import Job
 from billing.web.site import site_of
@@ -28,8 +28,14 @@ async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
 @admits(*EVERY_ROLE, limited=True)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
     """How far a file is, and where to fetch it."""
-    template = "files/_export_state.html" if is_partial(request) else "files/export.html"
-    return page(request, template, page="exports", job=_find(request, job_id), busy="")
+    return page_or_part(
+        request,
+        "files/export.html",
+        "files/_export_state.html",
+        page="exports",
+        job=_find(request, job_id),
+        busy="",
+    )
 
 
 @blueprint.get("/exports/<job_id:str>/file")

@@ -132,3 +132,10 @@ def page(
 def is_partial(request: Request[Any, Any]) -> bool:
     """Return whether htmx asks for the part of the page that changed."""
     return request.headers.get("hx-request-type") == "partial"
+
+
+def page_or_part(
+    request: Request[Any, Any], template: str, part: str, status: int = 200, **values: Any
+) -> HTTPResponse:
+    """A page, or the part of it that changed where htmx asks for that."""
+    return page(request, part if is_partial(request) else template, status, **values)

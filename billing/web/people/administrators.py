@@ -21,11 +21,11 @@ from billing.web.kit.access import admits, form_value
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import LANGUAGES, gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
+from billing.web.kit.pages import page
 from billing.web.people.limits import limit_choices, read_limit
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 WHO = "administrator"
 blueprint = Blueprint("administrators")
 
@@ -38,12 +38,9 @@ async def list_administrators(request: Request[Any, Any]) -> HTTPResponse:
     text = listing.given.get("q", "")
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_administrators(connection, text, listing.place, PAGE_SIZE)
-    template = (
-        "people/_administrator_results.html"
-        if is_partial(request)
-        else "people/administrators.html"
+    return list_page(
+        request, "people/administrators.html", "people/_administrator_results.html", listing, found
     )
-    return page(request, template, page="administrators", given=listing.given, found=found)
 
 
 @blueprint.get("/administrators/export.csv", name="administrators_csv")

@@ -13,14 +13,13 @@ from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS_AND_AUDITORS, admits
-from billing.web.kit.filters import Listing, choice, presets, read_listing, read_period
+from billing.web.kit.filters import Listing, choice, read_listing, read_period
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, days_to_choose, list_page
 from billing.web.kit.reach import reach_of
 from billing.web.people.operation_words import changes, name_of, object_of, said
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 blueprint = Blueprint("logs")
 
 
@@ -49,19 +48,16 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         found = await operations.list_operations(connection, wanted, listing.place, PAGE_SIZE)
         actors, kinds = await operations.operation_choices(connection, wanted.reach)
-    today = datetime.now(UTC).astimezone(site.zone).date()
-    return page(
+    return list_page(
         request,
-        "people/_operation_results.html" if is_partial(request) else "people/operations.html",
-        page="operations",
+        "people/operations.html",
+        "people/_operation_results.html",
+        listing,
+        found,
         wanted=wanted,
-        given=listing.given,
-        found=found,
         actors=[(code, words.actor(code)) for code in actors],
         kinds=[(code, words.word(words.OBJECTS, code)) for code in kinds],
-        presets=presets(today),
-        today=today,
-        path="/operations",
+        **days_to_choose(site.zone),
         said=said,
         changes=changes,
         object_of=object_of,
@@ -127,17 +123,14 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
         # Sessions that ran out are recorded here if nobody signed in since.
         await end_expired(connection, datetime.now(UTC))
         found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
-    today = datetime.now(UTC).astimezone(site.zone).date()
-    return page(
+    return list_page(
         request,
-        "people/_sign_in_results.html" if is_partial(request) else "people/sign_ins.html",
-        page="sign-ins",
+        "people/sign_ins.html",
+        "people/_sign_in_results.html",
+        listing,
+        found,
         wanted=wanted,
-        given=listing.given,
-        found=found,
-        presets=presets(today),
-        today=today,
-        path="/sign-ins",
+        **days_to_choose(site.zone),
     )
 
 

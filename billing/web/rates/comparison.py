@@ -16,9 +16,10 @@ from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.filters import read_listing
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE
+from billing.web.kit.pages import page_or_part
 from billing.web.rates.rate_form import micros_of, target_words
-from billing.web.rates.rate_groups import PAGE_SIZE, find_group, requested_moment
+from billing.web.rates.rate_groups import find_group, moment_asked
 from billing.web.site import site_of
 
 blueprint = Blueprint("comparison")
@@ -41,9 +42,10 @@ async def compare(request: Request[Any, Any]) -> HTTPResponse:
             PAGE_SIZE,
             different="all" not in listing.given,
         )
-    return page(
+    return page_or_part(
         request,
-        "rates/_compare_results.html" if is_partial(request) else "rates/rate_compare.html",
+        "rates/rate_compare.html",
+        "rates/_compare_results.html",
         page="rate-groups",
         given=listing.given,
         groups=groups,

@@ -24,11 +24,11 @@ from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, choice, read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
+from billing.web.kit.pages import page
 from billing.web.rates.rate_groups import act
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 LONGEST = 15  # digits of a number
 LAYERS = {IMPORTED: N_("Imported or edited"), SEED: N_("Built-in")}
 blueprint = Blueprint("number_plan")
@@ -47,13 +47,13 @@ async def list_plan(request: Request[Any, Any]) -> HTTPResponse:
         companies = dict(await company_choices(connection, EVERYTHING, ""))
     digits = "".join(each for each in tried if each in "0123456789").removeprefix("00")
     entry = await asyncio.to_thread(_attribute, request, digits[:LONGEST], country)
-    return page(
+    return list_page(
         request,
-        "rates/_number_plan_results.html" if is_partial(request) else "rates/number_plan.html",
-        page="number-plan",
-        given=listing.given,
+        "rates/number_plan.html",
+        "rates/_number_plan_results.html",
+        listing,
+        found,
         wanted=wanted,
-        found=found,
         total=total,
         layers={code: gettext(text) for code, text in LAYERS.items()}
         | {f"number-plan:{own_id}": name for own_id, name in companies.items()},

@@ -28,10 +28,10 @@ from billing.web.kit.access import ADMINISTRATORS, EVERY_ROLE, admits
 from billing.web.kit.filters import Listing, read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext, locale
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.lists import PAGE_SIZE, list_page
+from billing.web.kit.pages import page, page_or_part
 from billing.web.site import site_of
 
-PAGE_SIZE = 50
 MOST_PLANNED = 20
 blueprint = Blueprint("rate_groups")
 
@@ -45,12 +45,8 @@ async def list_groups(request: Request[Any, Any]) -> HTTPResponse:
         found = await rate_groups.list_groups(
             connection, listing.given.get("q", ""), listing.place, PAGE_SIZE
         )
-    return page(
-        request,
-        "rates/_rate_group_results.html" if is_partial(request) else "rates/rate_groups.html",
-        page="rate-groups",
-        given=listing.given,
-        found=found,
+    return list_page(
+        request, "rates/rate_groups.html", "rates/_rate_group_results.html", listing, found
     )
 
 
@@ -145,9 +141,10 @@ async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
         planned = await prices.planned_prices(connection, group_id, now, MOST_PLANNED)
         bound = await rate_groups.bound_to(connection, group_id)
         imports = await rate_groups.imports_of(connection, group_id)
-    return page(
+    return page_or_part(
         request,
-        "rates/_price_results.html" if is_partial(request) else "rates/rate_group.html",
+        "rates/rate_group.html",
+        "rates/_price_results.html",
         page="rate-groups",
         group=group,
         given=listing.given,

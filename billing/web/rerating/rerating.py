@@ -37,7 +37,7 @@ from billing.web.kit.access import (
 from billing.web.kit.formats import segment
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page, page_or_part
 from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
@@ -107,9 +107,10 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
             raise NotFound
         found = await _names(connection, reach_of(request), correction)
         names = await actor_names(connection, [correction.actor])
-    return page(
+    return page_or_part(
         request,
-        "rerating/_rerating.html" if is_partial(request) else "rerating/rerating.html",
+        "rerating/rerating.html",
+        "rerating/_rerating.html",
         page="suspended" if correction.kind == "recycle" else "corrections",
         correction=correction,
         names=found,

@@ -17,7 +17,7 @@ from billing.web.kit import words
 from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page, page_or_part
 from billing.web.site import site_of
 from billing.web.system.keeping import ask
 
@@ -42,9 +42,10 @@ async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResp
         tasks = await reading.list_tasks(connection, TASKS)
         who = {task.actor for task in tasks} | {backup.made_by for backup in backups}
         actors = await actor_names(connection, sorted(who))
-    return page(
+    return page_or_part(
         request,
-        "system/_backup_state.html" if is_partial(request) else "system/backups.html",
+        "system/backups.html",
+        "system/_backup_state.html",
         status,
         page="backups",
         form=form,

@@ -23,7 +23,7 @@ from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS,
 from billing.web.kit.formats import month as month_name
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page, page_or_part
 from billing.web.site import site_of
 
 MONTH_TASKS = ("archive", "attach", "detach", "shorten")
@@ -42,9 +42,10 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
         tasks = await reading.list_tasks(connection, MONTH_TASKS)
         actors = await actor_names(connection, sorted({task.actor for task in tasks}))
     falls_out = months_before(now.astimezone(site.zone), settings.months)
-    return page(
+    return page_or_part(
         request,
-        "system/_keeping_state.html" if is_partial(request) else "system/keeping.html",
+        "system/keeping.html",
+        "system/_keeping_state.html",
         page="keeping",
         settings=settings,
         months=months,

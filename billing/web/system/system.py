@@ -18,7 +18,7 @@ from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_st
 from billing.web.kit import formats
 from billing.web.kit.access import ANYONE, EVERY_ROLE, admits, bearer, current_session
 from billing.web.kit.i18n import N_, gettext, ngettext
-from billing.web.kit.pages import is_partial, page
+from billing.web.kit.pages import page_or_part
 from billing.web.services.certificate import Certificate, expires_soon
 from billing.web.services.machine import Machine, look_at_machine
 from billing.web.site import Site, site_of
@@ -41,9 +41,10 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
         check = await ledger.last_check(connection)
         settings = await keeping.read_settings(connection)
         months = await keeping.kept_months(connection)
-    return page(
+    return page_or_part(
         request,
-        "system/_system_state.html" if is_partial(request) else "system/system.html",
+        "system/system.html",
+        "system/_system_state.html",
         page="system",
         found=status,
         machine=machine,

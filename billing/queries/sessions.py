@@ -1,7 +1,7 @@
 """Sessions, sign-ins that wait for the second factor, and the credentials of sign-in names."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from psycopg import AsyncConnection
@@ -10,7 +10,8 @@ from psycopg.rows import class_row
 from billing.log.positions import shown_sql
 from billing.queries.reach import EVERYTHING, Reach
 
-# The administrator of a session (s) or a token (s).
+Found = TypeVar("Found")
+# Who somebody is, whether a session (s) or a token (s) says so.
 WHO = """
  a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
@@ -84,36 +85,36 @@ class HalfSession(msgspec.Struct, frozen=True, kw_only=True):
 async def session_by_cookie(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """Return the session of a cookie, by its token's hash; None if it is invalid or expired."""
-    async with connection.cursor(row_factory=class_row(Session)) as cursor:
-        await cursor.execute(BY_COOKIE, (token_hash, now))
-        return await cursor.fetchone()
+    """The session whose cookie has a token with this hash."""
+    return await _find(connection, Session, BY_COOKIE, token_hash, now)
 
 
 async def session_by_token(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """Return the session of an API token, by its hash, with its scopes; None if it is invalid."""
-    async with connection.cursor(row_factory=class_row(Session)) as cursor:
-        await cursor.execute(BY_TOKEN, (token_hash, now))
-        return await cursor.fetchone()
+    """In whose name a program acts that shows an API token with this hash, within which scopes."""
+    return await _find(connection, Session, BY_TOKEN, token_hash, now)
 
 
 async def half_session(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> HalfSession | None:
-    """Return the sign-in that waits for its code, by the hash of its token; None if it expired."""
-    async with connection.cursor(row_factory=class_row(HalfSession)) as cursor:
-        await cursor.execute(HALF, (token_hash, now))
-        return await cursor.fetchone()
+    """Whose password was right a moment ago."""
+    return await _find(connection, HalfSession, HALF, token_hash, now)
 
 
 async def find_credentials(
     connection: AsyncConnection[Any], sign_in_name: str
 ) -> Credentials | None:
-    """Return the credentials of a sign-in name; None if it is unknown."""
-    async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
-        await cursor.execute(CREDENTIALS, (sign_in_name,))
+    """What is known of a name."""
+    return await _find(connection, Credentials, CREDENTIALS, sign_in_name)
+
+
+async def _find(
+    connection: AsyncConnection[Any], kind: type[Found], statement: str, *values: object
+) -> Found | None:
+    async with connection.cursor(row_factory=class_row(kind)) as cursor:
+        await cursor.execute(statement, values)
         return await cursor.fetchone()
 
 

@@ -7,9 +7,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from billing.web.files import delivery
 from billing.web.kit.access import EVERY_ROLE
 from tests.web.foreign import OWN, Site, install_foreign
 from tests.web.serving import PASSWORD, SignIn, add_administrator, install, served
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files come at once however slow the machine is; a test of waiting says 0."""
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -218,7 +218,7 @@ def test_while_two_are_made_for_a_person_a_third_is_not_begun(
         assert place in refused.text
         assert int(refused.headers["retry-after"]) > 0
     token = {"authorization": f"Bearer {add_token(database_url, 'accounts')}"}
-    told = httpx.get(f"{site}/companies/export.csv", headers=token)
+    told = httpx.get(f"{site}/companies/export.csv", headers=token, timeout=60)
     assert (told.status_code, told.json()["status"]) == (429, 429), "a program is the same person"
     add_administrator(database_url, "otra")
     assert sign_in(site, "otra").get("/companies/export.csv").is_redirect, "others have their turn"

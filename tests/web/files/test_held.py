@@ -128,9 +128,8 @@ def address(held: Held, database_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_no_route_that_sends_a_file_holds_a_connection(
-    held: Held, address: str, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    held: Held, address: str, sign_in: SignIn
 ) -> None:
-    monkeypatch.setattr("billing.web.files.delivery.PATIENCE_SECONDS", 60.0)
     client = sign_in(address)
     months = re.findall(r"statements/(\d{4}-\d\d)", client.get(f"{CLINIC}/statements").text)
     closed = [month for month in months if month != "2026-10"]  # which is of the lists alone

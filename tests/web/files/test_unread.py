@@ -49,13 +49,8 @@ def long_site(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_nine_and_thirty_unread_downloads_hold_up_no_page(
-    database_url: str,
-    long_site: str,
-    sign_in: SignIn,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    database_url: str, long_site: str, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("billing.web.files.delivery.PATIENCE_SECONDS", 60.0)
     client, exports = sign_in(long_site), tmp_path / "exports"
     cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
     token = {"authorization": f"Bearer {add_token(database_url, 'calls')}"}

@@ -87,7 +87,7 @@ def test_a_full_disk_is_told_of_and_leaves_nothing(  # noqa: PLR0917 -- fixtures
         told = client.get("/calls/export.csv", follow_redirects=True)
         assert "There is not enough space on the disk" in told.text
         for kind in ("csv", "xlsx") if least_free else ("csv",):
-            answer = httpx.get(f"{address}/calls/export.{kind}", headers=token, timeout=20)
+            answer = httpx.get(f"{address}/calls/export.{kind}", headers=token, timeout=60)
             assert answer.status_code == 507, answer.text
             assert "enough space" in answer.json()["detail"]
         assert list(small_disk.glob("exports/*/*")) == []
@@ -106,7 +106,7 @@ def test_a_file_that_fails_half_way_is_never_taken_for_whole(
     token = {"authorization": f"Bearer {add_token(installed, 'calls')}"}
     with served(installed, tmp_path) as address:
         try:
-            answer = httpx.get(f"{address}/calls/export.csv", headers=token, timeout=20)
+            answer = httpx.get(f"{address}/calls/export.csv", headers=token, timeout=60)
         except httpx.RemoteProtocolError as error:
             assert "incomplete" in str(error)  # noqa: PT017 -- the other outcome is fine, too
         else:
@@ -127,6 +127,6 @@ def test_where_too_many_are_made_others_are_told_to_wait(
         refused = sign_in(address, "otra").get("/companies/export.csv")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
         assert "Too many files are being prepared" in refused.text
-        told = httpx.get(f"{address}/companies/export.csv", headers=token)
+        told = httpx.get(f"{address}/companies/export.csv", headers=token, timeout=60)
         assert (told.status_code, told.json()["status"]) == (503, 503)
         connection.rollback()

@@ -49,7 +49,7 @@ def evidence_lines(connection: Connection[Any], store: Store, account: str) -> I
     Where numbers were shortened, what says so stands among them: the seals are of before. Each
     seal stands there once, after the first of its events.
     """
-    untold, told = shortened_stretches(connection), 0
+    untold, told = read_shortenings(connection), 0
     for events in events_of(connection, store, account):
         positions = [each.position for each in events]
         lines = [_line(account, each) for each in events]

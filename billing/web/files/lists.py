@@ -16,7 +16,7 @@ from billing.periods import Period
 from billing.queries.paging import Page, Place, decode_place
 from billing.web.files.delivery import Answer, deliver
 from billing.web.files.facts import facts_of
-from billing.web.files.tables import AT_ONCE, Cells, CsvFile, Facts
+from billing.web.files.tables import ROWS_AT_ONCE, Cells, CsvFile, Facts
 from billing.web.files.writer import ListWriter
 from billing.web.files.xlsx import Column, Kind
 from billing.web.kit.i18n import language

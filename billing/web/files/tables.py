@@ -105,7 +105,7 @@ def write_csv(
 ) -> None:
     """Write a list into a CSV file. Blocks."""
     table, left = CsvFile(file, zone, columns), iter(rows)
-    while some := list(islice(left, AT_ONCE)):
+    while some := list(islice(left, ROWS_AT_ONCE)):
         table.add(some)
 
 

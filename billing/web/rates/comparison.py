@@ -19,7 +19,7 @@ from billing.web.kit.i18n import gettext
 from billing.web.kit.lists import PAGE_SIZE
 from billing.web.kit.pages import page_or_part
 from billing.web.rates.rate_form import micros_of, target_words
-from billing.web.rates.rate_groups import find_group, moment_asked
+from billing.web.rates.rate_groups import find_group, requested_moment
 from billing.web.site import site_of
 
 blueprint = Blueprint("comparison")

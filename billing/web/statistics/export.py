@@ -35,7 +35,7 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 
     def write(job: Job) -> None:
         sheets = list(_sheets(view, found).values())
-        write_workbook(job.file, sheets, facts, view.asked.zone)
+        write_workbook(job.file, sheets, facts, view.wanted.zone)
         job.rows = sum(len(list(sheet.rows)) for sheet in sheets)
 
     return await deliver(request, _name(view, found, "xlsx"), in_thread(write))
@@ -56,7 +56,7 @@ async def export_csv(request: Request[Any, Any]) -> Answer:
     rows = [*sheet.rows, *([sheet.total] if sheet.total else [])]
 
     def write(job: Job) -> None:
-        write_csv(job.file, sheet.columns, counted(job, rows), view.asked.zone)
+        write_csv(job.file, sheet.columns, counted(job, rows), view.wanted.zone)
 
     return await deliver(request, _name(view, found, "csv"), in_thread(write))
 

@@ -27,7 +27,7 @@ from billing.queries.prices import every_version
 from billing.rating.chain import rate_cdr
 from billing.rating.context import RatingContext
 from billing.rating.rates import RateGroup
-from billing.sheets import read_sheet
+from billing.sheets import SheetReading
 from billing.values import Refused
 
 CALLS_AT_ONCE = 2_000  # calls read from the log at a time
@@ -47,9 +47,9 @@ def preview(url: str, request: Preview) -> Previewed:
             unit_s=wish.unit_s,
             increment=wish.increment,
         )
-        rows = read_sheet(upload.content, upload.file_name)
-        deck = read_deck(rows, wish.header, wish.columns, terms)
-        del upload
+        with SheetReading(upload.content, upload.file_name) as sheet:
+            del upload
+            deck = read_deck(sheet.rows(), wish.header, wish.columns, terms)
         result = Previewed(
             rows=deck.rows, duplicates=deck.duplicates, wrong=deck.wrong, wrong_rows=deck.wrong_rows
         )

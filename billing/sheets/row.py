@@ -5,7 +5,7 @@ import msgspec
 MOST_COLUMNS = 200
 
 
-class Row(msgspec.Struct, gc=False, frozen=True):
+class Row(msgspec.Struct, gc=False, frozen=True, array_like=True):
     """Row number as shown by a spreadsheet program, from 1, and the texts of the cells."""
 
     number: int

@@ -5,14 +5,16 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
-from billing.sheets.row import Row
+from billing.sheets.row import MOST_COLUMNS, Row
 from billing.values import Refused
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 16
 SAMPLE_ROWS = 50
+LONGEST_LINE = 1_000_000  # characters
 SEPARATORS = (";", "\t", ",", "|")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,14 +40,25 @@ def text_rows(file: BinaryIO, file_name: str) -> Iterator[Row]:
 def _read(text: io.TextIOWrapper, separator: str) -> Iterator[Row]:
     number = 0
     try:
-        for number, cells in enumerate(csv.reader(text, delimiter=separator), 1):
+        for number, cells in enumerate(csv.reader(_lines(text), delimiter=separator), 1):
+            if len(cells) > MOST_COLUMNS and any(cells[MOST_COLUMNS:]):
+                raise Refused(
+                    "Row %(row)s has more than %(most)s columns.", row=number, most=MOST_COLUMNS
+                )
             if number == 1 and len(cells) <= 2 and cells and cells[0].startswith("sep="):  # noqa: PLR2004 -- "sep=;" gives two cells
                 continue
-            yield Row(number, [_bare(cell) for cell in cells])
+            yield Row(number, [_bare(cell) for cell in cells[:MOST_COLUMNS]])
     except (csv.Error, UnicodeError) as error:
         raise Refused(
             "Row %(row)s can't be read. Is a quotation mark missing?", row=number + 1
         ) from error
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    for number, line in enumerate(iter(partial(text.readline, LONGEST_LINE), ""), 1):
+        if len(line) == LONGEST_LINE:
+            raise Refused("Line %(line)s is too long for a spreadsheet.", line=number)
+        yield line
 
 
 def _bare(cell: str) -> str:

@@ -22,6 +22,7 @@ from billing.web.services.import_plans import Plans
 from billing.web.services.knowledge import Knowledge
 from billing.web.services.passwords import Passwords
 from billing.web.services.replay_jobs import Replays
+from billing.web.services.sheets import Sheets
 
 
 class Site:
@@ -40,6 +41,7 @@ class Site:
         self.freshness = Freshness(pool)
         self.exports = Exports(config.exports)
         self.plans = Plans()
+        self.sheets = Sheets()
         self.offload = Offload(store.url)
         self.knowledge = Knowledge(store)
         self.replays = Replays(self.connect_background, store)
@@ -64,6 +66,7 @@ class Site:
         """Close what was opened."""
         await self.certificate.close()
         await self.arrivals.close()
+        self.sheets.close()
         await self.exports.close()
         await self.replays.close()
         await self.pool.close()

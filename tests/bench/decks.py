@@ -25,7 +25,7 @@ from billing.offload.process import Offload
 from billing.offload.tasks import Answer, Apply, Preview, Wish
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.sheets import read_sheet
+from billing.sheets import SheetReading
 from tests.bench.installation import SAID
 
 ROWS = 200_000
@@ -73,8 +73,9 @@ def workbook(seed: int = 5) -> bytes:
 
 
 def preview(url: str, content: bytes, name: str) -> float:
-    """Read a deck and compare it with a group; return the seconds."""
-    header, columns = guess(list(islice(read_sheet(content, name), 25)))
+    """Read a deck and compare it with a group; the seconds."""
+    with SheetReading(content, name) as sheet:
+        header, columns = guess(list(islice(sheet.rows(), 25)))
     with psycopg.connect(url, autocommit=True) as connection:
         uploads.keep(connection, uploads.Upload(name, "deck", name, content), SAID.actor)
     wish = Wish(

@@ -1,5 +1,6 @@
 """Decks in every notation become rates; invalid rows are listed; changes are classified."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from billing.decks.columns import guess
 from billing.decks.impact import NeededPrices, PastCall, differ
 from billing.decks.reading import Deck, Terms, read_deck
 from billing.rating.rates import Rate, RateKey, Tier
-from billing.sheets import read_sheet
+from billing.sheets.parsing import parse_sheet
 
 ZONE = ZoneInfo("Europe/Madrid")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,7 +20,7 @@ TERMS = Terms(zone=ZONE, effective_from=NOON)
 
 
 def deck(text: str) -> Deck:
-    rows = list(read_sheet(text.encode(), "deck.csv"))
+    rows = list(parse_sheet(io.BytesIO(text.encode()), "deck.csv", 1_000))
     header, columns = guess(rows)
     return read_deck(rows, header, columns, TERMS)
 

@@ -1,7 +1,7 @@
 """How an import works: a sheet is uploaded, its effect is previewed, and applied as a whole."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
 from billing.commands.deciding import RowsRefused
-from billing.sheets import Column, match_headers, read_sheet
+from billing.sheets import Column, Row, match_headers
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.kit.access import ADMINISTRATORS, admits
@@ -39,9 +39,8 @@ class Kind(msgspec.Struct, frozen=True):
     choices: Callable[[Request[Any, Any]], Awaitable[dict[str, Any]]] | None = None
 
 
-def lines_of(data: bytes, file_name: str, columns: Sequence[Column]) -> list[SheetRow]:
-    """Return the rows of an uploaded sheet by its headers. Blocks. Refused for another sheet."""
-    rows = read_sheet(data, file_name, most_rows=MOST_ROWS)
+def lines_of(columns: Sequence[Column], rows: Iterator[Row]) -> list[SheetRow]:
+    """The rows of a sheet by its headers. Refused if a required column is missing."""
     header = next(rows)
     places = match_headers(header.cells, columns)
     missing = [each.names[0] for each in columns if each.required and each.key not in places]
@@ -69,7 +68,9 @@ async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
         form.errors["file"] = gettext("Choose a file.")
         return await ask(request, kind, form, 422)
     try:
-        lines = await asyncio.to_thread(lines_of, sent.body, sent.name, kind.columns)
+        lines = await site_of(request).sheets.read(
+            sent.body, sent.name, partial(lines_of, kind.columns), MOST_ROWS
+        )
         plan = await kind.plan(request, form, lines)
     except Refused as refusal:
         form.refuse(refusal, "file")

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from sanic import Blueprint, Request
@@ -13,8 +12,8 @@ from billing.commands.rate_groups import UndoImport
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
 from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
-from billing.periods import local_month, month_before
-from billing.sheets import Row, read_sheet
+from billing.periods import last_month
+from billing.sheets import Row
 from billing.values import Refused, new_id
 from billing.web.acting import envelope_of, go_on, until_shown
 from billing.web.kit.access import ADMINISTRATORS, admits
@@ -59,7 +58,9 @@ async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     await find_group(request, group_id)
     upload = Upload(new_id(), group_id, files.name[-200:], files.body)
     try:
-        await asyncio.to_thread(read_sheet, upload.content, upload.file_name)
+        await site_of(request).sheets.first_rows(
+            upload.content, upload.file_name, columns.HEAD_ROWS
+        )
     except Refused as refusal:
         form.refuse(refusal, "file")
         return await _upload_page(request, group_id, form, 422)
@@ -137,16 +138,18 @@ def _read_wish(form: Form, request: Request[Any, Any]) -> Wish:
 async def _opened(
     request: Request[Any, Any], group_id: str, upload_id: str
 ) -> tuple[Upload, list[Row]]:
-    return await asyncio.to_thread(_open, site_of(request), group_id, upload_id)
-
-
-def _open(site: Site, group_id: str, upload_id: str) -> tuple[Upload, list[Row]]:
-    """Return the file and the first rows of its sheet."""
-    with site.connect() as connection:
-        upload = uploads.find(connection, group_id, upload_id)
+    """The file and the top of its sheet."""
+    site = site_of(request)
+    upload = await asyncio.to_thread(_find, site, group_id, upload_id)
     if upload is None:
         raise NotFound
-    return upload, list(islice(read_sheet(upload.content, upload.file_name), columns.HEAD_ROWS))
+    rows = await site.sheets.first_rows(upload.content, upload.file_name, columns.HEAD_ROWS)
+    return upload, rows
+
+
+def _find(site: Site, group_id: str, upload_id: str) -> Upload | None:
+    with site.connect() as connection:
+        return uploads.find(connection, group_id, upload_id)
 
 
 def _keep(site: Site, upload: Upload, actor: str) -> None:

@@ -1,8 +1,10 @@
 """Reads rows of an Excel workbook with an event parser: no tree, no entities, no formulas.
 
-openpyxl needs twice the time an import may take for 200,000 rows, and more memory.
+Why this reader: docs/decisions/0142. What its file may take is bounded here part by part, and as
+a whole by its process.
 """
 
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from functools import lru_cache
 from typing import BinaryIO
 from xml.parsers import expat
 
+import msgspec
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 
 from billing.sheets.row import MOST_COLUMNS, Row
@@ -26,13 +29,16 @@ LONGEST_CELL = 32_767  # Excel's own bound
 LONGEST_FORMAT = 255  # Excel's own bound for the code of a number format
 LONGEST_NUMBER = 100  # characters; longer ones are texts
 LONGEST_COLUMN = 3  # letters of the last column
+LONGEST_ZEROS = 30  # digits that a number format fills up to
 MOST_DAYS_DIGITS = 8  # before the point, of a date
 MOST_TEXTS = 3_000_000  # that cells share
+MOST_ROW_NUMBER = 10_000_000  # ten times that of Excel's last row
 MOST_PIECES = 100  # that a cell comes in
 CHUNK = 1 << 16
 SIGNIFICANT = 15  # digits of a number that spreadsheet programs keep
 LETTERS, DIGITS = 26, "0123456789"
 FARTHEST = 40  # digits before or after the decimal point
+PLAIN = re.compile(r"(?:0|[1-9][0-9]*)\.[0-9]*[1-9]")  # true for nearly all numbers with a point
 EPOCHS = {False: datetime(1899, 12, 30), True: datetime(1904, 1, 1)}  # noqa: DTZ001 -- local time
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
@@ -131,7 +137,7 @@ def _local(name: str) -> str:
 
 def _rows(package: Package) -> Iterator[Row]:
     sheet, epoch = _first_sheet(package)
-    reader = SheetReader(_shared_texts(package), _date_styles(package), epoch)
+    reader = SheetReader(_shared_texts(package), _number_styles(package), epoch)
     for _ in package.walk(sheet, reader.start, reader.end, reader.text):
         ready, reader.ready = reader.ready, []
         yield from ready
@@ -201,8 +207,14 @@ class TextsReader:
                 raise Refused("The workbook holds too much text.")
 
 
-def _date_styles(package: Package) -> set[str]:
-    """Return the indexes of the styles that show a number as a date or time."""
+class NumberStyles(msgspec.Struct, frozen=True):
+    """Styles by their index: those of dates and times, and the digits of those like "0000"."""
+
+    dates: set[str]
+    zeros: dict[str, int]
+
+
+def _number_styles(package: Package) -> NumberStyles:
     codes: dict[str, str] = {str(number): code for number, code in BUILTIN_FORMATS.items()}
     formats: list[str] = []
     inside = [False]
@@ -221,18 +233,29 @@ def _date_styles(package: Package) -> set[str]:
         for number, code in codes.items()
         if len(code) <= LONGEST_FORMAT and is_date_format(code)  # type: ignore[no-untyped-call]
     }
-    return {str(place) for place, number in enumerate(formats) if number in dates}
+    zeros = {
+        number: len(code)
+        for number, code in codes.items()
+        if 1 < len(code) <= LONGEST_ZEROS and not code.strip("0")
+    }
+    return NumberStyles(
+        dates={str(place) for place, number in enumerate(formats) if number in dates},
+        zeros={
+            str(place): zeros[number] for place, number in enumerate(formats) if number in zeros
+        },
+    )
 
 
 class SheetReader:
     """Handles the elements of a sheet; finished rows are in `ready`."""
 
-    def __init__(self, shared: list[str], dates: set[str], epoch: datetime) -> None:
-        self._shared, self._dates, self._epoch = shared, dates, epoch
+    def __init__(self, shared: list[str], styles: NumberStyles, epoch: datetime) -> None:
+        self._shared, self._epoch = shared, epoch
+        self._dates, self._zeros = styles.dates, styles.zeros
         self.ready: list[Row] = []
         self._number = 0
         self._cells: list[str] = []
-        self._column = 0
+        self._column = -1
         self._type = self._style = ""
         self._pieces: list[str] = []
         self._inside = False
@@ -241,7 +264,7 @@ class SheetReader:
         """Handle the start of an element."""
         if name == "c":
             reference = given.get("r")
-            self._column = _column(reference.rstrip(DIGITS)) if reference else len(self._cells)
+            self._column = _column(reference.rstrip(DIGITS)) if reference else self._column + 1
             if not 0 <= self._column < MOST_COLUMNS:
                 raise Refused(
                     "Row %(row)s has more than %(most)s columns.",
@@ -253,6 +276,9 @@ class SheetReader:
             self._inside = True
         elif name == "row":
             self._number = int(given["r"]) if given.get("r", "").isdigit() else self._number + 1
+            self._column = -1
+            if self._number > MOST_ROW_NUMBER:
+                raise ValueError(self._number)
         elif name == "f":
             raise Refused(
                 "Row %(row)s, column %(column)s holds a formula. Save the sheet with values only.",
@@ -286,6 +312,8 @@ class SheetReader:
         elif self._type == "n":
             text = date_text(value, self._epoch) if self._style in self._dates else ""
             text = text or number_text(value)
+            if self._style in self._zeros and text.isdigit():
+                text = text.zfill(self._zeros[self._style])
         elif self._type == "b":
             text = "TRUE" if value.strip() == "1" else "FALSE"
         else:
@@ -309,9 +337,10 @@ def _column(letters: str) -> int:
     return found - 1
 
 
+@lru_cache(20_000)
 def number_text(value: str) -> str:
     """Return a number as a person types it: no exponent, no binary noise, no trailing zeros."""
-    if len(value) <= SIGNIFICANT and value.isdigit():
+    if len(value) <= SIGNIFICANT and (value.isdigit() or PLAIN.fullmatch(value)):
         return value
     if len(value) > LONGEST_NUMBER:
         return value[:LONGEST_CELL].strip()
@@ -327,6 +356,7 @@ def number_text(value: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(20_000)
 def date_text(value: str, epoch: datetime) -> str:
     """Return the date, time or both that a number means; "" if it means none."""
     try:

@@ -110,6 +110,9 @@ def test_a_formula_is_refused_with_its_cell() -> None:
         (raw_workbook("<worksheet><sheetData><row>"), "damaged"),
         (raw_workbook("<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet>&a;</worksheet>"), "not a spread"),
         (raw_workbook("<row><c r='ZZZ1'><v>1</v></c></row>"), "more than 200 columns"),
+        (raw_workbook("<row r='10000001'><c><v>1</v></c></row>"), "damaged"),
+        (raw_workbook(f"<row r='{'9' * 5_000}'><c><v>1</v></c></row>"), "damaged"),
+        (raw_workbook("<row><c t='s'><v>²</v></c></row>"), "damaged"),
         (raw_workbook("<a/>" * 30_000_000), "far more than its size"),
         (b"a;b\n".decode().encode("utf-16") + b"\x00\xd8", "damaged"),
         (b"a;b\n".decode().encode("utf-16") * 30_000 + b"\x00\xd8" * 40_000, "can't be read"),
@@ -133,6 +136,29 @@ def test_too_many_rows_are_refused() -> None:
     rows = parse_sheet(io.BytesIO(b"a\n" * 11), "a.csv", 10)
     with pytest.raises(Refused, match="more than 10 rows"):
         list(rows)
+
+
+def test_a_number_format_of_zeros_fills_numbers_up() -> None:
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    sheet, zeros = book.add_worksheet(), book.add_format({"num_format": "0000"})
+    for column, value in enumerate((12, 0, 12_345, 1.5, -7)):
+        sheet.write_number(0, column, value, zeros)
+    sheet.write_number(0, 5, 12, book.add_format({"num_format": "0"}))
+    book.close()
+    assert cells(file.getvalue()) == [["0012", "0000", "12345", "1.5", "-7", "12"]]
+
+
+def test_cells_without_references_keep_their_places_also_behind_empty_ones() -> None:
+    content = raw_workbook(
+        "<s><row><c/><c><v>2</v></c><c/><c><v>4</v></c></row><row><c><v>1</v></c></row>"
+        "<row r='7'><c r='B7'/><c><v>3</v></c></row></s>"
+    )
+    assert [(row.number, row.cells) for row in rows_of(content)] == [
+        (1, ["", "2", "", "4"]),
+        (2, ["1"]),
+        (7, ["", "", "3"]),
+    ]
 
 
 COLUMNS = (

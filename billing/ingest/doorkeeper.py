@@ -1,6 +1,7 @@
 """Authentication of devices by HTTP Basic; slows down guessing."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import logging
@@ -33,6 +34,18 @@ class Throttled(Exception):  # noqa: N818 -- a response to the sender, not an er
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+
+def credentials_of(header: str) -> tuple[str, str] | None:
+    """Return account and password of an `Authorization` header; None if it is not Basic."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        account, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:  # no base64, no UTF-8, not ASCII
+        return None
+    return account, password
 
 
 class Failures:

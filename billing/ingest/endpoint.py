@@ -5,8 +5,6 @@ records that are stored: duplicates and suspended ones too.
 """
 
 import asyncio
-import base64
-import binascii
 import logging
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ from billing.commands.calls import Receipt, SubmitCalls
 from billing.config import Config
 from billing.database import Database, is_away, tell_away
 from billing.ingest.batcher import Batcher, Busy
-from billing.ingest.doorkeeper import Doorkeeper, Throttled
+from billing.ingest.doorkeeper import Doorkeeper, Throttled, credentials_of
 from billing.ingest.submission_log import Noted, SubmissionLog, ip_address_of
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
@@ -151,13 +149,10 @@ def _read(request: Request, profile: SourceProfile, received_at: datetime) -> li
 
 
 async def _admit(request: Request, noted: Noted) -> str | None:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
+    found = credentials_of(request.headers.get("authorization", ""))
+    if found is None:
         return None
-    try:
-        account, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
+    account, password = found
     noted.account = account
     device: str | None = await request.app.ctx.doorkeeper.admit(
         account, password, ip_address_of(request)

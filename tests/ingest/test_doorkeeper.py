@@ -8,8 +8,34 @@ import psycopg
 import pytest
 
 from billing.database import Database
-from billing.ingest.doorkeeper import BURST, REFILL_SECONDS, Doorkeeper, Failures, Throttled
+from billing.ingest.doorkeeper import (
+    BURST,
+    REFILL_SECONDS,
+    Doorkeeper,
+    Failures,
+    Throttled,
+    credentials_of,
+)
 from tests.ingest.serving import ACCOUNT, PASSWORD, install
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Basic YWNtZTpzM2NyZXQ=", ("acme", "s3cret")),
+        ("basic YTpiOmM=", ("a", "b:c")),
+        ("Basic YWNtZQ==", ("acme", "")),
+        ("Basic YWNtZTpzM2Ny\xe9dD0=", None),
+        ("Basic /+8=", None),
+        ("Basic abc", None),
+        ("Bearer YTpi", None),
+        ("", None),
+    ],
+)
+def test_credentials_are_read_or_there_are_none(
+    header: str, expected: tuple[str, str] | None
+) -> None:
+    assert credentials_of(header) == expected
 
 
 class Clock:

@@ -130,8 +130,6 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
         records = await asyncio.to_thread(_read, request, profile, envelope.recorded_at)
     else:
         records = _read(request, profile, envelope.recorded_at)
-    if len(records) > MOST_RECORDS:
-        raise Unacceptable(413, f"At most {MOST_RECORDS} records in one body.")
     command = SubmitCalls(device_id=device_id, records=records, envelope=envelope)
     receipts = await batcher.submit(command)
     noted.counts = Counter(receipt.status for receipt in receipts)
@@ -145,6 +143,7 @@ def _read(request: Request, profile: SourceProfile, received_at: datetime) -> li
         content_encoding=request.headers.get("content-encoding", ""),
         profile=profile,
         received_at=received_at,
+        most_records=MOST_RECORDS,
     )
 
 

@@ -1,6 +1,6 @@
 """Splits JSON into records: lines, one object over several lines, or an array."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -31,7 +31,7 @@ def _is_complete(line: bytes) -> bool:
     return True
 
 
-def read(body: bytes, delivery: Delivery) -> list[CallRecord]:
+def read(body: bytes, delivery: Delivery) -> Iterable[CallRecord]:
     """Parse a body that starts with a brace or a bracket."""
     if body.lstrip(_BLANK).startswith(b"["):
         return _read_array(body, delivery)
@@ -46,12 +46,13 @@ def read(body: bytes, delivery: Delivery) -> list[CallRecord]:
     return native.read_block(body, delivery)
 
 
-def _read_array(body: bytes, delivery: Delivery) -> list[CallRecord]:
+def _read_array(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     try:
         elements = [bytes(each) for each in _array.decode(body)]
     except (ValueError, RecursionError):
         elements = list(_elements_of_broken(body))
-    return [native.read_line(delivery.decode(each), delivery) for each in elements]
+    for each in elements:
+        yield native.read_line(delivery.decode(each), delivery)
 
 
 def _elements_of_broken(body: bytes) -> Iterator[bytes]:

@@ -56,13 +56,13 @@ _RESULTS: dict[tuple[str, bool], Result] = {
 NOT_NATIVE = (ValueError, OverflowError, RecursionError)
 
 
-def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
-    """Return a record for each line that is not blank."""
+def read_block(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:
+    """Yield a record for each line that is not blank."""
     try:
         text = block.decode()
     except UnicodeDecodeError:
-        return list(_read_mixed(block, delivery))
-    records = []
+        yield from _read_mixed(block, delivery)
+        return
     for line in text.split("\n"):
         try:
             record = _record(_decode(line), line)
@@ -70,8 +70,7 @@ def read_block(block: bytes, delivery: Delivery) -> list[CallRecord]:
             if not line.strip(BLANK):
                 continue
             record = objects.read_line(delivery.decode(line.removesuffix("\r").encode()), delivery)
-        records.append(record)
-    return records
+        yield record
 
 
 def _read_mixed(block: bytes, delivery: Delivery) -> Iterator[CallRecord]:

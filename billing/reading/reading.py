@@ -39,10 +39,17 @@ def read_body(
     content_encoding: str,
     profile: SourceProfile,
     received_at: datetime,
+    most_records: int,
 ) -> list[CallRecord]:
-    """Parse the body of a request; return its records in order. Raises only Unacceptable."""
+    """Parse the body of a request; return its records in order. Raises only Unacceptable.
+
+    Of a body with more than `most_records` no more are parsed: it is refused with 413.
+    """
     body = unpack(body, content_encoding)
-    records = list(_read_whole(body, Delivery(profile, received_at)))
+    found = _read_whole(body, Delivery(profile, received_at))
+    records = list(itertools.islice(found, most_records + 1))
+    if len(records) > most_records:
+        raise Unacceptable(413, f"At most {most_records} records in one body.")
     if len(records) == 1 and len(records[0].raw) > LONGEST_RECORD:
         raise Unacceptable(413, "A record may hold 1 MiB.")
     return [_bounded(record) for record in records]

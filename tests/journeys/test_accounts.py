@@ -54,6 +54,7 @@ def call(store: Store) -> None:
         content_encoding="",
         profile=profile,
         received_at=datetime.now(UTC),
+        most_records=1,
     )
     submit(
         store,

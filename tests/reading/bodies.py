@@ -10,13 +10,16 @@ CAPTURES = Path(__file__).parents[1] / "captures"
 RECEIVED = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
-def read(body: bytes | str, *, encoding: str = "", **profile: object) -> list[CallRecord]:
+def read(
+    body: bytes | str, *, encoding: str = "", most: int = 100_000, **profile: object
+) -> list[CallRecord]:
     """Parse a body with a profile of these settings."""
     return read_body(
         body.encode() if isinstance(body, str) else body,
         content_encoding=encoding,
         profile=SourceProfile(**profile),  # type: ignore[arg-type]
         received_at=RECEIVED,
+        most_records=most,
     )
 
 

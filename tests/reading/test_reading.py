@@ -5,6 +5,7 @@ import io
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO, cast
 
 import msgspec
@@ -13,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.rating.cdr import CallRecord
-from billing.reading import SourceProfile, Unacceptable, json_repair, profile_of, read_file
+from billing.reading import (
+    SourceProfile,
+    Unacceptable,
+    json_body,
+    json_repair,
+    profile_of,
+    read_file,
+)
+from billing.reading.delivery import Delivery
 from tests.reading.bodies import RECEIVED, read, sample
 
 LINE = (
@@ -69,6 +78,30 @@ def test_bodies_that_are_refused() -> None:
     assert refusal(b"{\n" * 500_001) == 413
     assert refusal(LINE, "br") == 415
     assert refusal(LINE, "gzip, gzip") == 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LINE % 1 + LINE % 2 + LINE % 3,
+        b"[" + b",".join((LINE % 1, LINE % 2, LINE % 3)) + b"]",
+        b'[\n"broken,\n{},\n{}\n]',
+        b"{\n{\n{\n",
+        LINE % 1 + b"\xff\n\xff\n",
+        b"a,b\n1,2\n3,4\n",
+        b"Event: Cdr\n\n" * 3,
+    ],
+)
+def test_a_body_of_more_records_than_it_may_have_is_refused(body: bytes) -> None:
+    assert len(read(body, most=3)) == 3
+    with pytest.raises(Unacceptable, match="At most 2 records") as refused:
+        read(body, most=2)
+    assert refused.value.status == 413
+
+
+def test_what_is_over_the_limit_is_not_even_parsed() -> None:
+    found = json_body.read(b"{\n" * 500_000, Delivery(SourceProfile(), RECEIVED))
+    assert [record.cdr.problem for record in islice(found, 2)] == ["unreadable"] * 2
 
 
 def test_a_gzip_bomb_is_refused_without_exploding() -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ class Delivery:
     def __init__(self, profile: SourceProfile, received_at: datetime) -> None:
         self.profile = profile
         self.zone = ZoneInfo(profile.zone)
+        self.fallback_encoding = _usable(profile.fallback_encoding)
         self.received_at = received_at
         self._equals: dict[bytes, int] = {}
 
@@ -40,14 +42,9 @@ class Delivery:
             text = content.decode()
         except UnicodeDecodeError:
             raw = base64.b64encode(content).decode()
-            return RecordText(self._fall_back(content), raw, "base64", ("encoding",))
+            text = content.decode(self.fallback_encoding, "replace")
+            return RecordText(text, raw, "base64", ("encoding",))
         return RecordText(text, text)
-
-    def _fall_back(self, content: bytes) -> str:
-        try:
-            return content.decode(self.profile.fallback_encoding, "replace")
-        except (LookupError, UnicodeError):
-            return content.decode("latin-1")
 
     def content_key(self, line: RecordText) -> str:
         """Return a key for a record without one: hash and ordinal of its content."""
@@ -66,6 +63,16 @@ class Delivery:
     def unreadable(self, line: RecordText, source: Source = "unknown") -> CallRecord:
         """Keep a record that can't be parsed."""
         return self.record(line, Cdr(key="", problem="unreadable"), source)
+
+
+@lru_cache(100)
+def _usable(encoding: str) -> str:
+    """Return the encoding; latin-1 if there is none of this name, or it can't read any bytes."""
+    try:
+        bytes(range(256)).decode(encoding, "replace")
+    except (LookupError, ValueError):  # a name may hold a NUL
+        return "latin-1"
+    return encoding
 
 
 def repaired(line: RecordText) -> RecordText:

@@ -152,7 +152,7 @@ def _read_form(body: bytes, delivery: Delivery) -> Iterator[CallRecord]:
     try:
         pairs = read(errors="strict")
     except UnicodeDecodeError:
-        pairs = read(encoding=delivery.profile.fallback_encoding, errors="replace")
+        pairs = read(encoding=delivery.fallback_encoding, errors="replace")
         line = RecordText(line.text, line.raw, line.raw_encoding, ("encoding",))
     fields = {name.strip().lower(): value.strip() for name, value in pairs}
     yield objects.read_fields(fields, line, delivery)

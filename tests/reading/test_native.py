@@ -166,7 +166,14 @@ def test_bytes_that_are_not_utf_8_use_the_fallback_encoding_and_are_kept() -> No
     assert two.raw_encoding == "base64"
     odd = cdr_of(bad, fallback_encoding="koi8-r")
     assert odd.caller_name == "Zo\u041a"
-    assert cdr_of(bad, fallback_encoding="no such thing").caller_name == "Zoë"
+
+
+@pytest.mark.parametrize("encoding", ["no such thing", "", "a\0b", "hex", "idna", "undefined"])
+def test_an_encoding_that_reads_no_text_is_taken_for_latin_1(encoding: str) -> None:
+    record = line(id="2").encode().replace("ë".encode(), b"\xeb")
+    form = b"start=2026-05-04+10%3A00&src=1001&dst=2&caller_name=Zo%EB"
+    for body in (record, form):
+        assert cdr_of(body, fallback_encoding=encoding).caller_name == "Zoë"
 
 
 def test_half_a_surrogate_pair_does_not_reach_the_record() -> None:

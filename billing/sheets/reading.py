@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -47,12 +46,7 @@ class SheetReading:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         with self._process:
             pass  # it waits, and closes the pipe

@@ -108,7 +108,7 @@ class Package:
             expat.ExpatError,
             zipfile.BadZipFile,
             zlib.error,
-            KeyError,
+            LookupError,  # an unknown encoding
             EOFError,
             RuntimeError,
             NotImplementedError,

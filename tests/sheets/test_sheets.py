@@ -112,6 +112,7 @@ def test_a_formula_is_refused_with_its_cell() -> None:
         (raw_workbook("<row><c r='ZZZ1'><v>1</v></c></row>"), "more than 200 columns"),
         (raw_workbook("<row r='10000001'><c><v>1</v></c></row>"), "damaged"),
         (raw_workbook(f"<row r='{'9' * 5_000}'><c><v>1</v></c></row>"), "damaged"),
+        (raw_workbook("<?xml version='1.0' encoding='UTF-5690'?><s/>"), "damaged"),
         (raw_workbook("<row><c t='s'><v>²</v></c></row>"), "damaged"),
         (raw_workbook("<a/>" * 30_000_000), "far more than its size"),
         (b"a;b\n".decode().encode("utf-16") + b"\x00\xd8", "damaged"),

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run test check coverage messages lock bench bench-scale clean
+.PHONY: help demo run test check coverage messages lock fuzz bench bench-scale clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -46,6 +46,9 @@ messages: .venv/ready ## bring the message catalogue up to date with the code
 	  --project Contarifa --version 1 -o .venv/contarifa.pot billing
 	$(BIN)/pybabel --quiet update -l es --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 	  -D contarifa -i .venv/contarifa.pot -d billing/web/translations
+
+fuzz: .venv/ready ## give every parser hostile bodies (FUZZ says how many each); what fails goes into the corpus
+	$(BIN)/python -m tests.fuzz
 
 bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end
 	$(BIN)/python -m tests.bench

@@ -42,7 +42,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
     envelope, device_id = command.envelope, command.device_id
     pending = []
     for record in command.records:
-        cdr, encoded = _without_control_characters(_without_pin(record.cdr, device, catalogue))
+        cdr, digest = _clean(_without_pin(record.cdr, device, catalogue))
         filed_at = cdr.started_at or envelope.recorded_at
         event = call.receive(
             device_id=device_id,
@@ -50,7 +50,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
             source=record.source,
             cdr=cdr,
             rating=rate_cdr(cdr, device, catalogue.context),
-            digest=call.content_digest(cdr, encoded),
+            digest=digest,
             raw=record.raw,
             raw_encoding=record.raw_encoding,
         )
@@ -105,25 +105,31 @@ def _without_pin(cdr: Cdr, device: DeviceProfile, catalogue: Catalogue) -> Cdr:
     return msgspec.structs.replace(cdr, pin=pin_digest(catalogue.pin_key, cdr.pin))
 
 
-def _without_control_characters(cdr: Cdr) -> tuple[Cdr, bytes]:
-    """Return the record and its JSON without the characters that a text column refuses.
+def _clean(cdr: Cdr) -> tuple[Cdr, str]:
+    """Return the record without what columns refuse, and the digest of what the device sent.
 
-    `raw` keeps them.
+    The digest is over whole texts: how they are cut can change, what was sent can't. `raw` keeps
+    everything.
     """
     try:
         encoded = _encoder.encode(cdr)
     except UnicodeEncodeError:  # a lone surrogate
         encoded = b""
-    if encoded and b"\\u00" not in encoded and len(encoded) <= SUSPECT_BYTES:  # nearly all
-        return cdr, encoded
-    cdr = fit(cdr)
+    has_control = not encoded or b"\\u00" in encoded
+    if not has_control and len(encoded) <= SUSPECT_BYTES:  # nearly all
+        return cdr, call.content_digest(cdr, encoded)
+    whole = _without_control_characters(fit(cdr, cut=False)) if has_control else cdr
+    digest = call.content_digest(whole, _encoder.encode(whole))
+    return _without_control_characters(fit(cdr)), digest
+
+
+def _without_control_characters(cdr: Cdr) -> Cdr:
     clean = {
         name: value.translate(_CONTROL)
         for name, value in msgspec.structs.asdict(cdr).items()
         if isinstance(value, str)
     }
-    cdr = msgspec.structs.replace(cdr, **clean)
-    return cdr, _encoder.encode(cdr)
+    return msgspec.structs.replace(cdr, **clean)
 
 
 def _receipt(pending: Pending, status: str, settled: set[str]) -> Receipt:
@@ -159,7 +165,7 @@ def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
                 state = call.remember(record, digest, [recorded.event for recorded in late])
                 versions[each.stream] = max(version, versions.get(each.stream, 0))
             events = call.receive_again(state, record)
-            statuses.append("conflict" if record.digest != state.digest else "duplicate")
+            statuses.append("duplicate" if state.digest in call.digests_of(record) else "conflict")
             for event in events:
                 versions[each.stream] += 1
                 kept.append(Pending(each.stream, versions[each.stream], event, each.envelope))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from billing.commands.calls import Receipt, SubmitCalls, submit
 from billing.commands.catalogue import Catalogue
 from billing.log.store import Recorded, Store
 from billing.rating.cdr import CallRecord, Cdr
+from billing.rating.context import Rating
 from billing.rating.number_plan import PlanEntry
 from billing.rating.rates import Rate, Tier
 from billing.values import Refused
@@ -187,6 +189,56 @@ def test_texts_longer_than_an_index_can_hold_are_stored_and_listed(
     own.catch_up()
     own.close()
     assert len(rows(database_url)["call_list"]) == 1
+
+
+# What earlier versions wrote of PLAIN with a name: the digest, and the name as it was stored.
+# Version 0.1 kept texts whole; version 0.2.0 cut them first and hashed what was left.
+OLD_DIGESTS = {
+    "0.1, long": ("af2b51a610cef404617066f2", "n" * 3_000, "n" * 3_000),
+    "0.1, with control characters": (
+        "af2b51a610cef404617066f2",
+        "n" * 3_000 + "\n\x01",
+        "n" * 3_000,
+    ),
+    "0.1, with tabs": ("f9e295b5c6020d43899e9587", "a\tb" * 1_200, "a\tb" * 1_200),
+    "0.2.0, long": ("3ba9e591c049a58579eaac6b", "n" * 3_000, "n" * 400),
+    "0.2.0, with tabs": ("81ff13b02c071f39a8d66993", "a\tb" * 1_200, ("a\tb" * 134)[:400]),
+    "any, short": ("0ee8482e8ebf4a98cfbf14e4", "\x01x", "x"),
+}
+STORE_OLD = """
+insert into billing_events (originator_id, originator_version, topic, state)
+values ('call:2026-11:pbx:k1', 1, 'CallSuspended.1', %s)"""
+
+
+@pytest.mark.parametrize("version", OLD_DIGESTS)
+def test_a_record_that_an_earlier_version_stored_is_a_duplicate(
+    installed: Store, database_url: str, version: str
+) -> None:
+    digest, sent, stored = OLD_DIGESTS[version]
+    event = CallSuspended(
+        device_id="pbx",
+        filed_at=START,
+        source="native",
+        cdr=record(caller_name=stored).cdr,
+        rating=Rating(status="suspended", reason="no_rate"),
+        digest=digest,
+        raw="",
+    )
+    state = msgspec.json.encode({"event": event, "envelope": said_here()})
+    with psycopg.connect(database_url) as connection:
+        connection.execute(STORE_OLD, (state,))
+    assert statuses(send(installed, record(caller_name=sent))) == ["duplicate"]
+    other = record(caller_name="m" + sent)
+    assert statuses(send(installed, other)) == ["conflict"]
+    assert statuses(send(installed, other)) == ["conflict"]
+    assert statuses(send(installed, record(caller_name=sent))) == ["duplicate"]
+    assert len(installed.load("call:2026-11:pbx:k1")) == 2
+
+
+def test_long_texts_that_differ_only_where_they_are_cut_are_a_conflict(installed: Store) -> None:
+    assert statuses(send(installed, record(caller_name="n" * 5_000))) == ["accepted"]
+    assert statuses(send(installed, record(caller_name="n" * 5_000))) == ["duplicate"]
+    assert statuses(send(installed, record(caller_name="n" * 4_999 + "m"))) == ["conflict"]
 
 
 def test_a_catalogue_has_new_prices_before_the_next_batch(installed: Store) -> None:

@@ -16,6 +16,7 @@ PRICE_UNITS = 10**PRICE_DECIMALS
 EMAIL = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,190}")  # ASCII; no blank, no control character
 YEARS = range(1970, 2200)  # that a day can be of
 MOST_PRICE = 1_000_000  # in any currency, for any unit
+MOST_NUMBER = 10**17  # of any integer in an event: a column holds the sum of 92 such
 
 
 class Refused(Exception):  # noqa: N818 -- a refused decision of the domain is not an error
@@ -41,7 +42,7 @@ class Money(msgspec.Struct, frozen=True):
 def parse_micros(text: str) -> int:
     """Parse a plain decimal such as "12.50" or "-3" into micro-units. Refused beyond 6 decimals."""
     micros = _scaled(text, 6)
-    if abs(micros) >= 10**18:
+    if abs(micros) > MOST_NUMBER:
         raise Refused("The amount %(text)s is too large.", text=text)
     return micros
 

@@ -1,5 +1,6 @@
 """From a CDR to a charge, step by step: the account, the number, the rate, the amount."""
 
+import logging
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from billing.rating.dialled import find_number
 from billing.rating.number_plan import FREE, ORDINARY, PlanEntry
 from billing.rating.owner import find_owner
 from billing.rating.rates import CompiledRate, RateGroup
-from billing.values import PRICE_DECIMALS, decimal_string
+from billing.values import MOST_NUMBER, PRICE_DECIMALS, decimal_string
 
 DAY_MS = 86_400_000
 LONGEST_MS = 30 * DAY_MS  # longer calls come from a broken clock
@@ -34,7 +35,10 @@ REASONS = (
     "no_number",
     "no_rate_group",
     "no_rate",
+    "bad_rate",
 )
+
+logger = logging.getLogger("billing.rating")
 
 # The steps that explain a charge: code -> names of its values.
 STEPS: dict[str, tuple[str, ...]] = {
@@ -73,6 +77,9 @@ def rate_cdr(cdr: Cdr, device: DeviceProfile, context: RatingContext) -> Rating:
         _rate(cdr, device, context, started_at, draft)
     except Suspend as why:
         return draft.rating("suspended", str(why))
+    except Exception as error:  # noqa: BLE001 -- one wrong price must not stop all other calls
+        logger.error("The record %s can't be rated: %r", cdr.key, error)  # noqa: TRY400 -- a line
+        return draft.rating("suspended", "bad_rate")
     return draft.rating("rated")
 
 
@@ -188,6 +195,8 @@ def charge_by(
         return
     numerator, denominator, bound = clamp(charged, compiled)
     amount = amount_micros(numerator, denominator, rate.decimals, rate.rounding)
+    if not 0 <= amount <= MOST_NUMBER or charged.billed_seconds > MOST_NUMBER:
+        raise Suspend("bad_rate")
     draft.billed_seconds, draft.amount_micros = charged.billed_seconds, amount
     _explain(charged, compiled, bound, amount, draft.steps)
 

@@ -157,10 +157,14 @@ def _check_tiers(name: str, tiers: tuple[Tier, ...]) -> None:
         raise Refused("%(name)s: the first tier must begin at second 0.", name=name)
     if any(b.from_s <= a.from_s for a, b in pairwise(tiers)):
         raise Refused("%(name)s: each tier must begin after the one before.", name=name)
+    _check_units(name, tiers)
     for tier in tiers:
-        if tier.unit_s < 1 or tier.increment_s < 1:
-            raise Refused("%(name)s: units and increments must be at least 1 s.", name=name)
         _check_price(name, tier.price)
+
+
+def _check_units(name: str, tiers: Iterable[Tier]) -> None:
+    if any(tier.unit_s < 1 or tier.increment_s < 1 for tier in tiers):
+        raise Refused("%(name)s: units and increments must be at least 1 s.", name=name)
 
 
 def _check_overlaps(rate: Rate) -> None:
@@ -268,7 +272,8 @@ ALL_DAY = Piece(frozenset(), frozenset(), 0, DAY_SECONDS)
 
 
 def compile_rate(rate: Rate) -> CompiledRate:
-    """Prepare a rate for charging; prices become integers of 10^-8."""
+    """Prepare a rate for charging; prices become integers of 10^-8. Refused if it can't charge."""
+    _check_units(rate.name, [*rate.tiers, *(tier for band in rate.bands for tier in band.tiers)])
     fee = parse_price(rate.connect_fee)
     bands = [
         CompiledBand(

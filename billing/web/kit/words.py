@@ -44,6 +44,7 @@ REASONS = {
     "no_account": N_("No account"),
     "no_rate": N_("No rate"),
     "no_rate_group": N_("No rate group"),
+    "bad_rate": N_("Rate with errors"),
     "unreadable": N_("Unreadable record"),
     "unfinished": N_("Call not finished"),
 }
@@ -69,6 +70,7 @@ PREFIX_OUTCOMES = {
 REMEDIES = {
     "no_rate": N_("Add a rate for these numbers to the company's rate group."),
     "no_rate_group": N_("Assign a rate group to the company."),
+    "bad_rate": N_("Correct the rate of these numbers."),
     "no_account": N_("Enter whose calls the tenant of this device makes."),
     "no_number": N_("The device reported no number. Check its records."),
     "bad_time": N_("The device reported no readable time. Check its records."),

@@ -11,6 +11,15 @@ class Event(
     """A fact. Fields are str, int, bool, UTC datetime, date and structs of these; no floats."""
 
 
+class Unreadable(Event, frozen=True, kw_only=True):
+    """Stands for an event of the log that can't be decoded; it is never appended.
+
+    Aggregates take it for an event of no meaning to them; whatever follows the log sets it aside.
+    """
+
+    error: str
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who caused an event, from where and when; stored with the event in the log."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from billing.aggregates import call
+from billing.aggregates.bounds import refuse_unfit
 from billing.aggregates.event import Envelope
 from billing.aggregates.fitting import SUSPECT_BYTES, fit
 from billing.commands.catalogue import Catalogue
@@ -43,6 +44,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
     pending = []
     for record in command.records:
         cdr, digest = _clean(_without_pin(record.cdr, device, catalogue))
+        cdr = _within_bounds(cdr)
         filed_at = cdr.started_at or envelope.recorded_at
         event = call.receive(
             device_id=device_id,
@@ -121,6 +123,15 @@ def _clean(cdr: Cdr) -> tuple[Cdr, str]:
     whole = _without_control_characters(fit(cdr, cut=False)) if has_control else cdr
     digest = call.content_digest(whole, _encoder.encode(whole))
     return _without_control_characters(fit(cdr)), digest
+
+
+def _within_bounds(cdr: Cdr) -> Cdr:
+    """Return the record; without its times and durations if the log takes none such."""
+    try:
+        refuse_unfit(cdr)
+    except Refused:
+        return Cdr(key=cdr.key, flags=cdr.flags, problem="unreadable")  # `raw` has the rest
+    return cdr
 
 
 def _without_control_characters(cdr: Cdr) -> Cdr:

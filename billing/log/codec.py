@@ -2,22 +2,37 @@
 
 import msgspec
 
-from billing.aggregates.event import Envelope, Event
-from billing.aggregates.events import TOPIC_OF, decode_stored
+from billing.aggregates.bounds import refuse_unfit
+from billing.aggregates.event import Envelope, Event, Unreadable
+from billing.aggregates.events import TOPIC_OF, Stored, decode_stored
 from billing.aggregates.fitting import NUL_ESCAPED, fit, must_fit
 from billing.log.records import Pending, Recorded, Row
 
 _envelope = msgspec.json.Decoder(Envelope)
+_parts = msgspec.json.Decoder(Stored[msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
 def _encode_event(event: Event) -> bytes:
-    """The JSON of an event, made fit for the columns of read models where it has to be."""
+    """The JSON of an event, made fit for the columns of read models where it has to be.
+
+    Refused if a number, a date or a choice in it is impossible.
+    """
+    refuse_unfit(event)
     try:
         encoded = _encoder.encode(event)
     except UnicodeEncodeError:  # a lone surrogate
         return _encoder.encode(fit(event))
     return _encoder.encode(fit(event)) if must_fit(event, encoded) else encoded
+
+
+def _decode(row: Row) -> Stored[Event]:
+    """The parts of a row; an event that today's rules don't admit is `Unreadable`."""
+    try:
+        return decode_stored(row.topic, row.state)
+    except msgspec.ValidationError as error:
+        parts = _parts.decode(row.state)
+        return Stored(Unreadable(error=f"{row.topic}: {error}"), parts.envelope)
 
 
 class Codec:
@@ -31,6 +46,7 @@ class Codec:
         """The row of an event that is to be appended; its texts fit every column."""
         envelope, said = self._said
         if envelope is not pending.envelope:
+            refuse_unfit(pending.envelope)
             said = _encoder.encode(fit(pending.envelope))
             self._said = pending.envelope, said
         state = b'{"event":%b,"envelope":%b}' % (_encode_event(pending.event), said)
@@ -38,7 +54,7 @@ class Codec:
 
     def recorded(self, row: Row) -> Recorded:
         """The event of a row that was read with its position. KeyError: of a newer program."""
-        stored = decode_stored(row.topic, row.state)
+        stored = _decode(row)
         event = stored.event
         if NUL_ESCAPED in row.state:  # written before appends were made fit
             event = fit(event, cut=False)

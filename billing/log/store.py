@@ -19,7 +19,7 @@ from billing.aggregates.event import Event
 from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
 from billing.aggregates.keeping import Keeping
 from billing.database.pulse import watch_pool
-from billing.log import queries
+from billing.log import queries, set_aside
 from billing.log.binary_arrays import TextArray, register
 from billing.log.codec import Codec
 from billing.log.partitions import Dates, create_partition
@@ -362,6 +362,16 @@ class Store:
             cursor = connection.cursor(row_factory=tuple_row)
             found = cursor.execute(queries.ARCHIVED, (list(keys),)).fetchall()
         return {keys[key]: (version, digest) for key, version, digest in found}
+
+    def set_aside(
+        self, name: str, refused: Sequence[tuple[Recorded, Exception]], *, replace: bool = False
+    ) -> None:
+        """Note events that `name` could not act on; with `replace` they are all that it lacks."""
+        with self._datastore.transaction(commit=True) as cursor:
+            if replace:
+                set_aside.forget(cursor, name)
+            for recorded, error in refused:
+                set_aside.note(cursor, name, set_aside.place_of(recorded), error)
 
     def recorded(self, row: Row) -> Recorded:
         """Decode a row that was read elsewhere, such as in a file of an archived month."""

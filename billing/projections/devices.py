@@ -192,9 +192,7 @@ def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         if isinstance(event, ExtensionsRemoved):
             _write(cursor, assigned, history)
             assigned, history = {}, {}
-            keys = _columns(event.extensions)
-            for table in ("device_extensions", "extension_assignments"):
-                cursor.execute(REMOVE.format(table=table), (*keys, device_id))
+            _remove(cursor, device_id, event.extensions)
         for entry in event.entries if isinstance(event, ExtensionsAssigned) else ():
             key = (device_id, entry.tenant, entry.extension)
             assigned[key] = entry
@@ -202,6 +200,14 @@ def _assign(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
             history[*key, entry.valid_from] = facts
     _write(cursor, assigned, history)
     cursor.execute(COUNT_EXTENSIONS, ([each.stream.partition(":")[2] for each in batch],))
+
+
+def _remove(cursor: Cursor[Any], device_id: str, extensions: Sequence[tuple[str, str]]) -> None:
+    if not extensions:
+        return
+    keys = _columns(extensions)
+    for table in ("device_extensions", "extension_assignments"):
+        cursor.execute(REMOVE.format(table=table), (*keys, device_id))
 
 
 def _write(

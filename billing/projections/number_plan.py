@@ -40,8 +40,9 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
 
 def _remove(cursor: Cursor[Any], layer: str, keys: Iterable[Key]) -> None:
     rows = [(*key[:3], key[3] or UNDATED) for key in keys]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    cursor.execute(REMOVE, [*columns, layer])
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(REMOVE, [*columns, layer])
 
 
 def _write(cursor: Cursor[Any], recorded: Recorded, entries: dict[Key, PlanEntry]) -> None:

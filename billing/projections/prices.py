@@ -1,5 +1,6 @@
 """Prices: every version ever set, ended or removed, with time and actor; and the imports."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from billing.rating.rates import Rate, RateKey, target_of
 
 NAME = "prices"
 TABLES = ("prices", "deck_imports")
-MOST_DIGITS = 10  # before the decimal point, in numeric(18,8)
+PRICE = re.compile(r"[0-9]{1,10}([.][0-9]{1,8})?", re.ASCII)  # what numeric(18,8) holds exactly
 CHUNK = 10_000  # prices written at a time: a deck has 200,000
 
 REPLACE = """
@@ -86,7 +87,7 @@ def _cells(change: Change) -> tuple[Any, ...]:
         return ("ended" if kind == "set" else kind, "", None, None, "")
     tiers = rate.tiers or (rate.bands[0].tiers if rate.bands else ())
     price = (tiers[0].price, tiers[0].unit_s) if tiers else (None, None)
-    if price[0] and len(price[0].partition(".")[0]) > MOST_DIGITS:  # was accepted once
+    if price[0] is not None and not PRICE.fullmatch(price[0]):  # was accepted once
         price = (None, None)
     return (kind, rate.name, *price, msgspec.json.encode(rate).decode())
 

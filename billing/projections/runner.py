@@ -12,9 +12,10 @@ import psycopg
 
 from billing.log import positions
 from billing.log.sealing import CALLS
+from billing.log.set_aside import forget, is_transient
 from billing.log.store import CHANNEL, Past, Recorded, Store
 from billing.projections import Projection
-from billing.projections.isolation import TRANSIENT, Broken, Isolation, forget
+from billing.projections.isolation import Broken, Isolation, apply_readable
 from billing.values import Refused
 
 BATCH = 5_000  # events per transaction
@@ -138,10 +139,10 @@ class Runner:
         """Apply a batch to one read model; False, and nothing written, if it refuses an event."""
         try:
             with self._connection.transaction():
-                self._by_name[name].apply(cursor, events)
-        except TRANSIENT:
-            raise
-        except Exception as error:  # noqa: BLE001 -- a read model that fails keeps only itself back
+                apply_readable(self._by_name[name].apply, cursor, events)
+        except Exception as error:  # a read model that fails keeps only itself back
+            if is_transient(error):
+                raise
             logger.warning("%s refuses a batch: %r", name, error)
             return False
         return True

@@ -1,7 +1,8 @@
 """The data that rating needs, folded from the log: accounts, devices, prices, number plans.
 
 Each process that rates calls keeps it in memory and refreshes it before each batch by one query
-that reads only events that are not of calls.
+that reads only events that are not of calls. An event that can't be folded is set aside: the
+catalogue stays as it was before it, and calls are rated by that (docs/decisions/0150).
 """
 
 from collections.abc import Callable, Collection
@@ -18,7 +19,7 @@ from billing.aggregates.account import (
     AccountUnfrozenByPolicy,
 )
 from billing.aggregates.company import CompanyChanged, CompanyOpened, PinGiven, RateGroupBound
-from billing.aggregates.event import Event
+from billing.aggregates.event import Event, Unreadable
 from billing.aggregates.number_plan import (
     IMPORTED,
     SEED,
@@ -39,7 +40,7 @@ from billing.aggregates.rate_group import (
 )
 from billing.aggregates.sub_account import GatewayAccountOpened, UserAccountOpened
 from billing.commands.device_book import DeviceBook, Registration
-from billing.log.store import Store
+from billing.log.store import Recorded, Store
 from billing.rating.context import (
     AccountProfile,
     Assignment,
@@ -50,6 +51,7 @@ from billing.rating.context import (
 from billing.rating.number_plan import NumberPlan
 from billing.rating.rates import RateGroup
 
+NAME = "catalogue"  # under which it notes the events that it lacks
 CHUNK = 5_000
 
 
@@ -98,12 +100,24 @@ class Catalogue:
     def refresh(self, store: Store) -> None:
         """Apply the events appended since the last refresh."""
         self.pin_key = self.pin_key or store.key("pins")
+        is_first = not self.position
+        refused: list[tuple[Recorded, Exception]] = []
         while events := store.after_without_calls(self.position, CHUNK, self._excluding):
             for recorded in events:
-                handle = self._handlers.get(type(recorded.event))
-                if handle:
-                    handle(recorded.stream.partition(":")[2], recorded.stream, recorded.event)
+                try:
+                    self._fold(recorded)
+                except Exception as error:  # noqa: BLE001 -- one event must not end all ratings
+                    refused.append((recorded, error))
                 self.position = recorded.position
+        if refused or (is_first and not self._excluding):
+            store.set_aside(NAME, refused, replace=is_first and not self._excluding)
+
+    def _fold(self, recorded: Recorded) -> None:
+        handle = self._handlers.get(type(recorded.event))
+        if handle:
+            handle(recorded.stream.partition(":")[2], recorded.stream, recorded.event)
+        elif isinstance(recorded.event, Unreadable):
+            raise ValueError(recorded.event.error)
 
     def _open_company(self, own_id: str, _: str, event: CompanyOpened) -> None:
         self.context.companies[own_id] = CompanyProfile(
@@ -149,10 +163,11 @@ class Catalogue:
     def _change_plan(
         self, _: str, stream: str, event: NumberPlanReplaced | NumberPlanChanged
     ) -> None:
-        self._plans[stream] = evolve_plan(self._plans.get(stream), event)
+        plans = self._plans | {stream: evolve_plan(self._plans.get(stream), event)}
         entries = {
-            layer: plan.entries.values() for layer, plan in self._plans.items() if plan is not None
+            layer: plan.entries.values() for layer, plan in plans.items() if plan is not None
         }
         layers = [entries.pop(layer, ()) for layer in (IMPORTED, SEED)]
         overrides = {layer.partition(":")[2]: own for layer, own in entries.items()}
         self.context.plan = NumberPlan(layers, overrides)
+        self._plans = plans

@@ -84,14 +84,16 @@ class DeviceBook:
         )
 
     def _change(self, own_id: str, _: str, event: DeviceChanged) -> None:
-        self._registrations[own_id] = event
-        self._networks[own_id] = tuple(ip_network(text) for text in event.allowed_addresses)
-        self._profiles[own_id] = replace(
+        networks = tuple(ip_network(text) for text in event.allowed_addresses)
+        profile = replace(
             self._profiles[own_id],
             country=event.country,
             area_code=event.area_code,
             gateway_first=event.gateway_first,
         )
+        self._registrations[own_id] = event
+        self._networks[own_id] = networks
+        self._profiles[own_id] = profile
 
     def _disable(self, own_id: str, _: str, event: DeviceDisabled) -> None:
         self._disabled[own_id] = event.reason

@@ -16,7 +16,7 @@ from billing.rating.chain import rate_cdr
 from billing.rating.context import Rating
 from billing.values import Money, Refused
 
-# The destination of a shortened number is unknown, so the call keeps its rating.
+# Of a call with a shortened number or an unknown device, which keeps its rating.
 UNKNOWN = Rating(status="suspended")
 
 
@@ -166,9 +166,7 @@ def _decide(
             continue
         if state.voided:
             continue
-        rating = UNKNOWN
-        if not state.shortened:
-            rating = rate_cdr(state.cdr, catalogue.device(state.device_id), catalogue.context)
+        rating = _rate(catalogue, state)
         events = decision(state, rating)
         for number, event in enumerate(events, len(recorded) + 1):
             pending.append(Pending(stream, number, event, command.envelope))
@@ -176,6 +174,17 @@ def _decide(
         if not events:
             _count_unchanged(lines, state, rating)
     return pending
+
+
+def _rate(catalogue: Catalogue, state: call.Call) -> Rating:
+    """Rate a call by the catalogue; UNKNOWN if its number or its device is not known any more."""
+    if state.shortened:
+        return UNKNOWN
+    try:
+        device = catalogue.device(state.device_id)
+    except Refused:  # the registration is set aside: other calls are rated nevertheless
+        return UNKNOWN
+    return rate_cdr(state.cdr, device, catalogue.context)
 
 
 def _is_of(recorded: Recorded, command: CorrectCalls) -> bool:

@@ -61,10 +61,8 @@ def parser() -> argparse.ArgumentParser:
     command("psql", run_psql, "Open psql on the database.")
     rebuild = command("rebuild", run_rebuild, "Rebuild a projection from the event log.")
     rebuild.add_argument("name")
-    aside = command(
-        "set-aside", run_set_aside, "List the events that read models could not process."
-    )
-    aside.add_argument("--retry", action="store_true", help="rebuild these read models")
+    aside = command("set-aside", run_set_aside, "List the events that could not be processed.")
+    aside.add_argument("--retry", action="store_true", help="process them again")
     ingest = command("ingest", run_ingest, "Import a file of call records.")
     ingest.add_argument("file", type=Path)
     ingest.add_argument("--device", required=True, help="id, name or account of the device")
@@ -178,10 +176,15 @@ def run_set_aside(arguments: argparse.Namespace, config: Config) -> int:
     print(f"{len(found)} events are set aside.")
     if arguments.retry and found:
         store = open_store(config.database_url, config.archives)
-        runner = Runner(config.database_url, store, projections(config.time_zone))
+        models = projections(config.time_zone)
+        runner = Runner(config.database_url, store, models)
         for name in sorted({name for name, *_ in found}):
-            runner.rebuild(name)
-            print(f"{name} reads the log again.")
+            if name in {model.name for model in models}:
+                runner.rebuild(name)
+                print(f"{name} reads the log again.")
+            else:  # policies and the catalogue try again at their next start, and note what stays
+                store.set_aside(name, (), replace=True)
+                print(f"{name} was cleared.")
         runner.catch_up()
         runner.close()
         store.close()

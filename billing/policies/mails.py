@@ -14,10 +14,12 @@ from psycopg import Connection
 
 from billing.aggregates.account import AccountFrozenByPolicy, LowBalanceWarned
 from billing.log import positions
+from billing.log.set_aside import describe, note, place_of
 from billing.log.store import Recorded, Store
 from billing.values import Money, decimal_string
 
 CHECKPOINT = "policy:mails"
+NAME = "mail-run"  # of all mails; a single one is set aside under the checkpoint's name
 BATCH = 1_000
 TIMEOUT_SECONDS = 20
 RECIPIENTS = """
@@ -50,7 +52,10 @@ class Mailer:
 
 
 def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> None:
-    """Send mails for the events since the last run."""
+    """Send mails for the events since the last run.
+
+    A warning of which no mail can be made, as with an address that is none, is set aside.
+    """
     positions.register(connection, CHECKPOINT, at_head=True)
     position = positions.shown(connection, CHECKPOINT)
     while events := store.after_without_calls(position, BATCH):
@@ -63,7 +68,11 @@ def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> Non
         recipients = {account: rest for account, *rest in rows}
         for each in warnings:
             if each.stream in recipients:
-                _send(mailer, each, *recipients[each.stream])
+                try:
+                    _send(mailer, each, *recipients[each.stream])
+                except Exception as error:  # noqa: BLE001 -- the others are sent
+                    logger.error("No mail about %s: %s", each.stream, describe(error))  # noqa: TRY400
+                    note(connection, CHECKPOINT, place_of(each), error)
         position = events[-1].position
         positions.advance(connection, [CHECKPOINT], position)
 
@@ -88,6 +97,6 @@ def _send(mailer: Mailer, recorded: Recorded, name: str, currency: str, recipien
         )
     try:
         mailer.send(recipient, subject, text)
-    except (OSError, ValueError, smtplib.SMTPException) as error:  # ValueError: no mailbox
+    except (OSError, smtplib.SMTPException) as error:
         # A mail server that refuses must not hold up the others; the page and the log warn as well.
         logger.warning("The mail about %s could not be sent: %s", recorded.stream, error)

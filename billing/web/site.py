@@ -13,7 +13,7 @@ from billing.database import limits
 from billing.log.store import Store
 from billing.offload.process import Offload
 from billing.web.kit.assets import Asset, load_assets
-from billing.web.kit.pages import make_environment
+from billing.web.kit.pages import templates_for
 from billing.web.services.arrivals import Arrivals
 from billing.web.services.certificate import CertificateWatch
 from billing.web.services.export_jobs import Exports
@@ -34,7 +34,7 @@ class Site:
         self.store = store
         self.zone = ZoneInfo(config.time_zone)
         self.assets: dict[str, Asset] = load_assets()
-        self.templates = make_environment(self.assets, self.zone)
+        self.templates = templates_for(self.zone)
         self.passwords = Passwords()
         self.arrivals = Arrivals(pool)
         self.certificate = CertificateWatch(config.public_url)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import mimetypes
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ class Asset(msgspec.Struct, frozen=True):
     version: str
 
 
+@cache
 def load_assets() -> dict[str, Asset]:
-    """Our own files, and those the build copied in for browsers. Fails if the build has not run."""
+    """Our own files, and those the build copied in. Fails where the build has not run.
+
+    They are read and zipped once in a process, however many applications it serves.
+    """
     vendor = HERE / "vendor"
     if not (vendor / "assets.json").exists():
         raise FileNotFoundError(f"{vendor} is empty: run `python hatch_build.py`.")

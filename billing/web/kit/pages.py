@@ -1,6 +1,7 @@
 """Render templates with the values that every page has, and in the reader's language and theme."""
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ from sanic.response import HTTPResponse
 
 from billing.web.kit import formats, telling, words
 from billing.web.kit.access import is_fragment
-from billing.web.kit.assets import Asset, asset_url
+from billing.web.kit.assets import asset_address, load_assets
 from billing.web.kit.filters import PLACES
 from billing.web.kit.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
 
@@ -22,8 +23,13 @@ THEMES = ("light", "dark")
 NOTICE = "notice"  # cookie with the notice that the next page shows (acting.py)
 
 
-def make_environment(assets: dict[str, Asset], zone: ZoneInfo) -> jinja2.Environment:
-    """Return the template environment with every function that templates call."""
+@cache
+def templates_for(zone: ZoneInfo) -> jinja2.Environment:
+    """The templates, with everything they may call, for installations in a time zone.
+
+    Compiling them costs more than most pages, so all applications of a process share them.
+    """
+    assets = load_assets()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

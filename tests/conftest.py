@@ -1,4 +1,4 @@
-"""Fixtures for every test: a migrated database, cloned from a template in 30 ms."""
+"""What every test can ask for: a migrated database of its own, cloned from a template."""
 
 import os
 import tempfile
@@ -31,6 +31,7 @@ def server_url() -> Iterator[str]:
         with psycopg.connect(server.url, autocommit=True) as connection:
             # The data is temporary, and the tests do not measure.
             connection.execute("alter system set fsync = off")
+            connection.execute("alter system set full_page_writes = off")
             connection.execute("select pg_reload_conf()")
         yield server.url
         server.stop()
@@ -53,7 +54,9 @@ def fresh_database(server_url: str, template: str) -> Iterator[str]:
     """Yield the URL of a migrated, empty database, and drop it afterwards."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}".encode())
+        # Copying the files takes a third of the time of writing all pages to the WAL (the default).
+        clone = f"create database {name} template {template} strategy file_copy"
+        connection.execute(clone.encode())
     yield make_conninfo(server_url, dbname=name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())

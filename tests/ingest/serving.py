@@ -20,6 +20,7 @@ from billing.commands import companies, devices, rate_groups
 from billing.jobs.ports import WAITS
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
+from tests.trust import TRUST
 
 ACCOUNT, PASSWORD = "acme", "s3cret"  # as in the captures
 
@@ -105,7 +106,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(process.returncode)
         try:
-            answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30)
+            answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30, verify=TRUST)
         except httpx.TransportError:
             time.sleep(0.1)
         else:

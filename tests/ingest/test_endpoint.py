@@ -21,6 +21,7 @@ from billing.ingest.submission_log import FLUSH_SECONDS
 from billing.log.store import Store
 from tests.ingest.serving import ACCOUNT, PASSWORD, install, post_capture, record, served
 from tests.reading.bodies import CAPTURES
+from tests.trust import TRUST
 
 PATH = "/v1/cdr"
 
@@ -34,7 +35,7 @@ def url(database_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, auth=(ACCOUNT, PASSWORD), timeout=30) as client:
+    with httpx.Client(base_url=url, auth=(ACCOUNT, PASSWORD), timeout=30, verify=TRUST) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from billing.database.states import read_states, unwell
 from billing.jobs.jobs import JOBS
 from tests.embedded import made_once, open_folder, server_pid, until
 from tests.ingest.serving import free_port
+from tests.trust import TRUST
 
 BILLING = [sys.executable, "-m", "billing"]
 
@@ -38,17 +39,18 @@ class Service:
         self.process = subprocess.Popen([*BILLING, "serve"], env=self.environment)  # noqa: S603 -- ourselves
 
     def status(self, port: int, path: str) -> int:
-        """Return the HTTP status of a port; 0 without a response."""
+        """What a port answers; 0 if it does not."""
+        address = f"http://127.0.0.1:{port}{path}"
         try:
-            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code
+            return httpx.get(address, timeout=30, verify=TRUST).status_code
         except httpx.TransportError:
             return 0
 
     def submit(self) -> int:
-        """Return the status for a wrong password: 401 if the database was queried."""
-        address = f"http://127.0.0.1:{self.cdr}/v1/cdr"
+        """What a sender with a wrong password is answered: 401 where the database was asked."""
+        address, auth = f"http://127.0.0.1:{self.cdr}/v1/cdr", ("nobody", "x")
         try:
-            return httpx.post(address, auth=("nobody", "x"), timeout=30).status_code
+            return httpx.post(address, auth=auth, timeout=30, verify=TRUST).status_code
         except httpx.TransportError:
             return 0
 

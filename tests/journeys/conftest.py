@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.web.serving import PASSWORD, add_administrator, install, served
+from tests.web.conftest import database_url, installation, site
+from tests.web.serving import PASSWORD
+
+__all__ = ["database_url", "installation", "site"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -36,14 +39,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[str]:
-    install(database_url)
-    add_administrator(database_url)
-    with served(database_url, tmp_path) as address:
-        yield address
 
 
 @pytest.fixture

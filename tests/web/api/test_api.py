@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import SignIn, add_administrator, add_to_log, add_token, following
 
@@ -16,7 +17,7 @@ SENT = {"amount": "25.50", "currency": "EUR", "reference": "transfer 4411", "rea
 
 def program(site: str, token: str) -> httpx.Client:
     headers = {"authorization": f"Bearer {token}", "accept-language": "en"}
-    return httpx.Client(base_url=site, headers=headers, timeout=20)
+    return httpx.Client(base_url=site, headers=headers, timeout=20, verify=TRUST)
 
 
 def test_calls_of_a_filter_are_read_page_by_page(database_url: str, site: str) -> None:

@@ -39,8 +39,8 @@ def all_rows(client: httpx.Client, address: str) -> list[str]:
         address = older[1].replace("&amp;", "&")
 
 
-def test_pages_follow_one_another_without_gap_or_repeat(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_pages_follow_one_another_without_gap_or_repeat(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     found = all_rows(client, "/calls")
     assert len(found) == len(set(found)) == 180
     first = client.get("/calls").text
@@ -78,9 +78,9 @@ def test_pages_follow_one_another_without_gap_or_repeat(site: str, sign_in: Sign
     ],
 )
 def test_the_total_is_of_exactly_the_calls_listed(
-    query: str, expected: int | None, site: str, sign_in: SignIn
+    query: str, expected: int | None, shared_site: str, sign_in: SignIn
 ) -> None:
-    client = sign_in(site)
+    client = sign_in(shared_site)
     listed = len(all_rows(client, f"/calls?{query}"))
     assert total(client, f"/calls?{query}") == listed
     assert listed == expected or (expected is None and listed > 0)
@@ -102,8 +102,8 @@ def test_amounts_of_several_currencies_are_never_added_up(
     assert f"PEN\N{NO-BREAK SPACE}{sums['PEN'] / 1_000_000:.2f}" in footer
 
 
-def test_counted_totals_agree_with_the_roll_ups(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_counted_totals_agree_with_the_roll_ups(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     rolled_up = client.get("/calls?class=national").text
     counted = client.get("/calls?class=national&q=44").text
     cut = slice(rolled_up.index("<tfoot"), rolled_up.index("</tfoot"))
@@ -115,14 +115,18 @@ def test_counted_totals_agree_with_the_roll_ups(site: str, sign_in: SignIn) -> N
     ["class=x", "result=x", "status=x", "from=x", "to=20266-01-01", "from=2026-02-30",
      "from=2026-02-02&to=2026-02-01", "after=x", "before=%7B", "after=WzFd"],
 )  # fmt: skip
-def test_an_address_that_makes_no_sense_says_so(query: str, site: str, sign_in: SignIn) -> None:
-    answer = sign_in(site).get(f"/calls?{query}")
+def test_an_address_that_makes_no_sense_says_so(
+    query: str, shared_site: str, sign_in: SignIn
+) -> None:
+    answer = sign_in(shared_site).get(f"/calls?{query}")
     assert answer.status_code == 400
     assert "This request could not be understood" in answer.text
 
 
-def test_unanswered_calls_show_a_dash_and_free_ones_a_zero(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_unanswered_calls_show_a_dash_and_free_ones_a_zero(
+    shared_site: str, sign_in: SignIn
+) -> None:
+    client = sign_in(shared_site)
     assert "€0.0000" in client.get("/calls?class=internal&result=answered&company=clinica").text
     busy = client.get("/calls?result=busy&status=rated").text
     body = busy[busy.index("<tbody") : busy.index("</tbody")]
@@ -130,20 +134,20 @@ def test_unanswered_calls_show_a_dash_and_free_ones_a_zero(site: str, sign_in: S
     assert "€" not in body
 
 
-def test_suspended_calls_say_why(site: str, sign_in: SignIn) -> None:
-    text = sign_in(site).get("/calls?status=suspended").text
+def test_suspended_calls_say_why(shared_site: str, sign_in: SignIn) -> None:
+    text = sign_in(shared_site).get("/calls?status=suspended").text
     assert text.count("No rate<span") == 8
 
 
-def test_a_part_of_the_page_comes_alone_for_htmx(site: str, sign_in: SignIn) -> None:
+def test_a_part_of_the_page_comes_alone_for_htmx(shared_site: str, sign_in: SignIn) -> None:
     headers = {"hx-request": "true", "hx-request-type": "partial"}
-    text = sign_in(site).get("/calls?class=local", headers=headers).text
+    text = sign_in(shared_site).get("/calls?class=local", headers=headers).text
     assert "<html" not in text
     assert len(ROW.findall(text)) == 50
 
 
-def test_an_empty_list_says_what_was_searched(site: str, sign_in: SignIn) -> None:
-    text = sign_in(site).get("/calls?q=99999999").text
+def test_an_empty_list_says_what_was_searched(shared_site: str, sign_in: SignIn) -> None:
+    text = sign_in(shared_site).get("/calls?q=99999999").text
     assert "No calls match these filters" in text
     assert re.search(r"Nothing was found between \d+ \w+ \d+ and \d+ \w+ \d+\.", text)
 
@@ -161,8 +165,8 @@ def test_local_days_are_half_open(database_url: str, site: str, sign_in: SignIn)
         assert total(client, f"/calls?from={day}&to={day}") == count
 
 
-def test_a_call_tells_its_story(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_a_call_tells_its_story(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     text = client.get(rows(client, "/calls?company=clinica&class=local")[0]).text
     for said in (
         "Clínica Santa Águeda",
@@ -180,8 +184,8 @@ def test_a_call_tells_its_story(site: str, sign_in: SignIn) -> None:
     assert "<b>=1+1" not in text
 
 
-def test_a_suspended_call_says_where_it_stopped(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_a_suspended_call_says_where_it_stopped(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     text = client.get(rows(client, "/calls?status=suspended")[0]).text
     assert "Rating stopped here: No rate." in text
 

@@ -53,34 +53,36 @@ SENSELESS = (
 )
 
 
-def test_every_filter_lists_what_its_total_says(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_every_filter_lists_what_its_total_says(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     for query, expected in FOUND.items():
         listed = len(all_rows(client, f"/calls?{query}"))
         assert total(client, f"/calls?{query}") == listed, query
         assert expected in (listed, "?") or (expected is None and listed > 0), query
 
 
-def test_the_hours_of_the_day_hold_every_call_once(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_the_hours_of_the_day_hold_every_call_once(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     for name, values in (("hour", range(24)), ("weekday", range(1, 8))):
         sums = [total(client, f"/calls?status=charged&{name}={value}") for value in values]
         assert sum(sums) == 172
 
 
-def test_what_makes_no_sense_is_refused(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_what_makes_no_sense_is_refused(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     for query in SENSELESS:
         answer = client.get(f"/calls?{query}")
         assert answer.status_code == 400, query
         assert "This request could not be understood" in answer.text
 
 
-def test_every_filter_has_an_address_an_input_and_a_condition(site: str, sign_in: SignIn) -> None:
+def test_every_filter_has_an_address_an_input_and_a_condition(
+    shared_site: str, sign_in: SignIn
+) -> None:
     fields = set(CallFilter.__struct_fields__) - {"reach", "period", "zone"}
     assert {each.field for each in FILTERS} == fields
     assert set(CONDITIONS) == fields - {"text", "match", "company_id"}, "these are in where_calls"
-    text = sign_in(site).get("/calls").text
+    text = sign_in(shared_site).get("/calls").text
     for name in NAMES:
         assert f'name="{name}"' in text, name
 

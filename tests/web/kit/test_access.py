@@ -1,6 +1,7 @@
 """Every route defines whom it admits, and refuses everybody else."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -12,9 +13,11 @@ from billing.config import Config
 from billing.database import Database
 from billing.web.app import CONTENT_SECURITY_POLICY, create_app
 from billing.web.kit.access import ANYONE, EVERY_ROLE, local_path
+from tests.trust import TRUST
 from tests.web.serving import PASSWORD, SignIn, add_administrator, served
 
 
+@cache
 def routes() -> list[tuple[str, str, tuple[str, ...]]]:
     """Yield method, path (with sample parameters) and admitted roles of every route."""
     app = create_app(Config(), Database(""))
@@ -36,7 +39,7 @@ def test_the_walk_finds_every_page() -> None:
 
 def test_nobody_gets_in_without_a_session(site: str) -> None:
     for method, path, roles in routes():
-        answer = httpx.request(method, site + path, headers={"origin": site})
+        answer = httpx.request(method, site + path, headers={"origin": site}, verify=TRUST)
         if ANYONE in roles:
             assert answer.status_code in (200, 303, 404, 422), path
         elif path.startswith("/api/"):
@@ -147,7 +150,7 @@ def test_signing_in_goes_back_to_where_one_was(empty_site: str) -> None:
 
 def test_every_answer_carries_the_policy(empty_site: str) -> None:
     for path in ("/sign-in", "/nothing", "/assets/app.js", "/healthz", "/calls"):
-        answer = httpx.get(empty_site + path)
+        answer = httpx.get(empty_site + path, verify=TRUST)
         assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, path
         assert answer.headers["x-content-type-options"] == "nosniff", path
 

@@ -65,9 +65,9 @@ def token(key: Any) -> str:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_tampered_place_is_refused_or_leads_nowhere(
-    path: str, site: str, sign_in: SignIn
+    path: str, shared_site: str, sign_in: SignIn
 ) -> None:
-    client = sign_in(site)
+    client = sign_in(shared_site)
     for value in (*map(token, KEYS), *TOKENS):
         for name in ("after", "before"):
             answer = client.get(path, params={name: value})
@@ -77,8 +77,8 @@ def test_a_tampered_place_is_refused_or_leads_nowhere(
             assert "Traceback" not in answer.text
 
 
-def test_beyond_the_end_the_way_back_is_shown(site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_beyond_the_end_the_way_back_is_shown(shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     beyond = token(["1971-01-01T00:00:00Z", "x"])
     text = client.get(f"/calls?class=local&after={beyond}").text
     assert "There are no more rows" in text
@@ -89,8 +89,8 @@ def test_beyond_the_end_the_way_back_is_shown(site: str, sign_in: SignIn) -> Non
 
 
 @pytest.mark.parametrize("path", WITH_PERIODS)
-def test_an_absurd_period_is_refused_in_words(path: str, site: str, sign_in: SignIn) -> None:
-    client = sign_in(site)
+def test_an_absurd_period_is_refused_in_words(path: str, shared_site: str, sign_in: SignIn) -> None:
+    client = sign_in(shared_site)
     for query in ABSURD:
         answer = client.get(f"{path}?{query}")
         assert answer.status_code == 400, (path, query)
@@ -99,9 +99,9 @@ def test_an_absurd_period_is_refused_in_words(path: str, site: str, sign_in: Sig
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_search_of_10000_characters_is_refused_in_words(
-    path: str, site: str, sign_in: SignIn
+    path: str, shared_site: str, sign_in: SignIn
 ) -> None:
-    client = sign_in(site)
+    client = sign_in(shared_site)
     client.cookies.set("language", "es", domain="127.0.0.1")
     answer = client.get(f"{path}?q={'x' * 10_000}")
     assert answer.status_code == 400
@@ -110,9 +110,9 @@ def test_a_search_of_10000_characters_is_refused_in_words(
 
 @pytest.mark.parametrize("path", LISTS)
 def test_text_that_looks_like_a_pattern_is_searched_as_it_stands(
-    path: str, site: str, sign_in: SignIn
+    path: str, shared_site: str, sign_in: SignIn
 ) -> None:
-    client = sign_in(site)
+    client = sign_in(shared_site)
     for odd in ODD:
         answer = client.get(f"{path}?q={quote(odd, safe='')}")
         assert answer.status_code == 200, (path, odd)

@@ -1,6 +1,7 @@
 """Every route with a token of every scope, with half a session, and before a forced change."""
 
 import re
+from functools import cache
 
 import httpx
 import psycopg
@@ -13,10 +14,12 @@ from billing.config import Config
 from billing.database import Database
 from billing.web.app import create_app
 from billing.web.kit.access import ANYONE
+from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_token
 
 
+@cache
 def walk() -> list[tuple[str, str, tuple[str, ...], str, tuple[bool, bool]]]:
     """Yield method, path, roles, scope of every route with sessions, and what it may precede."""
     app = create_app(Config(), Database(""))
@@ -58,7 +61,8 @@ def test_a_token_gets_what_its_scope_and_the_role_of_its_owner_admit(
 ) -> None:
     add_administrator(database_url, "ana", role)
     token = add_token(database_url, *([scope] if scope else []), name="ana")
-    with httpx.Client(base_url=empty_site, headers={"authorization": f"Bearer {token}"}) as client:
+    headers = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=empty_site, headers=headers, verify=TRUST) as client:
         for method, path, roles, wanted, _ in walk():
             answer = client.request(method, path)
             if role in roles and scope and scope == wanted:
@@ -87,7 +91,7 @@ def test_a_half_session_opens_nothing(database_url: str, empty_site: str) -> Non
         connection.execute(
             "insert into second_factors values ('marta', 'JBSWY3DPEHPK3PXP', now(), 0)"
         )
-    with httpx.Client(base_url=empty_site, headers={"origin": empty_site}) as client:
+    with httpx.Client(base_url=empty_site, headers={"origin": empty_site}, verify=TRUST) as client:
         form = {"name": "marta", "password": PASSWORD}
         assert client.post("/sign-in", data=form).headers["location"] == "/sign-in/code"
         assert client.get("/sign-in/code").status_code == 200

@@ -10,6 +10,7 @@ import pytest
 
 from billing.commands.attempts import Throttle
 from billing.web.kit.ip_addresses import network_of
+from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
 
@@ -21,6 +22,7 @@ def attempt(address: str, name: str, password: str) -> httpx.Response:
         f"{address}/sign-in",
         data={"name": name, "password": password},
         headers={"origin": address, "accept-language": "en"},
+        verify=TRUST,
     )
 
 

@@ -10,6 +10,7 @@ import pyotp
 import pytest
 
 from billing.credentials.one_time_codes import STEP_SECONDS, hash_recovery_code, step_of
+from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, following
 
@@ -57,7 +58,8 @@ def half(site: str) -> Iterator[Half]:
     clients: list[httpx.Client] = []
 
     def opened() -> httpx.Client:
-        client = httpx.Client(base_url=site, headers={"origin": site, "accept-language": "en"})
+        headers = {"origin": site, "accept-language": "en"}
+        client = httpx.Client(base_url=site, headers=headers, verify=TRUST)
         clients.append(client)
         form = {"name": "marta", "password": PASSWORD, "next": "/companies"}
         answer = client.post("/sign-in", data=form)

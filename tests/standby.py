@@ -192,6 +192,7 @@ class Network:
         self._flows = threading.Event()
         self._flows.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._made: list[tuple[socket.socket, socket.socket]] = []  # also those that are forgotten
         self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -229,6 +230,7 @@ class Network:
         self._closed = True
         self.thaw()
         self._listener.close()
+        self._pairs = self._made
         self.cut()
 
     def _accept(self) -> None:
@@ -245,12 +247,17 @@ class Network:
         try:
             there.connect(str(self._server.socket))
         except OSError:
-            _shut(here)
+            here.close()
+            there.close()
             return
         pair = here, there
         self._pairs.append(pair)
-        threading.Thread(target=self._pump, args=(pair, here, there), daemon=True).start()
-        self._pump(pair, there, here)
+        self._made.append(pair)
+        with here, there:
+            sending = threading.Thread(target=self._pump, args=(pair, here, there), daemon=True)
+            sending.start()
+            self._pump(pair, there, here)
+            sending.join()
 
     def _pump(
         self, pair: tuple[socket.socket, socket.socket], source: socket.socket, to: socket.socket

@@ -22,7 +22,8 @@ import psycopg_pool
 from psycopg.pq import ExecStatus
 
 EVERY_SECONDS = 0.4
-BOUND_SECONDS = 1.2  # wait for the answer to a small query
+BOUND_SECONDS = 1.2  # for the answer to a trifle
+LOST_SECONDS = 3.0  # for the same answer, where ending is the only help
 AGAIN_SECONDS = 0.3
 RECONNECT_SECONDS = 1.0  # then a pool waits until a connection is requested, and tries at once
 
@@ -126,6 +127,24 @@ class Pulse:
                 _is_readable(connection.pgconn.socket, EVERY_SECONDS)
             if not self._stopping.is_set():
                 connection.pgconn.finish()  # an orderly close could wait without end
+
+
+def end_when_lost(url: str) -> None:
+    """From now on end this process, as a kill does, when the database does not answer.
+
+    For processes that nobody waits for: what is started again waits until the database is there. A
+    connection may be half open for ever, and who waits for an answer on it would wait as long.
+    """
+    threading.Thread(target=_end_when_lost, args=(url,), name="pulse", daemon=True).start()
+
+
+def _end_when_lost(url: str) -> None:
+    with contextlib.suppress(psycopg.Error, OSError):
+        connection = psycopg.connect(url, autocommit=True)
+        while answers(connection, LOST_SECONDS):
+            time.sleep(EVERY_SECONDS)
+    logger.warning("the database is away")
+    os._exit(1)
 
 
 def answers(connection: psycopg.Connection[Any], seconds: float) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from billing.config import read_config
 from billing.database import is_away, tell_away
 from billing.database.address import steady
+from billing.database.pulse import end_when_lost
 from billing.interpreter import tune
 from billing.jobs.ports import await_database
 from billing.values import Refused
@@ -41,6 +42,7 @@ def main() -> int:
         config = msgspec.structs.replace(config, database_url=steady(config.database_url))
         if name not in PORTS:
             await_database(config.database_url)
+            end_when_lost(config.database_url)
         resolve_name(JOBS[name])(config, _until_told_to_stop)
     except Refused as refused:
         logger.error("%s: %s", name, refused)  # noqa: TRY400 -- the message says everything

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run test check coverage messages lock fuzz bench bench-scale clean
+.PHONY: help demo run test check coverage messages lock bench bench-scale drills drills-table clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -55,6 +55,12 @@ bench: .venv/ready ## measure: raw PostgreSQL, ingestion, projection, end to end
 
 bench-scale: .venv/ready ## measure pages with 10,000,000 calls (BENCH_CALLS says how many)
 	$(BIN)/python -m tests.bench.scale
+
+drills: .venv/ready ## break everything and count what is lost (DRILLS=1000 says how many kills; docs/drills.md)
+	$(BIN)/python -m tests.drills
+
+drills-table: .venv/ready ## the sum of all drills done in DRILLS_FOLDER
+	$(BIN)/python -m tests.drills table
 
 clean: ## remove what was installed and made; data/ stays
 	rm -rf .venv billing/web/vendor .mypy_cache .ruff_cache .pytest_cache

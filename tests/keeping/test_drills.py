@@ -1,6 +1,6 @@
 """Two operations at once, killed at random moments: nothing is lost, and each is completed.
 
-DRILLS=50 is the long form; otherwise a few kills.
+`make drills` runs the long form: DRILLS is then the number of kills.
 """
 
 import os

@@ -1,0 +1,101 @@
+"""What drills found, a JSON line each, so that the runs of several days can be added up."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+FILE = "results.jsonl"
+
+
+class Struck(msgspec.Struct, frozen=True, kw_only=True, tag="struck", omit_defaults=True):
+    """One strike. Seconds from the strike, or from the end of an outage; None: not measured."""
+
+    drill: str
+    what: str
+    acknowledged: float | None = None  # a record that was sent since
+    page: float | None = None  # a page that was asked for since
+    shown: float | None = None  # every read model has what the log had at the first record
+    hands: int = 0  # what a person had to do
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True, tag="checked"):
+    """A comparison after some strikes: what is new since the one before."""
+
+    drill: str
+    records: int  # acknowledged since
+    lost: int
+    doubled: int
+    faults: tuple[str, ...]
+
+
+Result = Struck | Checked
+
+
+class Results:
+    """The file, and what this run added to it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / FILE
+        self.added: list[Result] = []
+
+    def add(self, result: Result) -> None:
+        """Write one down."""
+        self.added.append(result)
+        with self._file.open("ab") as file:
+            file.write(msgspec.json.encode(result) + b"\n")
+
+
+def read_results(folder: Path) -> list[Result]:
+    """All that was ever written down in a folder; none if there is no file."""
+    file = folder / FILE
+    decoder = msgspec.json.Decoder(Result)
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [decoder.decode(line) for line in lines]
+
+
+def table(results: Sequence[Result]) -> str:
+    """Two tables in Markdown: each kind of strike, and what the comparisons found."""
+    struck = [each for each in results if isinstance(each, Struck)]
+    checked = [each for each in results if isinstance(each, Checked)]
+    lines = [
+        "| strike | times | hands needed | next record | page | read models |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for what in sorted({(each.drill, each.what) for each in struck}):
+        some = [each for each in struck if (each.drill, each.what) == what]
+        cells = [
+            what[1],
+            f"{len(some):,}",
+            f"{sum(each.hands for each in some)}",
+            _middle_and_most(each.acknowledged for each in some),
+            _middle_and_most(each.page for each in some),
+            _middle_and_most(each.shown for each in some),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| drill | strikes | records acknowledged | lost | doubled | other faults | hands needed |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    drills = sorted({each.drill for each in results})
+    for drill in [*drills, ""]:
+        strikes = [each for each in struck if drill in (each.drill, "")]
+        checks = [each for each in checked if drill in (each.drill, "")]
+        counts = [
+            len(strikes),
+            sum(each.records for each in checks),
+            sum(each.lost for each in checks),
+            sum(each.doubled for each in checks),
+            sum(len(each.faults) for each in checks),
+            sum(each.hands for each in strikes),
+        ]
+        told = " | ".join(f"{each:,}" for each in counts)
+        lines.append(f"| {drill or 'all'} | {told} |")
+    return "\n".join(lines)
+
+
+def _middle_and_most(values: Iterable[float | None]) -> str:
+    known = sorted(value for value in values if value is not None)
+    return f"{known[len(known) // 2]:.1f}, {known[-1]:.1f}" if known else ""

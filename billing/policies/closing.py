@@ -8,6 +8,7 @@ until the read models show the previous one, and is decided on its own stream: a
 down or killed meanwhile resumes where it stopped.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -39,16 +40,16 @@ CLOSE = "close"  # what takes a day, of a doubted clock
 
 STATE = "select open_month, zone, completed from books"
 WITHOUT_STATEMENT = f"""
-select account, coalesce(last.closing_micros, 0)
-from accounts left join lateral (
-  select closing_micros from statements where statements.account = accounts.account
-  order by month desc limit 1) as last on true
-where account <> all(%(resting)s) and own_wallet
-  and statements_through < %(month)s and opened_at < %(ended_at)s
-  and (state <> 'closed' or exists (
-    select from account_months as moved
-    where moved.account = accounts.account and moved.month = %(month)s))
-order by account limit {MOST}"""
+select a.account, a.name, coalesce(c.name, ''), sums.opening_micros
+from accounts a
+ cross join lateral (
+  select coalesce(sum(amount_micros) filter (where month < %(month)s), 0)::bigint as opening_micros,
+   coalesce(bool_or(month = %(month)s), false) as moved
+  from account_months m where m.account = a.account and month <= %(month)s) as sums
+ left join accounts c on a.kind <> 'company' and c.account = 'company:' || a.company_id
+where a.account <> all(%(resting)s) and a.own_wallet and a.statements_through < %(month)s
+  and (sums.moved or sums.opening_micros <> 0)
+order by a.account limit {MOST}"""
 SUMS = """
 select account, kind, class, late, calls, billed_seconds, amount_micros from account_months
 where month = %s and account = any(%s) order by account, late, class"""
@@ -76,32 +77,32 @@ def close_books(
     envelope = clock.mark(Envelope(recorded_at=now, actor="system"))
     closed = month_before(open_month)
     resting = isolation.resting
-    values = {"month": closed, "ended_at": month_end(closed, zone), "resting": resting}
-    if openings := dict(connection.execute(WITHOUT_STATEMENT, values).fetchall()):
-        rows = connection.execute(SUMS, (closed, list(openings))).fetchall()
-        totals = {account: totals_of(own) for account, own in groupby(rows, itemgetter(0))}
-        accounts = tuple(
-            AccountMonth(
-                account=account, opening_micros=opening, totals=totals.get(account, totals_of(()))
+    if completed < closed:
+        if accounts := _without_statement(connection, closed, resting):
+            return isolation.act(
+                accounts,
+                attrgetter("account"),
+                lambda some: close_statements(
+                    store, CloseStatements(month=closed, accounts=tuple(some)), envelope
+                ),
             )
-            for account, opening in openings.items()
-        )
-        return isolation.act(
-            accounts,
-            attrgetter("account"),
-            lambda some: close_statements(
-                store, CloseStatements(month=closed, accounts=tuple(some)), envelope
-            ),
-        )
+        if not resting and (position := complete_statements(store, closed, envelope)):
+            return position
     is_over = month_end(open_month, zone) + GRACE <= now
     if is_over and not resting and may_step(connection, clock, CLOSE):
         return close_month(store, CloseMonth(month=open_month, zone=zone), envelope)
     return 0
 
 
-def _without_statement(connection: Connection[Any], month: str) -> tuple[AccountMonth, ...]:
-    """Return the wallets that still need a statement of a closed month, at most `MOST`."""
-    found = connection.execute(WITHOUT_STATEMENT, {"month": month}).fetchall()
+def _without_statement(
+    connection: Connection[Any], month: str, resting: Sequence[str]
+) -> tuple[AccountMonth, ...]:
+    """Return the wallets that still need a statement of a closed month, at most `MOST`.
+
+    Those that are resting are left out.
+    """
+    values = {"month": month, "resting": list(resting)}
+    found = connection.execute(WITHOUT_STATEMENT, values).fetchall()
     rows = connection.execute(SUMS, (month, [account for account, *_ in found])).fetchall()
     totals = {account: totals_of(own) for account, own in groupby(rows, itemgetter(0))}
     return tuple(

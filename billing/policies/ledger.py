@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from billing.log.positions import positions
 
+NAME = "ledger"
 EVERY = timedelta(days=1)
 
 DUE = """

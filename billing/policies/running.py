@@ -13,7 +13,7 @@ from billing.config import Config
 from billing.keeping.clock import Clock
 from billing.log.positions import is_shown
 from billing.log.store import Store
-from billing.policies import cascades, closing, limits, mails
+from billing.policies import cascades, closing, ledger, limits, mails
 from billing.policies.cascades import Cascades
 from billing.policies.isolation import Isolation
 from billing.policies.mails import Mailer
@@ -47,7 +47,7 @@ class Policies:
         self._cascades, self._clock = Cascades(), Clock()
         self._isolations = {
             name: Isolation(connection, store, name)
-            for name in (limits.NAME, closing.NAME, cascades.NAME, mails.NAME)
+            for name in (limits.NAME, closing.NAME, cascades.NAME, ledger.NAME, mails.NAME)
         }
         self._waiting_for = 0
 
@@ -62,6 +62,7 @@ class Policies:
             self._run(closing.NAME, partial(closing.close_books, connection, store, now, clock)),
             self._run(cascades.NAME, partial(self._cascades.watch, connection, store, now)),
         )
+        self._isolations[ledger.NAME].run(partial(ledger.check_ledger, connection, now))
         self._isolations[mails.NAME].run(self._send_mails)
 
     def _run(self, name: str, policy: Callable[..., int]) -> int:

@@ -127,7 +127,7 @@ CELLS: tuple[Callable[[str], object], ...] = (
     plain_price,
     possible_price,
     parse_price,
-    parse_amount,
+    lambda text: parse_amount(text, "EUR"),
     parse_micros,
     read_month,
     is_email,

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from billing.web.files import delivery
 from billing.web.kit.access import EVERY_ROLE
 from tests.conftest import fresh_database
 from tests.trust import TRUST

@@ -14,7 +14,7 @@ from sanic.response import HTTPResponse
 
 from billing.web.kit import formats, telling, words
 from billing.web.kit.access import is_fragment
-from billing.web.kit.assets import asset_address, load_assets
+from billing.web.kit.assets import asset_url, load_assets
 from billing.web.kit.filters import PLACES
 from billing.web.kit.i18n import LANGUAGES, catalogue, gettext, language, ngettext, pgettext
 

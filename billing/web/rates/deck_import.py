@@ -12,7 +12,7 @@ from billing.commands.rate_groups import UndoImport
 from billing.decks import cells, columns, uploads
 from billing.decks.uploads import Upload
 from billing.offload.tasks import Apply, Preview, Previewed, Undo, Wish
-from billing.periods import last_month
+from billing.periods import local_month, month_before
 from billing.sheets import Row
 from billing.values import Refused, new_id
 from billing.web.acting import envelope_of, go_on, until_shown

@@ -39,7 +39,9 @@ def test_the_walk_finds_every_page() -> None:
 
 def test_nobody_gets_in_without_a_session(site: str) -> None:
     for method, path, roles in routes():
-        answer = httpx.request(method, site + path, headers={"origin": site}, verify=TRUST)
+        answer = httpx.request(
+            method, site + path, headers={"origin": site}, timeout=60, verify=TRUST
+        )
         if ANYONE in roles:
             assert answer.status_code in (200, 303, 404, 422), path
         elif path.startswith("/api/"):
@@ -150,7 +152,7 @@ def test_signing_in_goes_back_to_where_one_was(empty_site: str) -> None:
 
 def test_every_answer_carries_the_policy(empty_site: str) -> None:
     for path in ("/sign-in", "/nothing", "/assets/app.js", "/healthz", "/calls"):
-        answer = httpx.get(empty_site + path, verify=TRUST)
+        answer = httpx.get(empty_site + path, timeout=60, verify=TRUST)
         assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, path
         assert answer.headers["x-content-type-options"] == "nosniff", path
 

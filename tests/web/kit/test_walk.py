@@ -62,7 +62,7 @@ def test_a_token_gets_what_its_scope_and_the_role_of_its_owner_admit(
     add_administrator(database_url, "ana", role)
     token = add_token(database_url, *([scope] if scope else []), name="ana")
     headers = {"authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=empty_site, headers=headers, verify=TRUST) as client:
+    with httpx.Client(base_url=empty_site, headers=headers, timeout=60, verify=TRUST) as client:
         for method, path, roles, wanted, _ in walk():
             answer = client.request(method, path)
             if role in roles and scope and scope == wanted:
@@ -91,7 +91,9 @@ def test_a_half_session_opens_nothing(database_url: str, empty_site: str) -> Non
         connection.execute(
             "insert into second_factors values ('marta', 'JBSWY3DPEHPK3PXP', now(), 0)"
         )
-    with httpx.Client(base_url=empty_site, headers={"origin": empty_site}, verify=TRUST) as client:
+    with httpx.Client(
+        base_url=empty_site, headers={"origin": empty_site}, timeout=60, verify=TRUST
+    ) as client:
         form = {"name": "marta", "password": PASSWORD}
         assert client.post("/sign-in", data=form).headers["location"] == "/sign-in/code"
         assert client.get("/sign-in/code").status_code == 200

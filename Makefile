@@ -31,7 +31,9 @@ check: .venv/ready ## ruff, vulture, mypy
 	$(BIN)/mypy
 
 coverage: .venv/ready ## every test but those in a browser, with the lines they reach; fails below the floor
-	$(BIN)/coverage run -m pytest -q -n 0 -m 'not browser'
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m 'not browser'
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 lock: ## resolve all dependencies anew into requirements.lock, with their hashes

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-LONGEST = 16 * 1024  # bytes of most bodies
+LONGEST = 4 * 1024  # bytes of most bodies
 LONGEST_OF_FEW = 256 * 1024
-FEW = 0.01  # of bodies may be so long
+FEW = 0.005  # of bodies may be so long
 TOKENS = (
     b"\0",
     b"\xff",

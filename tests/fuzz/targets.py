@@ -42,6 +42,7 @@ from billing.web.api.api import Recharge
 from billing.web.calls.filters import NAMES, read_call_filter
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
+from billing.web.kit.i18n import LANGUAGES, choose_language
 from billing.web.rates.rate_form import read_rate
 from billing.web.statistics.view import read_view
 
@@ -178,6 +179,11 @@ def read_credentials(body: bytes) -> None:
     credentials_of(body.decode("latin-1"))
 
 
+def read_language(body: bytes) -> None:
+    """Read a header of accepted languages."""
+    assert choose_language(None, body.decode("latin-1")) in LANGUAGES
+
+
 def read_api(body: bytes) -> None:
     """Read the JSON of a recharge."""
     sent = msgspec.json.decode(body, type=Recharge)
@@ -208,6 +214,7 @@ TARGETS = {
         Target("query", read_query, (Refused, SanicException)),
         Target("web_form", read_form, (Refused, SanicException)),
         Target("credentials", read_credentials, ()),
+        Target("language", read_language, ()),
         Target("api", read_api, (Refused, msgspec.MsgspecError, UnicodeDecodeError)),
     )
 }

@@ -38,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exports(self) -> Path:
-        """Where files are made that are sent to whoever asked; empty after a stop."""
+        """The folder of files that are made to be sent; it is empty after a stop."""
         return self.data_dir / "exports"
 
 

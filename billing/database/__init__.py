@@ -84,12 +84,11 @@ class Database:
     async def open_async(
         self, configure: Configure | None = None, **options: Any
     ) -> psycopg_pool.AsyncConnectionPool:
-        """A pool for pages; connections read unless a page says otherwise.
+        """Open a pool for pages; its connections are read-only unless a page changes that.
 
-        `configure` prepares each new connection: how long its statements may take (limits.py).
-
-        Every query is planned for the values it is asked with: of a prepared one the server sooner
-        or later takes a plan for any, and statistics of a company took 140 ms instead of 65.
+        Every query is planned for its values. Prepared statements get a generic plan after a while,
+        with which the statistics of a company took 140 ms instead of 65. `configure` prepares each
+        new connection: it limits the time of its statements (limits.py).
         """
         options = {"autocommit": True, "prepare_threshold": None, **options}
         pool = Pool(self.url, configure, **options)

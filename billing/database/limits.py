@@ -1,4 +1,4 @@
-"""How long a statement may take, by what waits for it: a page, or a file that is made."""
+"""The time limits of statements: one for pages, one for files and replays."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from psycopg.errors import QueryCanceled
 
 from billing.database.pulse import AsyncWatched, Watched
 
-PAGE_SECONDS = 15  # people wait for it
-BACKGROUND_SECONDS = 600  # files and replays; of each statement, and of each fetch from a cursor
+PAGE_SECONDS = 15
+BACKGROUND_SECONDS = 600  # for files and replays: each statement, each fetch from a cursor
 BACKGROUND = "contarifa background"  # the name of their connections in pg_stat_activity
 LIMIT = "select set_config('statement_timeout', %s, false)"
 
 
 def is_too_slow(error: BaseException | None) -> bool:
-    """Whether a statement was ended because it took longer than it may."""
+    """Return whether a statement was cancelled at its time limit."""
     return isinstance(error, QueryCanceled) or isinstance(
         getattr(error, "__cause__", None), QueryCanceled
     )
@@ -26,21 +26,21 @@ async def limit_page(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 def connect_page(url: str) -> psycopg.Connection[Any]:
-    """A connection for what a page waits for, in a thread."""
+    """Open a connection for a page that works in a thread."""
     connection = Watched.connect(url, autocommit=True)
     connection.execute(LIMIT, (f"{PAGE_SECONDS}s",))
     return connection
 
 
 def connect_background(url: str) -> psycopg.Connection[Any]:
-    """A connection for what is made in the background."""
+    """Open a connection for a file or a replay."""
     connection = Watched.connect(url, autocommit=True, application_name=BACKGROUND)
     connection.execute(LIMIT, (f"{BACKGROUND_SECONDS}s",))
     return connection
 
 
 async def connect_background_async(url: str) -> psycopg.AsyncConnection[Any]:
-    """The same for an event loop."""
+    """Open a connection for a file, for the event loop."""
     connection = await AsyncWatched.connect(
         url, autocommit=True, prepare_threshold=None, application_name=BACKGROUND
     )

@@ -311,7 +311,7 @@ class Store:
             values = (after, until, account, payer, AT_ONCE)
             found = list(self._rows(queries.CONCERNING, values))
             end = found[-1].id if found else until
-            if past is not None:  # opened after the query: what is archived meanwhile is in one
+            if past is not None:  # after the query: a month archived in between is in one
                 archived = (row for row in past.between(after, end) if payer in row.state)
                 yield from map(self.recorded, _united(found, archived))
             else:
@@ -398,7 +398,7 @@ class Store:
 
 
 def _united(found: Iterable[Row], archived: Iterable[Row]) -> Iterator[Row]:
-    """Both in the order of the log; what an attached month has in both is told once."""
+    """Yield both in the order of the log; what an attached month has in both comes once."""
     last = 0
     for row in merge(found, archived, key=attrgetter("id")):
         if row.id != last:

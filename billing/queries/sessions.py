@@ -11,7 +11,7 @@ from billing.log.positions import shown_sql
 from billing.queries.reach import EVERYTHING, Reach
 
 Found = TypeVar("Found")
-# Who somebody is, whether a session (s) or a token (s) says so.
+# The administrator of a session (s) or a token (s).
 WHO = """
  a.administrator_id, a.name, a.role, a.companies, c.sign_in_name, c.must_change,
  a.must_use_two_factor and f.confirmed_at is null as must_enrol"""
@@ -85,28 +85,28 @@ class HalfSession(msgspec.Struct, frozen=True, kw_only=True):
 async def session_by_cookie(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """The session whose cookie has a token with this hash."""
+    """Return the session of a cookie, by its token's hash; None if it is invalid or expired."""
     return await _find(connection, Session, BY_COOKIE, token_hash, now)
 
 
 async def session_by_token(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> Session | None:
-    """In whose name a program acts that shows an API token with this hash, within which scopes."""
+    """Return the session of an API token, by its hash, with its scopes; None if it is invalid."""
     return await _find(connection, Session, BY_TOKEN, token_hash, now)
 
 
 async def half_session(
     connection: AsyncConnection[Any], token_hash: bytes, now: datetime
 ) -> HalfSession | None:
-    """Whose password was right a moment ago."""
+    """Return the sign-in that waits for its code, by the hash of its token; None if it expired."""
     return await _find(connection, HalfSession, HALF, token_hash, now)
 
 
 async def find_credentials(
     connection: AsyncConnection[Any], sign_in_name: str
 ) -> Credentials | None:
-    """What is known of a name."""
+    """Return the credentials of a sign-in name; None if it is unknown."""
     return await _find(connection, Credentials, CREDENTIALS, sign_in_name)
 
 

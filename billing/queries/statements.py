@@ -14,7 +14,7 @@ from billing.periods import local_month, month_before, month_end
 from billing.projections.balances import unpack_positions
 from billing.queries.money import AccountView
 
-EVENTS_AT_ONCE = 1_000  # events read at a time
+EVENTS_AT_ONCE = 1_000  # events in one read
 
 # Whatever is posted to a month is recorded after the month began.
 RANGES = """

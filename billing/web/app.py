@@ -63,9 +63,9 @@ from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
 from billing.web.system import backups, guide, keeping, system
 
-MOST_BYTES = 26_000_000  # of one request: the largest sheet that is read (sheets.MOST_BYTES)
-THREADS = 16  # files and replays hold up to five for long, and no page waits for them
-MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters is answered in words, not cut off
+MOST_BYTES = 26_000_000  # of a request: the largest sheet that is read (sheets.MOST_BYTES)
+THREADS = 16  # files and replays use up to five for long; pages need the others
+MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters gets an error message
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "

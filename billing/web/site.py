@@ -47,15 +47,15 @@ class Site:
         self.replays = Replays(self.connect_background, store)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A connection for what a page waits for, in a thread of its own."""
+        """Return a connection for blocking work of a page in a thread."""
         return limits.connect_page(self.store.url)
 
     def connect_background(self) -> psycopg.Connection[Any]:
-        """The same for files and replays, whose statements may take longer."""
+        """Return a connection for files and replays, whose statements may take longer."""
         return limits.connect_background(self.store.url)
 
     async def connect_background_async(self) -> psycopg.AsyncConnection[Any]:
-        """The same for the event loop: what is made in the background takes none of the pool."""
+        """Return one for the event loop; files use none of the pool."""
         return await limits.connect_background_async(self.store.url)
 
     def stop_streams(self) -> None:

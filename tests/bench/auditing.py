@@ -1,6 +1,6 @@
-"""Figures of an auditor's work: a replay beside the raw read of the same rows, a first page.
+"""Figures of an auditor's work: a replay next to the raw read of the same rows, a first page.
 
-Alone it measures what the evidence of an account needs: python -m tests.bench.auditing.
+Alone it measures the evidence of an account: python -m tests.bench.auditing.
 """
 
 import os
@@ -67,16 +67,16 @@ def first_page(url: str) -> float:
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """How long the evidence of an account took, and what the process of the pages needed."""
+    """The time and the memory of the evidence of an account."""
 
     seconds: float
     file_megabytes: float
-    before_megabytes: float  # the most the process held before it was asked
+    before_megabytes: float  # peak of the process before the request
     peak_megabytes: float
 
 
 def evidence(url: str, folder: Path) -> dict[str, Evidence]:
-    """Take the evidence of the account in each kind, by a process of the pages of its own."""
+    """Download the evidence of the account in each format, each from a new process."""
     serving.add_administrator(url)
     found = {}
     for kind in KINDS:
@@ -94,7 +94,7 @@ def evidence(url: str, folder: Path) -> dict[str, Evidence]:
 
 
 def main() -> int:
-    """Ingest the calls of one account and take its evidence."""
+    """Ingest the calls of one account and download its evidence."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o711)  # started by root the server runs as another user
         folder = Path(place)

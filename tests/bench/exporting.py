@@ -52,7 +52,7 @@ def export(url: str, folder: Path) -> dict[str, Exported]:
 
 @contextmanager
 def pages(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The job of the pages, as `billing serve` starts it."""
+    """Run the job of the pages as `billing serve` starts it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -84,7 +84,7 @@ def _wait_for(address: str) -> None:
 
 
 def take(client: httpx.Client, address: str, path: Path) -> int:
-    """Ask for a file, wait until it is made, fetch it; its bytes."""
+    """Request a file, wait until it is made, and return its bytes."""
     with client.stream("GET", address) as answer:
         if answer.status_code == httpx.codes.OK:
             return _save(answer, path)
@@ -104,7 +104,7 @@ def _save(answer: httpx.Response, path: Path) -> int:
 
 
 def peak(pid: int) -> float:
-    """The most memory a process ever held, as Linux counts it."""
+    """Return the peak memory of a process, as Linux counts it."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

@@ -83,7 +83,7 @@ class TimedDatabase(Database):
     async def open_async(
         self, configure: Configure | None = None, **options: Any
     ) -> AsyncConnectionPool:
-        """The pool of the pages."""
+        """Open the pool of the pages."""
         return await super().open_async(configure, cursor_factory=Timed, **options)
 
 

@@ -62,7 +62,7 @@ def served(
     prepare: Callable[[Sanic[Any, Any]], object] = lambda _app: None,
     **settings: Any,
 ) -> Iterator[str]:
-    """Serve the pages of a database from a thread of its own; the address.
+    """Serve the pages of a database from a thread; yield the URL.
 
     `prepare` is given the application before it starts.
     """

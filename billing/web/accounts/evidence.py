@@ -27,14 +27,14 @@ from billing.web.kit.telling import tell
 from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
-WINDOW = 50_000  # positions that are looked through by one query, if few of them are found
+WINDOW = 50_000  # positions in one read
 AT_ONCE = 1_000  # events in memory at a time
 blueprint = Blueprint("evidence")
 _encode = msgspec.json.Encoder().encode
 
 
 def events_of(connection: Connection[Any], store: Store, account: str) -> Iterator[list[Recorded]]:
-    """All events of an account and of its calls, at most AT_ONCE at a time. Blocks."""
+    """Yield all events of an account and of its calls, at most AT_ONCE at a time. Blocks."""
     last = head(connection)
     past = store.past() if store.past else None
     for begin in range(0, last, WINDOW):
@@ -44,26 +44,26 @@ def events_of(connection: Connection[Any], store: Store, account: str) -> Iterat
 
 
 def evidence_lines(connection: Connection[Any], store: Store, account: str) -> Iterator[bytes]:
-    """NDJSON: some events, each with its place in the log, then the seals over them. Blocks.
+    """Yield NDJSON: a batch of events with their positions, then the seals of them. Blocks.
 
-    Where numbers were shortened, what says so stands among them: the seals are of before. Each
-    seal stands there once, after the first of its events.
+    Seals cover the original numbers; the events about shortened numbers are among the lines. Each
+    seal is there once, after the first batch with one of its events.
     """
-    untold, told = read_shortenings(connection), 0
+    waiting, last_seal = read_shortenings(connection), 0
     for events in events_of(connection, store, account):
         positions = [each.position for each in events]
         lines = [_line(account, each) for each in events]
         shortened = [
-            each for each in untold if _covers(each.first_position, each.last_position, positions)
+            each for each in waiting if _covers(each.first_position, each.last_position, positions)
         ]
-        untold = [each for each in untold if each not in shortened]
+        waiting = [each for each in waiting if each not in shortened]
         lines += [_encode({"shortened": each}) for each in shortened]
         for seals in seals_over(connection, positions[0], positions[-1]):
             for seal in seals:
                 first, last = seal.first_position, seal.last_position
-                if last > told and _covers(first, last, positions):
+                if last > last_seal and _covers(first, last, positions):
                     lines.append(_encode({"seal": seal}))
-                    told = last
+                    last_seal = last
         yield b"\n".join(lines) + b"\n"
 
 
@@ -82,7 +82,7 @@ def _line(account: str, recorded: Recorded) -> bytes:
 
 
 def _covers(first: int, last: int, positions: Sequence[int]) -> bool:
-    """Whether a stretch of the log has one of some positions, which are in order."""
+    """Return whether a range of the log has one of some sorted positions."""
     place = bisect_left(positions, first)
     return place < len(positions) and positions[place] <= last
 
@@ -90,7 +90,7 @@ def _covers(first: int, last: int, positions: Sequence[int]) -> bool:
 @blueprint.get("/accounts/<account:str>/evidence.ndjson", unquote=True)
 @admits(*EVERY_ROLE, limited=True)
 async def send_ndjson(request: Request[Any, Any], account: str) -> Answer:
-    """Everything, as it lies in the log."""
+    """Send the evidence as NDJSON."""
     site = site_of(request)
     await view_of(request, account)
 
@@ -118,7 +118,7 @@ async def send_excel(request: Request[Any, Any], account: str) -> Answer:
 
 
 def _write(job: Job, site: Site, account: str, currency: str) -> None:
-    """A sheet of the events, a sheet of the seals over them; a stretch of the log at a time."""
+    """Write a sheet with the events and one with their seals, one batch of events at a time."""
     book = Book(job.file, site.zone)
     fields, seal_fields = _event_fields(currency), _seal_fields()
     book.sheet(gettext("Events"), columns_of(fields))

@@ -24,7 +24,7 @@ from billing.web.kit.lists import PAGE_SIZE
 from billing.web.kit.pages import page_or_part
 from billing.web.site import Site, site_of
 
-KEY_TYPE = tuple[int, int]  # a position, and the balance before it
+KEY_TYPE = tuple[int, int]  # log position, balance before it
 blueprint = Blueprint("history")
 
 

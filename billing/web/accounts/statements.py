@@ -163,7 +163,7 @@ async def send_excel(request: Request[Any, Any], account: str, month: str) -> An
 @blueprint.get("/accounts/<account:str>/statements/<month:str>/calls.csv", unquote=True)
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def send_calls(request: Request[Any, Any], account: str, month: str) -> Answer:
-    """Every call behind a closed month."""
+    """Send every call of a closed month as CSV."""
     statement, site = await _closed(request, account, month), site_of(request)
     fields = call_fields()
 

@@ -1,4 +1,4 @@
-"""The calls of a filter as files: CSV, and Excel with its totals and its filter."""
+"""The calls of a filter as files: CSV; Excel with totals and a sheet for the filter."""
 
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ def _file_name(wanted: CallFilter, ending: str) -> str:
 @blueprint.get("/calls/export.csv")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> Answer:
-    """Every call of the filter as CSV."""
+    """Send every call of the filter as CSV."""
     site = site_of(request)
     wanted, _ = read_call_filter(request, site.zone)
 

@@ -52,18 +52,18 @@ class CallCells:
 
 
 class CallCsv:
-    """A CSV file of calls."""
+    """Writes a CSV file of calls."""
 
     def __init__(self, file: BinaryIO, zone: ZoneInfo) -> None:
         self._csv = CsvFile(file, zone, _columns())
         self._cells = CallCells()
 
     def add(self, rows: Iterable[CallRow]) -> None:
-        """Write the lines of some calls."""
+        """Write some calls."""
         self._csv.add(map(self._cells.of, rows))
 
     def finish(self, facts: Facts) -> None:
-        """Nothing: a CSV says nothing about itself."""
+        """Do nothing: a CSV file has no facts."""
 
 
 class CallWriter(ListWriter):

@@ -1,7 +1,7 @@
-"""Hands over files: each is written to the disk first, and then sent from there.
+"""Send files: each is written to the disk first, and sent from there.
 
-So no connection of the database waits for whoever reads slowly, or never (docs/decisions/0144). A
-person who would wait long gets a page with the progress; a program gets what is there so far.
+A slow reader holds no connection to the database (docs/decisions/0144). A person who has to wait
+gets a page with the progress; a program gets CSV while it is written.
 """
 
 import asyncio
@@ -24,26 +24,24 @@ from billing.web.kit.words import EXPORT_PROBLEMS, word
 from billing.web.services.export_jobs import PLAIN, Job, Make
 from billing.web.site import site_of
 
-PATIENCE_SECONDS = 2.0  # longer than that, a page with progress is better than silence
-PROGRAM_SECONDS = (
-    50.0  # for what can't be sent before it is whole: shorter than a server's patience
-)
-AGAIN_SECONDS = 10  # when to ask again, of whoever was refused
+PATIENCE_SECONDS = 2.0  # then a page with the progress is shown
+PROGRAM_SECONDS = 50.0  # for Excel, which can only be sent when complete
+AGAIN_SECONDS = 10  # the Retry-After of a refusal
 LOOK_SECONDS = 0.1
-CHUNK = 1 << 18  # bytes of a file in memory
+CHUNK = 1 << 18  # bytes in memory
 TYPES = {
     "xlsx": EXCEL,
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
 }
-STATUS = {"full": 507, "slow": 503, "away": 503, "fault": 500}  # of what a program is told
-Answer = BaseHTTPResponse | None  # None: it was sent already
+STATUS = {"full": 507, "slow": 503, "away": 503, "fault": 500}  # for a program
+Answer = BaseHTTPResponse | None  # None: the response was sent
 
 
 async def deliver(
     request: Request[Any, Any], file_name: str, make: Make, expected: int = 0
 ) -> Answer:
-    """Make a file and send it; some at a time for each administrator, and for all of them."""
+    """Make a file and send it; an administrator and all of them have limits at a time."""
     exports, owner = site_of(request).exports, owner_of(request)
     if busy := await exports.turn(owner, PATIENCE_SECONDS):
         return _refuse_another(request, busy[0])
@@ -64,12 +62,12 @@ async def deliver(
 
 
 async def send_job(request: Request[Any, Any], job: Job) -> None:
-    """Send a file that is done."""
+    """Send the file of a job."""
     await send_file(request, job.path, job.file_name, TYPES[job.kind])
 
 
 async def send_file(request: Request[Any, Any], path: Path, name: str, kind: str) -> None:
-    """Send a file of the disk under a name, a little of it in memory at a time."""
+    """Send a file from the disk in chunks."""
     try:
         file = await asyncio.to_thread(path.open, "rb")
     except FileNotFoundError as error:
@@ -86,7 +84,7 @@ async def send_file(request: Request[Any, Any], path: Path, name: str, kind: str
 async def _send_to_program(
     request: Request[Any, Any], job: Job, task: "asyncio.Task[None]"
 ) -> Answer:
-    """The file, or what of it is there; no page of progress is shown to a program."""
+    """Send a file when it is complete, or CSV and NDJSON while they are written."""
     is_plain = job.kind in PLAIN
     await asyncio.wait([task], timeout=PATIENCE_SECONDS if is_plain else PROGRAM_SECONDS)
     if job.is_done:
@@ -104,22 +102,22 @@ async def _send_to_program(
         await response.send(chunk)
     if job.is_done:
         await response.eof()
-    elif request.transport:  # the end that the server puts would make it look whole
+    elif request.transport:  # a normal end would make it look complete
         request.transport.close()
     return None
 
 
 async def _follow(job: Job, task: "asyncio.Task[None]") -> AsyncGenerator[bytes, None]:
-    """The bytes of a file from its beginning on, as they come, until nobody writes any more."""
+    """Yield the bytes of a file while it is written, until the job ends."""
     while not job.is_readable and not task.done():
         await asyncio.wait([task], timeout=LOOK_SECONDS)
     try:
         file = await asyncio.to_thread(job.open_to_read)
-    except FileNotFoundError:  # it failed
+    except FileNotFoundError:  # the job failed
         return
     with file:
         while True:
-            is_ended = task.done()  # asked before it is read: nothing comes after that
+            is_ended = task.done()  # checked before reading: no bytes come after the end
             if chunk := await asyncio.to_thread(file.read, CHUNK):
                 yield chunk
             elif is_ended:

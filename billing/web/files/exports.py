@@ -27,7 +27,7 @@ async def list_exports(request: Request[Any, Any]) -> BaseHTTPResponse:
 @blueprint.get("/exports/<job_id:str>")
 @admits(*EVERY_ROLE, limited=True)
 async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPResponse:
-    """How far a file is, and where to fetch it."""
+    """Show the progress of a file, and its download."""
     return page_or_part(
         request,
         "files/export.html",
@@ -41,7 +41,7 @@ async def show_export(request: Request[Any, Any], job_id: str) -> BaseHTTPRespon
 @blueprint.get("/exports/<job_id:str>/file")
 @admits(*EVERY_ROLE, limited=True)
 async def send_export(request: Request[Any, Any], job_id: str) -> None:
-    """The finished file."""
+    """Send a finished file."""
     job = _find(request, job_id)
     if job.state != "done":
         raise NotFound

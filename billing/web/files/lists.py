@@ -1,6 +1,6 @@
 """A list as a file: its name, its fields and its rows; sent as CSV or as Excel.
 
-Both are written to a file in the background, some rows at a time.
+Both are written to a file in the background, in batches of rows.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence

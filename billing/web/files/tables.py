@@ -85,7 +85,7 @@ def unformula(text: str) -> str:
 
 
 class CsvFile:
-    """A list in a CSV file, its first line first. Blocks."""
+    """Writes a list into a CSV file. Blocks."""
 
     def __init__(self, file: BinaryIO, zone: ZoneInfo, columns: Sequence[Column]) -> None:
         self._file = file
@@ -93,11 +93,11 @@ class CsvFile:
         file.write(self._table.head().encode())
 
     def add(self, rows: Iterable[Cells]) -> None:
-        """Write the lines of some rows."""
+        """Write some rows."""
         self._file.write(self._table.rows(rows).encode())
 
     def finish(self, facts: Facts) -> None:
-        """Nothing: a CSV says nothing about itself."""
+        """Do nothing: a CSV file has no facts."""
 
 
 def write_csv(

@@ -92,10 +92,10 @@ class Texts(dict[Any, str]):
 
 
 class _Zip(zipfile.ZipFile):
-    """One that is left as it is where it was not completed: it has a full disk behind it."""
+    """A zip that stays incomplete if writing failed, as on a full disk."""
 
     def __del__(self) -> None:
-        """Write nothing more."""
+        """Write nothing."""
 
 
 class Book:

@@ -67,18 +67,16 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
         logger.error("%s %s failed (%s)", request.method, request.path, request.id, exc_info=error)
     elif request.app.ctx.site:
         await _know_who(request)
-    if is_program(request) and status == 401:  # noqa: PLR2004 -- who it is was not said
+    if is_program(request) and status == 401:  # noqa: PLR2004 -- not signed in
         explanation = gettext("Send a valid API token: Authorization: Bearer …")
-    is_referred_to = is_program(request) or status >= 500  # noqa: PLR2004 -- a fault of ours
-    return error_page(
-        request, status, title, explanation, str(request.id) if is_referred_to else ""
-    )
+    has_reference = is_program(request) or status >= 500  # noqa: PLR2004
+    return error_page(request, status, title, explanation, str(request.id) if has_reference else "")
 
 
 def error_page(
     request: Request[Any, Any], status: int, title: str, explanation: str, reference: str = ""
 ) -> HTTPResponse:
-    """A page, a fragment or a problem for a program that says what is wrong and what to do."""
+    """Return an error as a page, as a fragment, or as JSON for a program."""
     if is_program(request):
         return problem(status, title, explanation, reference)
     fragment = is_fragment(request)

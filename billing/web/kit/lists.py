@@ -1,4 +1,4 @@
-"""What the pages of the lists share: how long they are, their filter, their rows, their menu."""
+"""The pages of lists: their length, filter, rows and place in the menu."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +22,9 @@ def list_page(
     found: Page[Any],
     **values: Any,
 ) -> HTTPResponse:
-    """A page of a list, or its results where htmx asks for them.
+    """Return a page of a list, or only its results if htmx requests them.
 
-    In the menu it stands under its path.
+    Its name in the menu is its path.
     """
     return page_or_part(
         request,
@@ -39,6 +39,6 @@ def list_page(
 
 
 def days_to_choose(zone: ZoneInfo) -> dict[str, Any]:
-    """What a filter of days needs: the day it is, and the periods people ask for most."""
+    """Return the values that a filter of days needs: today, and the usual periods."""
     today = datetime.now(UTC).astimezone(zone).date()
     return {"today": today, "presets": presets(today)}

@@ -143,5 +143,5 @@ def is_partial(request: Request[Any, Any]) -> bool:
 def page_or_part(
     request: Request[Any, Any], template: str, part: str, status: int = 200, **values: Any
 ) -> HTTPResponse:
-    """A page, or the part of it that changed where htmx asks for that."""
+    """Return a page, or only the part that changed if htmx requests it."""
     return page(request, part if is_partial(request) else template, status, **values)

@@ -1,7 +1,7 @@
-"""The folder of the files that are made to be sent: in the data directory, bounded, temporary.
+"""The folder of files that are made to be sent: temporary, limited, in the data directory.
 
-Each process has a folder of its own there and holds a lock on it for as long as it lives: what
-the dead left, however they died, is removed at the next start.
+Each process has a folder of its own there, and holds a lock on it while it runs. A folder without
+a lock is from a process that was killed; it is removed at the next start.
 """
 
 import fcntl
@@ -17,18 +17,18 @@ from secrets import token_hex
 from typing import Any
 
 MOST_BYTES = 8_000_000_000  # of all files of a process
-LEAST_FREE = 1_000_000_000  # bytes of the disk, or a twentieth of it where that is less
-LOOK_BYTES = 8 << 20  # a file looks for room each time it has grown so much
+LEAST_FREE = 1_000_000_000  # bytes of the disk; a twentieth of a small one
+LOOK_BYTES = 8 << 20  # the free space is checked after so many bytes
 BUFFER_BYTES = 1 << 18
 logger = logging.getLogger(__name__)
 
 
-class NoRoom(Exception):  # noqa: N818 -- what the person is told, not a fault
-    """The disk is nearly full, or the files that are kept take all they may."""
+class NoRoom(Exception):  # noqa: N818 -- not a fault
+    """The disk is nearly full, or the files take more space than they may."""
 
 
-class Abandoned(Exception):  # noqa: N818 -- an outcome, not a fault
-    """Nobody wants this file any more."""
+class Abandoned(Exception):  # noqa: N818 -- not a fault
+    """The file is no longer needed."""
 
 
 class ExportFolder:
@@ -41,7 +41,7 @@ class ExportFolder:
         self._making = threading.Lock()
 
     def make(self) -> Path:
-        """The folder, which is there after the first call; OSError if it can't be made."""
+        """Return the folder; the first call makes it. Raises OSError if that fails."""
         with self._making:
             if self._own is None:
                 self._parent.mkdir(parents=True, exist_ok=True)
@@ -54,16 +54,16 @@ class ExportFolder:
             return self._own
 
     def create(self) -> "ExportFile":
-        """A new file, open for writing."""
+        """Return a new file, open for writing."""
         return ExportFile(self.make() / token_hex(8), self)
 
     def refuse_if_full(self) -> None:
-        """NoRoom where files may grow no more: the database needs the disk, too."""
+        """Raise NoRoom if files may not grow: the database needs the disk, too."""
         folder = self.make()
         disk = shutil.disk_usage(folder)
         taken = 0
         for each in folder.iterdir():
-            with suppress(FileNotFoundError):  # removed meanwhile
+            with suppress(FileNotFoundError):  # it was just removed
                 taken += each.stat().st_size
         if disk.free < min(LEAST_FREE, disk.total // 20) or taken > MOST_BYTES:
             raise NoRoom
@@ -77,7 +77,7 @@ class ExportFolder:
                 self._own = None
 
     def _sweep(self) -> None:
-        """Remove the folders of processes that are no more."""
+        """Remove the folders of processes that have ended."""
         for folder in self._parent.iterdir():
             with suppress(OSError):
                 lock = _lock(folder)
@@ -89,7 +89,7 @@ class ExportFolder:
 
 
 class ExportFile(io.BufferedWriter):
-    """A file being written; it stops with NoRoom or, once it is given up, with Abandoned."""
+    """A file that is being written; writing raises NoRoom, or Abandoned after `abandon`."""
 
     def __init__(self, path: Path, folder: ExportFolder) -> None:
         self.path = path
@@ -97,7 +97,7 @@ class ExportFile(io.BufferedWriter):
         super().__init__(self._growing, BUFFER_BYTES)
 
     def abandon(self) -> None:
-        """Let the next write fail: whoever writes may be in another thread."""
+        """Let the next write fail; it may be in another thread."""
         self._growing.abandoned = True
 
 
@@ -105,21 +105,21 @@ class _Growing(io.FileIO):
     def __init__(self, path: Path, folder: ExportFolder) -> None:
         super().__init__(path, "xb")
         self._folder = folder
-        self._unlooked = LOOK_BYTES  # the first write looks
+        self._unchecked = LOOK_BYTES  # the first write checks
         self.abandoned = False
 
     def write(self, data: Any) -> int:
         if self.abandoned:
             raise Abandoned
-        self._unlooked += len(data)
-        if self._unlooked >= LOOK_BYTES:
-            self._unlooked = 0
+        self._unchecked += len(data)
+        if self._unchecked >= LOOK_BYTES:
+            self._unchecked = 0
             self._folder.refuse_if_full()
         return super().write(data)
 
 
 def _lock(folder: Path) -> int:
-    """Take the lock of a folder; BlockingIOError if another process holds it."""
+    """Take the lock of a folder. Raises BlockingIOError if another process holds it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -131,7 +131,7 @@ def _lock(folder: Path) -> int:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, and wait for it: nobody sweeps what another is making."""
+    """Wait for the lock of a folder and hold it: nobody removes a folder that is not locked yet."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
-"""Files being made to be sent: each into a file of the disk, with its progress, for a day.
+"""Files in progress: each is written to the disk, sent from there, and kept for a day.
 
-A file that waits for its reader holds nothing but its place on the disk (docs/decisions/0144).
+A file that waits for its reader uses space on the disk and nothing else (docs/decisions/0144).
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from billing.database import is_away, tell_away
 from billing.database.limits import is_too_slow
 from billing.web.services.export_folder import Abandoned, ExportFile, ExportFolder, NoRoom
 
-MOST_AT_ONCE = 3  # files that are written at a time; others wait for their turn
-MOST_EACH = 2  # of one owner (web/kit/reach.py), being written or waiting
-MOST_UNDERWAY = 12  # of everybody
-MOST_KEPT = 20  # of each owner
-MOST_KEPT_BYTES = 2_000_000_000  # of everybody
+MOST_AT_ONCE = 3  # files that are written; others wait
+MOST_EACH = 2  # for each owner (web/kit/reach.py), written or waiting
+MOST_UNDERWAY = 12  # for all owners
+MOST_KEPT = 20  # for each owner
+MOST_KEPT_BYTES = 2_000_000_000  # for all owners
 KEPT = timedelta(hours=24)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-PLAIN = ("csv", "ndjson")  # kinds of files whose beginning can be sent while they grow
+PLAIN = ("csv", "ndjson")  # files that can be sent while they grow
 State = Literal["running", "done", "failed"]
 Problem = Literal["", "full", "slow", "away", "fault"]
 REASONS = {"full": "the disk is full", "slow": "the database took too long"}
@@ -44,7 +44,7 @@ class RowWriter(Protocol):
 
 
 class Job:
-    """One file."""
+    """A file in progress."""
 
     def __init__(self, owner: str, file_name: str, expected: int) -> None:
         self.id = secrets.token_urlsafe(12)
@@ -66,61 +66,61 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """What its name ends with."""
+        """The ending of its name."""
         return self.file_name.rpartition(".")[2]
 
     @property
     def is_done(self) -> bool:
-        """Whether it is whole."""
+        """Whether it is complete."""
         return self.state == "done"
 
     @property
     def is_readable(self) -> bool:
-        """Whether what is there of it can be sent."""
+        """Whether its beginning can be sent."""
         return self.is_done or (self.kind in PLAIN and self._file is not None)
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody wants it any more."""
+        """Whether it is no longer needed."""
         return self._abandoned
 
     @property
     def file(self) -> ExportFile:
-        """The file, from when its turn came on."""
+        """The file, once the job has started."""
         if self._file is None:
             raise RuntimeError("The file is not begun.")
         return self._file
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The path of the file."""
         return self.file.path
 
     @property
     def size(self) -> int:
-        """How many bytes of it are on the disk."""
+        """The bytes of the file on the disk."""
         return self.path.stat().st_size if self._file and self.path.exists() else 0
 
     def open_to_read(self) -> BinaryIO:
-        """The file for reading, also while it is written; FileNotFoundError if there is none."""
+        """Return the file for reading, even while it is written. Raises FileNotFoundError."""
         if self._file is None:
             raise FileNotFoundError
         return self.path.open("rb")
 
     def open(self, file: ExportFile) -> None:
-        """Its turn came."""
+        """Start with a file."""
         self._file = file
         if self._abandoned:
             file.abandon()
 
     def abandon(self) -> None:
-        """Stop making it, where it is being made, at the next write."""
+        """Let the next write fail."""
         self._abandoned = True
         if self._file:
             self._file.abandon()
 
     def remove(self) -> None:
-        """Remove the file; whoever reads it reads on."""
+        """Remove the file; open readers can read on."""
         if self._file:
             self.path.unlink(missing_ok=True)
 
@@ -129,7 +129,7 @@ Make = Callable[[Job], Awaitable[None]]  # writes the file of a job
 
 
 class Exports:
-    """The files of everybody; they are gone when the service stops."""
+    """The files of all administrators; they are removed when the service stops."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = ExportFolder(folder)
@@ -137,8 +137,8 @@ class Exports:
         self._jobs: dict[str, Job] = {}
 
     async def start(self) -> None:
-        """Remove what processes that were killed have left."""
-        with suppress(OSError):  # a full disk: tried again for the first file
+        """Remove the files of processes that were killed."""
+        with suppress(OSError):  # a full disk: the first file tries again
             await asyncio.to_thread(self._folder.make)
 
     def find(self, job_id: str, owner: str) -> Job | None:
@@ -152,7 +152,7 @@ class Exports:
         return self._own(owner)[::-1]
 
     def underway(self, owner: str = "") -> list[Job]:
-        """What is being made, or waits for its turn: of this owner, or of everybody."""
+        """Return the jobs that are not finished, of one owner or of all."""
         return [
             job
             for job in self._jobs.values()
@@ -160,7 +160,7 @@ class Exports:
         ]
 
     async def turn(self, owner: str, seconds: float) -> list[Job]:
-        """Wait so long until this owner may have another file made; what is still in the way."""
+        """Wait until this owner may start another file; return the jobs that still prevent it."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while len(found := self.underway(owner)) >= MOST_EACH:
@@ -171,11 +171,11 @@ class Exports:
         return []
 
     def is_full(self) -> bool:
-        """Whether nobody may have another file made just now."""
+        """Return whether too many files are in progress."""
         return len(self.underway()) >= MOST_UNDERWAY
 
     def begin(self, job: Job, make: Make) -> asyncio.Task[None]:
-        """Make a file; ask for its state later."""
+        """Start to make a file; the job has its state."""
         self._forget_old()
         for old in self._own(job.owner)[: 1 - MOST_KEPT]:
             if old.state != "running":
@@ -185,7 +185,7 @@ class Exports:
         return job.task
 
     def forget(self, job: Job) -> None:
-        """Remove a file, or give up making it."""
+        """Remove a file, or stop a running job."""
         if job.state == "running":
             job.abandon()
         else:
@@ -193,7 +193,7 @@ class Exports:
             job.remove()
 
     async def close(self) -> None:
-        """Stop what runs and remove every file."""
+        """Stop running jobs and remove every file."""
         tasks = [job.task for job in self.underway() if job.task]
         for job in self.underway():
             job.abandon()
@@ -207,7 +207,7 @@ class Exports:
             async with self._slots:
                 await self._write(job, make)
             job.state = "done"
-        except Exception as error:  # noqa: BLE001 -- told to who asked, and logged
+        except Exception as error:  # noqa: BLE001 -- shown and logged
             job.problem = _problem_of(error)
             _log(job, error)
             job.state = "failed"
@@ -222,7 +222,7 @@ class Exports:
         try:
             job.open(file)
             await make(job)
-            await asyncio.to_thread(file.close)  # what is still to be written may find no room
+            await asyncio.to_thread(file.close)  # it writes the last bytes
         finally:
             with suppress(OSError, NoRoom, Abandoned):
                 file.close()
@@ -231,7 +231,7 @@ class Exports:
         return [job for job in self._jobs.values() if job.owner == owner]
 
     def _forget_old(self) -> None:
-        """Remove what is old, and the oldest files where all of them take too much."""
+        """Remove old files, and the oldest ones if all take too much space."""
         now, taken = datetime.now(UTC), 0
         for job in reversed(list(self._jobs.values())):
             if job.state == "running":
@@ -251,7 +251,7 @@ def _problem_of(error: Exception) -> Problem:
 
 
 def _log(job: Job, error: Exception) -> None:
-    """One line for what is no fault of ours, and is told to who asked."""
+    """Log a fault with its traceback, and other problems in one line."""
     if job.problem == "away":
         tell_away(error)
     elif job.problem == "fault" and not isinstance(error, Abandoned):

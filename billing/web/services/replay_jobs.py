@@ -11,7 +11,7 @@ from psycopg import Connection
 from billing.log.store import Store
 from billing.queries.replay import ReplayProgress, replay
 
-MOST_AT_ONCE = 2  # that read the log; others wait for their turn
+MOST_AT_ONCE = 2  # replays that read the log; others wait
 MOST_KEPT = 50
 logger = logging.getLogger(__name__)
 

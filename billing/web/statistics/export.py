@@ -47,7 +47,7 @@ async def export_excel(request: Request[Any, Any]) -> Answer:
 @blueprint.get("/statistics/hours.csv", name="hours")
 @admits(*EVERY_ROLE, limited=True, scope="calls")
 async def export_csv(request: Request[Any, Any]) -> Answer:
-    """One table of the page; there is none of accounts where one account is asked for."""
+    """Send one table of the page as CSV; a single account has no table of accounts."""
     view, found = await _read(request)
     table = request.path.rpartition("/")[2].removesuffix(".csv")
     sheet = _sheets(view, found).get(table)

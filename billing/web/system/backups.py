@@ -144,7 +144,7 @@ def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
 @blueprint.get("/backups/<name:str>")
 @admits(*ADMINISTRATORS)
 async def send_backup(request: Request[Any, Any], name: str) -> None:
-    """The file of a backup. It holds the hashes of passwords: not for everybody."""
+    """Send the file of a backup; it contains password hashes, so few roles may have it."""
     await _known(request, name)
     path = site_of(request).config.backups / name
     if not path.is_file():

@@ -84,7 +84,7 @@ async def ask(request: Request[Any, Any], kind: str, argument: str) -> None:
 @blueprint.get("/keeping/files/<name:str>")
 @admits(*ADMINISTRATORS_AND_OPERATORS)
 async def send_archive(request: Request[Any, Any], name: str) -> None:
-    """The file of an archived month."""
+    """Send the file of an archived month."""
     site = site_of(request)
     async with site.pool.connection() as connection:
         months = await reading.all_months(connection)

@@ -66,7 +66,7 @@ insert into prices values ('standard', 'p:34', '1970-01-01Z', 1, 'set', true, '-
 
 
 def prepare(database_url: str) -> None:
-    """Put something into every list."""
+    """Put rows into every list."""
     rate = Rate(prefix="34", name="-España", tiers=(Tier(price="0.018"),))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(PREPARED.encode())
@@ -75,7 +75,7 @@ def prepare(database_url: str) -> None:
 
 @pytest.fixture
 def prepared(database_url: str, site: str) -> str:
-    """A site with something in every list."""
+    """A site with rows in every list."""
     prepare(database_url)
     return site
 

@@ -26,6 +26,7 @@ LISTS = (
     "/companies",
     "/devices",
     "/devices/clinica-pbx/extensions",
+    "/devices/clinica-pbx/prefixes",
     "/devices/clinica-pbx/submissions",
     "/route-prefixes",
     "/user-accounts",

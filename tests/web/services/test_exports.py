@@ -1,4 +1,4 @@
-"""The folder of files that are made to be sent: bounded, temporary, and told of when it is full."""
+"""The folder of files that are made to be sent: limited, temporary, and what a full disk does."""
 
 import logging
 import signal
@@ -79,7 +79,7 @@ def test_a_full_disk_is_told_of_and_leaves_nothing(  # noqa: PLR0917 -- fixtures
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(export_folder, "LEAST_FREE", least_free)
-    token = {"authorization": f"Bearer {add_token(installed, 'calls')}"}
+    token = {"authorization": f"Bearer {add_token(installed, 'calls')}", "accept-language": "en"}
     with served(installed, small_disk) as address, caplog.at_level(logging.WARNING):
         client = sign_in(address)
         if least_free:
@@ -103,7 +103,7 @@ def test_a_file_that_fails_half_way_is_never_taken_for_whole(
     monkeypatch.setattr(calls, "EXPORT_CHUNK", 10)
     monkeypatch.setattr(export_folder, "LOOK_BYTES", 400_000)
     monkeypatch.setattr(export_folder, "MOST_BYTES", 900_000)
-    token = {"authorization": f"Bearer {add_token(installed, 'calls')}"}
+    token = {"authorization": f"Bearer {add_token(installed, 'calls')}", "accept-language": "en"}
     with served(installed, tmp_path) as address:
         try:
             answer = httpx.get(f"{address}/calls/export.csv", headers=token, timeout=60)

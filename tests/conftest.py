@@ -1,11 +1,9 @@
 """What every test can ask for: a migrated database of its own, cloned from a template."""
 
 import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 from billing.database import migrate
 from billing.database.embedded import EmbeddedServer
 from billing.log.store import Store
+from tests.embedded import open_folder
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +24,8 @@ def server_url() -> Iterator[str]:
         return
     # Not in pytest's own folder, which other users can't enter: started by root, the server runs as
     # another user, and data it can't reach would be put elsewhere and stay there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)
-        server = EmbeddedServer(Path(folder))
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            # The data is temporary, and the tests do not measure.
-            connection.execute("alter system set fsync = off")
-            connection.execute("alter system set full_page_writes = off")
-            connection.execute("select pg_reload_conf()")
+    with open_folder() as folder:
+        server = EmbeddedServer(folder)
         yield server.url
         server.stop()
 

@@ -184,7 +184,10 @@ def _run(place: Place, program: str, *words: str) -> None:
 
 
 class Network:
-    """Between us and a server: TCP that can be frozen, cut, or forget its connections."""
+    """Between us and a server: TCP that can be frozen, cut, or forget its connections.
+
+    A pair is a connection of ours and the one to the server; one that is in no list is lost.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -192,9 +195,11 @@ class Network:
         self._flows = threading.Event()
         self._flows.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._made: list[tuple[socket.socket, socket.socket]] = []  # also those that are forgotten
         self._closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._forgotten: list[tuple[socket.socket, socket.socket]] = []
+        self._joining: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -215,6 +220,7 @@ class Network:
         New ones work.
         """
         pairs, self._pairs = self._pairs, []
+        self._forgotten += pairs
         for _, there in pairs:
             _shut(there)
 
@@ -229,9 +235,16 @@ class Network:
         """End it."""
         self._closed = True
         self.thaw()
+        _shut(self._listener)
+        self._accepting.join()
         self._listener.close()
-        self._pairs = self._made
-        self.cut()
+        self._forgotten += self._pairs
+        self._pairs = []
+        for pair in self._forgotten:
+            for each in pair:
+                _shut(each)
+        for joining in self._joining:
+            joining.join()
 
     def _accept(self) -> None:
         while not self._closed:
@@ -239,7 +252,9 @@ class Network:
                 here, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._join, args=(here,), daemon=True).start()
+            joining = threading.Thread(target=self._join, args=(here,), daemon=True)
+            joining.start()
+            self._joining = [each for each in self._joining if each.is_alive()] + [joining]
 
     def _join(self, here: socket.socket) -> None:
         self._flows.wait()
@@ -247,17 +262,17 @@ class Network:
         try:
             there.connect(str(self._server.socket))
         except OSError:
-            here.close()
             there.close()
+            here.close()
             return
         pair = here, there
         self._pairs.append(pair)
-        self._made.append(pair)
-        with here, there:
-            sending = threading.Thread(target=self._pump, args=(pair, here, there), daemon=True)
-            sending.start()
-            self._pump(pair, there, here)
-            sending.join()
+        other = threading.Thread(target=self._pump, args=(pair, here, there), daemon=True)
+        other.start()
+        self._pump(pair, there, here)
+        other.join()
+        here.close()
+        there.close()
 
     def _pump(
         self, pair: tuple[socket.socket, socket.socket], source: socket.socket, to: socket.socket
@@ -267,8 +282,8 @@ class Network:
                 self._flows.wait()
                 if pair in self._pairs:
                     to.sendall(data)
+        self._flows.wait()
         if pair in self._pairs:
-            self._flows.wait()
             _shut(to)
 
 

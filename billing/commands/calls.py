@@ -64,7 +64,7 @@ def prepare(catalogue: Catalogue, command: SubmitCalls) -> list[Pending]:
 def commit(store: Store, catalogue: Catalogue, encoded: Encoded) -> list[Receipt]:
     """Append prepared records; return a receipt for each, in order.
 
-    When this returns, the records are committed.
+    When this returns, all of them are committed, also those that another append stored.
     """
     pending = encoded.events
     positions = store.append_new(encoded)
@@ -182,8 +182,7 @@ def _receive_again(store: Store, known: Sequence[Pending]) -> list[str]:
                 kept.append(Pending(each.stream, versions[each.stream], event, each.envelope))
                 states[each.stream] = call.evolve(state, event)
         try:
-            if kept:
-                store.append(kept)
+            store.append(kept)  # none: what is known is durable when this returns
         except Conflict:
             continue
         return statuses

@@ -103,10 +103,8 @@ def decide_many(store: Store, steps: Sequence[Step], envelope: Envelope) -> int:
     for _ in range(ATTEMPTS):
         recorded = store.load_many(streams)
         pending = _decide_all(steps, recorded, envelope)
-        if not pending:
-            return 0
         try:
-            return store.append(pending)
+            return store.append(pending)  # none: what was done before is durable when this returns
         except Conflict:
             continue
     raise Refused("Somebody else changed this at the same moment. Try again.")

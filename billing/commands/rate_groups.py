@@ -233,7 +233,7 @@ def _decide(
         events = enumerate(decision(group), version + 1)
         pending = [Pending(stream, number, event, envelope) for number, event in events]
         try:
-            return store.append(pending) if pending else 0
+            return store.append(pending)
         except Conflict:
             continue
     raise Refused("Somebody else changed this at the same moment. Try again.")

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ logger = logging.getLogger("billing.database")
 PACKAGE = Path(__file__).parent.parent
 POOL_SECONDS = 30.0  # wait for a connection when all are in use
 LOOK_SECONDS = 0.5
+BOUNDED = "set statement_timeout = '60s'; set synchronous_commit = local"
+LEAST_SERVER = 150_000  # as PostgreSQL numbers its versions: 15.0
 TELL_SECONDS = 60.0
 LOCK = 0x6D696772  # one migration run at a time
 
@@ -32,11 +35,31 @@ def migrations_folder() -> Path:
     return inside if inside.exists() else PACKAGE.parent / "migrations"
 
 
+def _nothing() -> None:
+    """Do nothing: nobody listens."""
+
+
+def _bounded(configure: Configure | None) -> Configure:
+    """Return what prepares a connection: its statements are bounded, and wait for no standby.
+
+    What is written through a pool is no part of the log: sessions, attempts, tasks, notes of
+    submissions. `configure` may change that afterwards.
+    """
+
+    async def prepare(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(BOUNDED)
+        if configure:
+            await configure(connection)
+
+    return prepare
+
+
 class Pool(psycopg_pool.AsyncConnectionPool):
     """A pool that gives out working connections only, and none while the database is away."""
 
     def __init__(self, url: str, configure: Configure | None = None, **options: Any) -> None:
-        self.pulse = Pulse(url, self._renew)
+        self.pulse = Pulse(url, self._renew, self._tell_lost)
+        self.when_lost: Callable[[], object] = _nothing  # called in the loop, again and again
         self._loop = asyncio.get_running_loop()
         super().__init__(
             url,
@@ -44,9 +67,9 @@ class Pool(psycopg_pool.AsyncConnectionPool):
             min_size=1,
             max_size=8,
             open=False,
-            kwargs=options,
+            kwargs={"autocommit": True, "prepare_threshold": None, **options},
+            configure=_bounded(configure),
             check=self.check_connection,
-            configure=configure,
             reconnect_timeout=RECONNECT_SECONDS,
         )
 
@@ -65,6 +88,10 @@ class Pool(psycopg_pool.AsyncConnectionPool):
                 if left <= LOOK_SECONDS:
                     raise
         raise psycopg.OperationalError("the database is away")
+
+    def _tell_lost(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.when_lost)
 
     def _renew(self) -> None:
         asyncio.run_coroutine_threadsafe(self.drain(), self._loop)
@@ -90,7 +117,6 @@ class Database:
         with which the statistics of a company took 140 ms instead of 65. `configure` prepares each
         new connection: it limits the time of its statements (limits.py).
         """
-        options = {"autocommit": True, "prepare_threshold": None, **options}
         pool = Pool(self.url, configure, **options)
         await pool.open(wait=True)
         pool.pulse.start()
@@ -129,9 +155,30 @@ class Unready(Exception):  # noqa: N818 -- a state to wait in, not an error
     """The database answers and lacks something this program needs."""
 
 
+def refuse_unfit(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a server that is too old or may lose what it has acknowledged."""
+    if connection.info.server_version < LEAST_SERVER:
+        raise Refused(
+            "The server is PostgreSQL %(theirs)s. Install PostgreSQL %(least)s or newer.",
+            theirs=connection.info.parameter_status("server_version") or "?",
+            least=LEAST_SERVER // 10_000,
+        )
+    for name in ("fsync", "full_page_writes"):
+        if connection.execute(f"show {name}".encode()).fetchone() != ("on",):
+            raise Refused(
+                "The server runs with %(name)s=off and would lose acknowledged calls when it fails."
+                " Set %(name)s=on in its postgresql.conf and restart it.",
+                name=name,
+            )
+
+
 def refuse_unless_ready(url: str) -> None:
-    """Raise Unready during a migration or restore; Refused if the database is newer."""
+    """Raise Unready during a migration or restore.
+
+    Refused if the database is newer, or the server unfit.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
+        refuse_unfit(connection)
         if half_restored(connection):
             raise Unready("it is half restored")
         row = connection.execute("select to_regclass('migrations')").fetchone()
@@ -170,12 +217,14 @@ def half_restored(connection: psycopg.Connection) -> str:
 def migrate(url: str, only: Collection[str] | None = None) -> list[str]:
     """Apply the missing migrations, each in a transaction; return the applied names.
 
-    Refused if the database was made by a newer program, an applied file was edited, or a restore is
-    unfinished. A restore itself applies `only` the migrations of its backup first.
+    Refused if the server is unfit, the database was made by a newer program, an applied file was
+    edited, or a restore is unfinished. A restore itself applies `only` the migrations of its backup
+    first.
     """
     files = migrations()
     applied = []
     with psycopg.connect(url, autocommit=True) as connection:
+        refuse_unfit(connection)
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         if only is None and (file := half_restored(connection)):
             raise Refused(

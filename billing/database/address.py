@@ -19,6 +19,7 @@ STEADY = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "3000",
+    "target_session_attrs": "read-write",  # of several hosts the one that takes writes
     "application_name": "contarifa",
 }
 HOST = re.compile(r"[\w.:%-]*|/.*|@.*")  # a name, an IP address, or the folder of a socket

@@ -83,12 +83,16 @@ def cut_watched() -> None:
 class Pulse:
     """Watches whether the database answers, for processes that answer requests.
 
-    When it answers again, `returned` is called in a thread before connections are given out.
+    When it answers again, `returned` is called in a thread before connections are given out; while
+    it does not, `lost` is called repeatedly.
     """
 
-    def __init__(self, url: str, returned: Callable[[], object]) -> None:
+    def __init__(
+        self, url: str, returned: Callable[[], object], lost: Callable[[], object]
+    ) -> None:
         self._url = url
         self._returned = returned
+        self._lost = lost
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self.beats = True
@@ -112,6 +116,7 @@ class Pulse:
                 logger.warning("the database is away")
                 self.beats = False
             cut_watched()
+            self._lost()
             self._stopping.wait(AGAIN_SECONDS)
 
     def _follow(self) -> None:

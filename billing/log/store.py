@@ -1,6 +1,7 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
@@ -22,6 +23,7 @@ from billing.database.pulse import watch_pool
 from billing.log import queries, set_aside
 from billing.log.binary_arrays import TextArray, register
 from billing.log.codec import Codec
+from billing.log.durability import LOCK, WRITE_NOTHING, durable
 from billing.log.partitions import Dates, create_partition
 from billing.log.records import Conflict, Encoded, Past, Pending, Recorded, Row
 from billing.log.sealing import (
@@ -37,7 +39,6 @@ __all__ = ["CHANNEL", "LOCK", "Conflict", "Encoded", "Past", "Pending", "Recorde
 
 CHANNEL = "billing_events"  # NOTIFY: something was appended
 AT_ONCE = 1_000  # events of an account that are in memory at a time
-LOCK = 0x62696C6C  # advisory lock that keeps positions in commit order
 
 
 _encoder = msgspec.json.Encoder()
@@ -98,10 +99,7 @@ class EventRecorder(PostgresApplicationRecorder):
         `in_transaction` is called in the same transaction, under the lock.
         """
         streams = [row.originator_id for row in stored_events]
-        with self.datastore.transaction(commit=True) as rows_as_dicts:
-            cursor: Cursor[Any] = rows_as_dicts
-            cursor.row_factory = tuple_row
-            cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        with self._appending() as cursor:
             archived = self._ensure_partitions(cursor, streams, kwargs["dates"])
             if in_transaction := kwargs.get("in_transaction"):
                 in_transaction(cursor)
@@ -109,7 +107,14 @@ class EventRecorder(PostgresApplicationRecorder):
             if len(new) < len(stored_events) and not kwargs.get("skip_existing"):
                 raise Conflict
             positions = self._copy(cursor, new) if new else {}
+            if not stored_events:
+                cursor.execute(WRITE_NOTHING)
         return [positions.get(id(row), 0) for row in stored_events]
+
+    @contextmanager
+    def _appending(self) -> Iterator[Cursor[Any]]:
+        with self.datastore.get_connection() as connection, durable(connection):
+            yield connection.cursor(row_factory=tuple_row)
 
     def _new(self, cursor: Cursor[Any], rows: Sequence[Row], archived: set[str]) -> list[Row]:
         """Return the rows that are not in the log; the lock keeps this true until the commit."""
@@ -328,8 +333,11 @@ class Store:
     def append(
         self, events: Sequence[Pending], in_transaction: Callable[[Cursor[Any]], None] | None = None
     ) -> int:
-        """Append all or none; the last position.
+        """Append all or none; the last position, 0 without events.
 
+        When this returns, all that could be read before is durable too: what another append stored
+        may still wait for a standby. So call it, without events, before somebody is told that
+        something was stored before.
         Raises Conflict if a version is taken: load and decide again, never append the same again.
         `in_transaction` is called in the same transaction, while nobody else appends.
         """
@@ -349,7 +357,10 @@ class Store:
         return Encoded(events, rows, Dates(recorded_at, history_from))
 
     def append_new(self, encoded: Encoded) -> Sequence[int]:
-        """Append what is not there yet; the position of each, 0 for what was there before."""
+        """Append what is not there yet; the position of each, 0 for what was there before.
+
+        Before somebody is told of the latter: `append`.
+        """
         positions: Sequence[int] = self._recorder.insert_events(
             encoded.rows, skip_existing=True, dates=encoded.dates
         )

@@ -3,13 +3,18 @@
 A single writer thread takes all waiting submissions, up to MOST records, and commits them;
 in the meantime the next batch collects. So an idle system answers immediately, a busy one makes
 large batches, and no timer is needed.
+
+A commit may wait hours for a standby that is away. It is never cancelled: the writer waits, and the
+senders get 503, because nothing is stored for sure (docs/decisions/0130).
 """
 
 import asyncio
+import math
 import queue
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 
 import msgspec
 
@@ -23,10 +28,15 @@ from billing.values import Refused
 MOST = 2_000  # records per append; more gain nothing
 FRESH_SECONDS = 1.0  # longest time without refreshing the catalogue
 WAITING = 1_000  # submissions that may wait; further ones get Busy
+ANSWER_SECONDS = 5.0  # after which a sender is told to send again
+CLOSE_SECONDS = 2.0  # for what is being written when the process ends
 
 
 class Busy(Exception):  # noqa: N818 -- a response to the sender, not an error of ours
-    """Too many submissions are waiting."""
+    """Too many submissions are waiting, or the writer waits for a commit, or the database left."""
+
+    def __init__(self, told: str = "Not stored. Send it again.") -> None:
+        super().__init__(told)
 
 
 class Waiting(msgspec.Struct):
@@ -49,7 +59,10 @@ class Batcher:
         self._catalogue = Catalogue()
         self._queue: queue.Queue[Waiting | None] = queue.Queue(WAITING)
         self._refreshed_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="writer")
+        self._writing_since = math.inf
+        self._patiences: set[asyncio.Timeout] = set()
+        # A daemon: its last commit may wait for ever.
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
         """Read the catalogue and start the writer. Blocks while reading."""
@@ -58,9 +71,22 @@ class Batcher:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is waiting, then stop."""
-        self._queue.put(None)
-        self._thread.join()
+        """Write what is waiting, then stop; not longer than a few seconds."""
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_SECONDS)
+            self._thread.join(CLOSE_SECONDS)
+
+    def give_up(self) -> None:
+        """Answer all that wait: the database has gone away. Call it in the event loop."""
+        now = asyncio.get_running_loop().time()
+        for patience in self._patiences:
+            if not patience.expired():
+                patience.reschedule(now)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the writer has been at one commit for longer than anybody is let wait."""
+        return time.monotonic() - self._writing_since > ANSWER_SECONDS
 
     async def registration(self, device_id: str, ip: str) -> Registration:
         """Return the settings to parse a device's records.
@@ -85,12 +111,22 @@ class Batcher:
         return await self._enqueue(command)
 
     async def _enqueue(self, command: SubmitCalls | None) -> list[Receipt]:
+        if self.is_stuck:
+            raise Busy
         waiting = Waiting(command, Future())
         try:
             self._queue.put_nowait(waiting)
         except queue.Full as error:
             raise Busy from error
-        return await asyncio.wrap_future(waiting.receipts)
+        patience = asyncio.timeout(ANSWER_SECONDS)
+        try:
+            async with patience:
+                self._patiences.add(patience)
+                return await asyncio.wrap_future(waiting.receipts)
+        except TimeoutError as error:  # what the writer has not begun is dropped from the queue
+            raise Busy("It is not known to be stored. Send it again.") from error
+        finally:
+            self._patiences.discard(patience)
 
     def _run(self) -> None:
         ending = False
@@ -117,12 +153,14 @@ class Batcher:
     def _write(self, batch: list[Waiting]) -> None:
         live = [each for each in batch if each.receipts.set_running_or_notify_cancel()]
         commands = [each.command for each in live if each.command]
-        self._refreshed_at = time.monotonic()
+        self._refreshed_at = self._writing_since = time.monotonic()
         try:
             receipts = iter(submit(self._store, self._catalogue, commands))
         except Exception as error:  # noqa: BLE001 -- each sender must get the error
             for each in live:
                 each.receipts.set_exception(error)
             return
+        finally:
+            self._writing_since = math.inf
         for each in live:
             each.receipts.set_result(next(receipts) if each.command else [])

@@ -20,6 +20,7 @@ from billing.database import Database, is_away, tell_away
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled, credentials_of
 from billing.ingest.submission_log import Noted, SubmissionLog, ip_address_of
+from billing.log.rehearsal import Rehearsal
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
 from billing.reading import SourceProfile, Unacceptable, profile_of, read_body
@@ -76,6 +77,7 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
     app.add_route(submit, "/v1/cdr", methods=["POST"])
     app.add_route(submit, "/v1/cdr/<source>", methods=["POST"], name="submit_from")
     app.add_route(health, "/healthz", methods=["GET"])
+    app.add_route(tell_readiness, "/readyz", methods=["GET"])
     app.exception(Exception)(answer_exception)
 
     @app.before_server_start
@@ -84,6 +86,8 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
         app.ctx.pool = await database.open_async()
         app.ctx.doorkeeper = Doorkeeper(app.ctx.pool)
         app.ctx.batcher = Batcher(app.ctx.store)
+        app.ctx.pool.when_lost = app.ctx.batcher.give_up
+        app.ctx.rehearsal = Rehearsal(database.url)
         app.ctx.log = SubmissionLog(app.ctx.pool)
         app.ctx.log.start()
         await asyncio.to_thread(app.ctx.batcher.start)
@@ -110,6 +114,17 @@ async def note_submission(request: Request, response: HTTPResponse) -> None:
 async def health(_: Request) -> HTTPResponse:
     """Liveness check: the process answers."""
     return HTTPResponse("ok\n", content_type="text/plain")
+
+
+async def tell_readiness(request: Request) -> HTTPResponse:
+    """Whether a submission would be stored now, and why not; within two seconds."""
+    problem = await request.app.ctx.rehearsal.problem()
+    if request.app.ctx.batcher.is_stuck:
+        problem = "the writer waits"
+    if problem:
+        headers = {"retry-after": "2"}
+        return HTTPResponse(f"{problem}\n", 503, headers, content_type="text/plain")
+    return HTTPResponse("ready\n", content_type="text/plain")
 
 
 async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: ARG001 -- senders may label their URL; the format is detected
@@ -207,7 +222,7 @@ async def answer_exception(_: Request, error: Exception) -> HTTPResponse:
         case Refused():
             return _problem(403, "Not permitted", str(error))
         case Busy():
-            return _problem(503, "Busy", "Not stored. Send it again.", {"retry-after": "1"})
+            return _problem(503, "Busy", str(error), {"retry-after": "2"})
         case SanicException(status_code=status):
             return _problem(status, str(error))
         case _:

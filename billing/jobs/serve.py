@@ -29,7 +29,8 @@ from billing.values import Refused
 STOP_SECONDS = 4.0  # then processes are killed; running requests get 3 seconds
 DATABASE_STOP_SECONDS = 0.7  # then it recovers from its log at the next start
 LOOK_SECONDS = 0.1
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0  # disk space that is free again is noticed within 10 s
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0
+DATABASE_PAUSE = 3.0  # the longest: it recovers from its log, and is back within 10 s of space
 WELL_SECONDS = 60.0  # after this time alive, earlier ends are forgotten
 SAY_EVERY_SECONDS = 60.0
 TOLD_DEATHS = 3
@@ -40,8 +41,9 @@ logger = logging.getLogger("billing.jobs.serve")
 class Lives:
     """The recent ends of a process, and when it is due to be restarted."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_pause: float = LONGEST_PAUSE) -> None:
         self.deaths = 0
+        self._longest_pause = longest_pause
         self.since = time.time()
         self.starts_at = 0.0
         self._begun = time.monotonic()
@@ -56,7 +58,7 @@ class Lives:
         """Record an end; return the seconds until the restart."""
         now = time.monotonic()
         self.deaths = 1 if now - self._begun > WELL_SECONDS else self.deaths + 1
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
+        pause = min(self._longest_pause, FIRST_PAUSE * 2.0 ** min(self.deaths - 1, 10))
         self._due = now + pause
         self.since, self.starts_at = time.time(), time.time() + pause
         return pause
@@ -168,7 +170,7 @@ class DatabaseGuard:
         self._url = url
         self._server = server
         self._prepare = prepare
-        self._lives = Lives()
+        self._lives = Lives(DATABASE_PAUSE)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         # An embedded server is still starting; if an external one does not answer, log it at once.

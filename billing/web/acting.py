@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import psycopg
 from sanic import Request
+from sanic.exceptions import ServiceUnavailable
 from sanic.response import HTTPResponse, redirect
 
 from billing.aggregates.event import Envelope
+from billing.database.pulse import Watched
 from billing.log.positions import wait_until_shown_async
 from billing.log.store import Store
 from billing.web.kit.access import current_session
@@ -21,6 +23,7 @@ from billing.web.site import site_of
 
 T = TypeVar("T")
 NOTICE_SECONDS = 15
+WRITE_SECONDS = 15.0  # a page waits for its commands
 PATIENCE_SECONDS = 2.0  # wait for the read models
 
 
@@ -56,8 +59,23 @@ async def carry_out(
     """
     site = site_of(request)
     envelope = await envelope_of(request)
-    position = await asyncio.to_thread(handler, site.store, command, envelope)
+    position = await write(request, lambda: handler(site.store, command, envelope))
     return await until_shown(request, position)
+
+
+async def write(request: Request[Any, Any], work: Callable[[], T]) -> T:
+    """Run in a thread what changes something; return its result.
+
+    Raises ServiceUnavailable if it takes too long, as while a standby is away: a commit that has
+    begun continues then, and work that has not begun is not done.
+    """
+    run = copy_context().run
+    writing = asyncio.get_running_loop().run_in_executor(site_of(request).writers, run, work)
+    done, _ = await asyncio.wait({writing}, timeout=WRITE_SECONDS)
+    if not done:
+        writing.cancel()
+        raise ServiceUnavailable("A commit waits.")
+    return await writing
 
 
 async def until_shown(request: Request[Any, Any], position: int) -> bool:
@@ -70,7 +88,7 @@ def connected(handler: Callable[..., int]) -> Callable[[Store, Any, Envelope], i
     """Return a handler that opens a connection for a handler that changes secrets."""
 
     def handle(store: Store, command: Any, envelope: Envelope) -> int:
-        with psycopg.connect(store.url, autocommit=True) as connection:
+        with Watched.connect(store.url, autocommit=True) as connection:
             return handler(store, connection, command, envelope)
 
     return handle
@@ -89,7 +107,7 @@ async def with_secrets(
         with site.connect() as connection:
             return handler(site.store, connection, command, said)
 
-    return await asyncio.to_thread(handle)
+    return await write(request, handle)
 
 
 def go_on(path: str, done: str, *, shown: bool = True) -> HTTPResponse:

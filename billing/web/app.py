@@ -195,6 +195,8 @@ async def _prepare(request: Request[Any, Any]) -> None:
 async def _add_headers(request: Request[Any, Any], response: BaseHTTPResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if response.status == 503:  # noqa: PLR2004
+        response.headers.setdefault("retry-after", "2")
     if request.app.ctx.site and request.app.ctx.site.config.cookie_secure:
         response.headers.setdefault("strict-transport-security", "max-age=31536000")
 

@@ -1,6 +1,7 @@
 """What the handlers of pages share: settings, connections, templates, services."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from sanic import Request
 
 from billing.config import Config
 from billing.database import limits
+from billing.log.rehearsal import Rehearsal
 from billing.log.store import Store
 from billing.offload.process import Offload
 from billing.web.kit.assets import Asset, load_assets
@@ -24,6 +26,8 @@ from billing.web.services.passwords import Passwords
 from billing.web.services.replay_jobs import Replays
 from billing.web.services.sheets import Sheets
 
+WRITERS = 4  # commands at a time: half the connections of the log, so that others still read it
+
 
 class Site:
     """The shared objects of an application, made before the server starts."""
@@ -36,6 +40,8 @@ class Site:
         self.assets: dict[str, Asset] = load_assets()
         self.templates = templates_for(self.zone)
         self.passwords = Passwords()
+        self.writers = ThreadPoolExecutor(WRITERS, "command")
+        self.rehearsal = Rehearsal(store.url)
         self.arrivals = Arrivals(pool)
         self.certificate = CertificateWatch(config.public_url)
         self.freshness = Freshness(pool)
@@ -70,6 +76,7 @@ class Site:
         await self.exports.close()
         await self.replays.close()
         await self.pool.close()
+        self.writers.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.store.close)
 
 

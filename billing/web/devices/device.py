@@ -1,10 +1,8 @@
 """One device: its page, settings, device accounts and actions."""
 
-import asyncio
 from typing import Any
 from zoneinfo import available_timezones
 
-import psycopg
 from babel import Locale
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
@@ -15,7 +13,7 @@ from billing.commands import devices as commands
 from billing.queries import device as reading
 from billing.queries.names import company_choices, device_choices
 from billing.values import Refused, new_id
-from billing.web.acting import carry_out, go_on
+from billing.web.acting import carry_out, go_on, write
 from billing.web.devices.trial import send_trial
 from billing.web.kit.access import ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits, is_fragment
 from billing.web.kit.forms import Form
@@ -65,7 +63,7 @@ async def register(request: Request[Any, Any]) -> HTTPResponse:
         form.refuse(refusal)
         return await _register_page(request, form, 422)
     account = f"device-{device_id}"
-    password = await asyncio.to_thread(_issue, request, device_id, account)
+    password = await write(request, lambda: _issue(request, device_id, account))
     return await _shown_once(request, device_id, account, password)
 
 
@@ -187,7 +185,7 @@ async def add_account(request: Request[Any, Any], device_id: str) -> HTTPRespons
     await find_device(request, device_id)
     account = Form.of(request).text("account", required=False, longest=60)
     account = account or f"device-{new_id()}"
-    password = await asyncio.to_thread(_issue, request, device_id, account)
+    password = await write(request, lambda: _issue(request, device_id, account))
     return await _shown_once(request, device_id, account, password)
 
 
@@ -195,15 +193,15 @@ async def add_account(request: Request[Any, Any], device_id: str) -> HTTPRespons
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Add a device account that replaces another, which ends after some hours."""
-    form, url = Form.of(request), site_of(request).config.database_url
+    form, site = Form.of(request), site_of(request)
     account = form.text("account")
     hours = OVERLAP_HOURS.get(form.given.get("hours", ""), 0)
 
     def work() -> tuple[str, str]:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with site.connect() as connection:
             return commands.rotate_device_password(connection, device_id, account, hours)
 
-    fresh, password = await asyncio.to_thread(work)
+    fresh, password = await write(request, work)
     return await _shown_once(request, device_id, fresh, password)
 
 
@@ -211,13 +209,13 @@ async def rotate(request: Request[Any, Any], device_id: str) -> HTTPResponse:
 @admits(*ADMINISTRATORS_AND_OPERATORS, limited=True)
 async def revoke(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """End a device account now."""
-    account, url = Form.of(request).text("account"), site_of(request).config.database_url
+    account, site = Form.of(request).text("account"), site_of(request)
 
     def work() -> None:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with site.connect() as connection:
             commands.revoke_device_account(connection, device_id, account)
 
-    await asyncio.to_thread(work)
+    await write(request, work)
     return go_on(f"/devices/{device_id}", gettext("The account was ended."))
 
 
@@ -231,7 +229,7 @@ async def send_test_record(request: Request[Any, Any], device_id: str) -> HTTPRe
 
 
 def _issue(request: Request[Any, Any], device_id: str, account: str) -> str:
-    with psycopg.connect(site_of(request).config.database_url, autocommit=True) as connection:
+    with site_of(request).connect() as connection:
         return commands.issue_device_password(connection, device_id, account)
 
 

@@ -57,6 +57,8 @@ async def show_error(request: Request[Any, Any], error: Exception) -> HTTPRespon
     """Return the page or fragment for an error; internal errors are logged with their reference."""
     status, explanation = _meaning(error)
     title = gettext(TITLES[status])
+    if status == 503 and request.method not in ("GET", "HEAD"):  # noqa: PLR2004
+        explanation = gettext("It may or may not have been done. Check before you do it again.")
     if is_too_slow(error):
         title = gettext("This takes too long")
         logger.warning("%s %s took too long (%s)", request.method, request.path, request.id)

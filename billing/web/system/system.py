@@ -11,7 +11,7 @@ from sanic.exceptions import Forbidden
 from sanic.response import HTTPResponse, text
 
 from billing.database import migrations
-from billing.database.states import State, unwell
+from billing.database.states import read_states, unwell
 from billing.queries import keeping, ledger, set_aside
 from billing.queries.clock import ClockState, clock_state
 from billing.queries.system import SILENT_AFTER, Status, read_readiness, read_status
@@ -24,6 +24,7 @@ from billing.web.services.machine import Machine, look_at_machine
 from billing.web.site import Site, site_of
 
 MOST_LAG = 50_000  # events: about two seconds of work for the read models
+READY_SECONDS = 0.7  # for the database's answer; an append is given 1.2 s
 LEAST_FREE = 0.1  # of the disk
 blueprint = Blueprint("system")
 
@@ -53,6 +54,10 @@ async def show_system(request: Request[Any, Any]) -> HTTPResponse:
         differences=differences,
         ledger_check=check,
         certificate=site.certificate,
+        processes=[
+            (each, datetime.fromtimestamp(each.since, UTC))
+            for each in read_states(site.config.data_dir)
+        ],
         warnings=_certificate_warnings(site)
         + _warnings(site, machine, status, settings.backup_days, now),
         silent_hours=int(SILENT_AFTER.total_seconds() // 3600),
@@ -83,6 +88,15 @@ def _warnings(
     )
     if late:
         said.append(gettext("There is no recent backup of everything."))
+    said += [
+        ngettext(
+            "The process %(name)s ended unexpectedly; it is started again.",
+            "The process %(name)s ended unexpectedly %(n)s times; it is started again.",
+            each.deaths,
+        )
+        % {"name": each.name, "n": each.deaths}
+        for each in unwell(site.config.data_dir)
+    ]
     if status.lag > MOST_LAG:
         said.append(gettext("Page data is behind: pages show an older state."))
     if count := status.silent_count:
@@ -129,25 +143,29 @@ def _certificate_warnings(site: Site) -> list[str]:
 @blueprint.get("/readyz")
 @admits(ANYONE)
 async def tell_readiness(request: Request[Any, Any]) -> HTTPResponse:
-    """Tell a load balancer whether pages can be shown, and why not."""
+    """Tell a load balancer within two seconds whether everything works, and why not."""
+    problem, remarks = await _problem(site_of(request))
+    return text("; ".join([problem or "ready", *remarks]), status=503 if problem else 200)
+
+
+async def _problem(site: Site) -> tuple[str, list[str]]:
+    """Return what prevents pages or appends ("" if nothing), and remarks on what else is wrong."""
     try:
-        async with asyncio.timeout(5), site_of(request).pool.connection() as connection:
+        async with asyncio.timeout(READY_SECONDS), site.pool.connection() as connection:
             applied, restoring, lag = await read_readiness(connection)
-    except Exception:  # noqa: BLE001 -- any error means not ready
-        return text("the database does not answer", status=503)
+            clock = await clock_state(connection)
+    except Exception:  # noqa: BLE001 -- whatever it is, this is not ready
+        return "the database does not answer", []
+    remarks = [f"{each.name} ended with {each.last_exit}" for each in unwell(site.config.data_dir)]
+    if clock.is_waiting:
+        remarks.append("the clock is in doubt")
     if restoring:
-        return text("the database is half restored", status=503)
+        return "the database is half restored", remarks
     if missing := sorted(set(migrations()) ^ set(applied)):
-        return text(f"the database is of another version: {missing[0]}", status=503)
-    if lag > MOST_LAG:
-        return text(f"the read models are {lag} events behind", status=503)
-    unwell = [f"{each.name} ended with {each.last_exit}" for each in unwell_processes(request)]
-    return text("; ".join(["ready", *unwell]))
-
-
-def unwell_processes(request: Request[Any, Any]) -> list[State]:
-    """Return the processes that ended recently; pages can still be shown."""
-    return unwell(site_of(request).config.data_dir)
+        return f"the database is of another version: {missing[0]}", remarks
+    if problem := await site.rehearsal.problem():
+        return f"nothing can be appended: {problem}", remarks
+    return f"the read models are {lag} events behind" if lag > MOST_LAG else "", remarks
 
 
 @blueprint.get("/metrics")

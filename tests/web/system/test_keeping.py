@@ -1,5 +1,6 @@
 """The pages of the system: information, keeping, backups; readiness and metrics."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,17 @@ import pytest
 
 from billing.aggregates.call import CallRated
 from billing.aggregates.event import Envelope
+from billing.aggregates.keeping import STREAM
+from billing.database.states import State, write_states
 from billing.keeping.archived_events import open_store
 from billing.keeping.keeper import Keeper
 from billing.keeping.shortening import shorten
 from billing.keeping.worker import Worker
+from billing.log.store import LOCK, Store
 from billing.periods import months_before
+from billing.web import acting
 from billing.web.kit.formats import segment
+from tests.embedded import until
 from tests.web.serving import SignIn, add_administrator, catch_up, install, served
 
 Work = Callable[[], None]
@@ -139,6 +145,45 @@ def test_metrics_and_readiness_are_told_to_whom_they_concern(
         assert httpx.get(f"{address}/metrics").status_code == 403
         shown = httpx.get(f"{address}/metrics", headers={"authorization": "Bearer t0ken"})
         assert shown.status_code == 200
+
+
+def test_a_process_that_ends_again_and_again_is_on_the_system_page(
+    site: str, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(site)
+    well = State(name="web", pid=os.getpid(), since=1.0)
+    write_states(tmp_path, [well])
+    text = client.get("/system").text
+    assert "running" in text
+    assert "ended unexpectedly" not in text
+    write_states(tmp_path, [well, State(name="policies", since=1.0, deaths=4, last_exit=-9)])
+    text = client.get("/system").text
+    assert "The process policies ended unexpectedly 4 times" in text
+    assert "waiting to be started" in text
+    assert httpx.get(f"{site}/readyz").text == "ready; policies ended with -9"
+
+
+def test_a_command_that_waits_for_its_commit_is_answered_and_goes_on(
+    site: str, sign_in: SignIn, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "WRITE_SECONDS", 0.2)
+    client = sign_in(site)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        kept = {"months": "7", "backup_days": "1", "backups_kept": "7", "shorten_months": "0"}
+        answer = client.post("/keeping/settings", data={**csrf(client), **kept})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert "It may or may not have been done" in answer.text
+        unready = httpx.get(f"{site}/readyz")
+        assert unready.status_code == 503
+        assert "nothing can be appended" in unready.text
+        assert httpx.get(f"{site}/healthz").status_code == 200
+        assert client.get("/calls").status_code == 200
+    store = Store(database_url)
+    until(lambda: store.load(STREAM))
+    store.close()
+    until(lambda: httpx.get(f"{site}/readyz").status_code == 200)
 
 
 def test_the_calls_of_a_backup_are_restored_from_its_page(

@@ -17,9 +17,13 @@ from billing.aggregates.event import Envelope
 from billing.commands.calls import Receipt, SubmitCalls
 from billing.config import Config
 from billing.database import Database, is_away, tell_away
+from billing.doors.addresses import ip_address_of
+from billing.doors.bodies import in_memory
+from billing.doors.door import Door
+from billing.doors.limits import Limits
 from billing.ingest.batcher import Batcher, Busy
 from billing.ingest.doorkeeper import Doorkeeper, Throttled, credentials_of
-from billing.ingest.submission_log import Noted, SubmissionLog, ip_address_of
+from billing.ingest.submission_log import Noted, SubmissionLog
 from billing.log.rehearsal import Rehearsal
 from billing.log.store import Store
 from billing.rating.cdr import CallRecord
@@ -71,11 +75,10 @@ def create_app(config: Config, database: Database) -> Sanic:  # type: ignore[typ
     app.config.AUTO_EXTEND = False
     app.config.TOUCHUP = False  # rewrites code once per process, so a second start would fail
     app.config.REQUEST_MAX_SIZE = MOST_BYTES
-    app.config.REQUEST_TIMEOUT = 15
     app.config.PROXIES_COUNT = config.proxies or None
-    app.config.KEEP_ALIVE_TIMEOUT = 120  # above the clients': libcurl resends on a closed one
-    app.add_route(submit, "/v1/cdr", methods=["POST"])
-    app.add_route(submit, "/v1/cdr/<source>", methods=["POST"], name="submit_from")
+    app.ctx.door = Door(Limits(), proxies=config.proxies)
+    for path, name in (("/v1/cdr", "submit"), ("/v1/cdr/<source>", "submit_from")):
+        app.add_route(submit, path, methods=["POST"], name=name, stream=True)  # body: after _admit
     app.add_route(health, "/healthz", methods=["GET"])
     app.add_route(tell_readiness, "/readyz", methods=["GET"])
     app.exception(Exception)(answer_exception)
@@ -139,6 +142,14 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
         address=ip_address_of(request),
         request_id=new_id(),
     )
+    async with in_memory(request, MOST_BYTES):
+        receipts = await _store(request, device_id, envelope)
+    noted.counts = Counter(receipt.status for receipt in receipts)
+    noted.detail = ", ".join(sorted({receipt.reason for receipt in receipts if receipt.reason}))
+    return _answer(envelope.request_id, receipts)
+
+
+async def _store(request: Request, device_id: str, envelope: Envelope) -> list[Receipt]:
     batcher = request.app.ctx.batcher
     profile = profile_of(await batcher.registration(device_id, ip_address_of(request)))
     if len(request.body) > QUICK_BYTES:
@@ -146,10 +157,8 @@ async def submit(request: Request, source: str = "") -> HTTPResponse:  # noqa: A
     else:
         records = _read(request, profile, envelope.recorded_at)
     command = SubmitCalls(device_id=device_id, records=records, envelope=envelope)
-    receipts = await batcher.submit(command)
-    noted.counts = Counter(receipt.status for receipt in receipts)
-    noted.detail = ", ".join(sorted({receipt.reason for receipt in receipts if receipt.reason}))
-    return _answer(envelope.request_id, receipts)
+    receipts: list[Receipt] = await batcher.submit(command)
+    return receipts
 
 
 def _read(request: Request, profile: SourceProfile, received_at: datetime) -> list[CallRecord]:
@@ -223,8 +232,8 @@ async def answer_exception(_: Request, error: Exception) -> HTTPResponse:
             return _problem(403, "Not permitted", str(error))
         case Busy():
             return _problem(503, "Busy", str(error), {"retry-after": "2"})
-        case SanicException(status_code=status):
-            return _problem(status, str(error))
+        case SanicException(status_code=status, headers=headers):
+            return _problem(status, str(error), headers=headers)
         case _:
             if is_away(error):
                 tell_away(error)

@@ -12,6 +12,7 @@ import psycopg_pool
 from sanic import HTTPResponse, Request
 
 from billing.database import tell_away
+from billing.doors.addresses import ip_address_of
 
 FLUSH_SECONDS = 0.5
 MOST_A_FLUSH = 10  # per device; more are not needed to see a busy device at work
@@ -112,11 +113,6 @@ def _problem(response: HTTPResponse) -> str:
     except msgspec.DecodeError:
         return ""
     return str(problem.get("detail") or problem.get("title") or "")
-
-
-def ip_address_of(request: Request) -> str:
-    """Return the client's IP address: from our own proxies' header, or the connection."""
-    return str(request.client_ip).strip("[]")
 
 
 def _printable(text: str) -> str:

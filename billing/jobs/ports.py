@@ -117,16 +117,17 @@ def await_database(url: str) -> None:
 def serve_application(make: Callable[[], Any], config: Config, port: int) -> None:
     """Wait for the database, then serve the application that `make` returns, until asked to stop.
 
-    `make` imports it, because the pages' modules take a second and the port must answer earlier.
+    `make` imports it, and Sanic: that takes a second, and the port must answer earlier.
     """
     listener = open_port(config.bind_address, port)
     with _answering_503(listener):
         await_database(config.database_url)
         app = make()
+        from billing.doors.connection import Connection  # noqa: PLC0415 -- as above
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = STOP_SECONDS
     app.before_server_stop(_ignore_further_signals)
     listener.setblocking(False)
-    app.run(sock=listener, single_process=True, access_log=False, motd=False)
+    app.run(sock=listener, single_process=True, access_log=False, motd=False, protocol=Connection)
 
 
 async def _ignore_further_signals(_: Any) -> None:

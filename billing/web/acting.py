@@ -13,11 +13,11 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.aggregates.event import Envelope
 from billing.database.pulse import Watched
+from billing.doors.addresses import ip_address_of
 from billing.log.positions import wait_until_shown_async
 from billing.log.store import Store
 from billing.web.kit.access import current_session
 from billing.web.kit.i18n import gettext
-from billing.web.kit.ip_addresses import ip_address_of
 from billing.web.kit.pages import NOTICE
 from billing.web.site import site_of
 

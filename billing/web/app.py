@@ -12,6 +12,8 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, text
 from billing.config import Config
 from billing.database import Database
 from billing.database.limits import limit_page
+from billing.doors.door import Door
+from billing.doors.limits import Limits
 from billing.keeping.archived_events import open_store
 from billing.web.accounts import (
     account,
@@ -63,9 +65,9 @@ from billing.web.statistics import export as statistics_export
 from billing.web.statistics import overview, statistics
 from billing.web.system import backups, guide, keeping, system
 
-MOST_BYTES = 26_000_000  # of a request: the largest sheet that is read (sheets.MOST_BYTES)
 THREADS = 16  # files and replays use up to five for long; pages need the others
 MOST_HEADER_BYTES = 65_536  # a URL of 10,000 characters gets an error message
+MOST_DROPPED = 65_536  # bytes of a body that no handler reads; beyond, the connection is closed
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -152,10 +154,11 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
     app: Sanic[Any, Any] = Sanic(f"contarifa_{token_hex(4)}", configure_logging=False)
     app.config.AUTO_EXTEND = False
     app.config.TOUCHUP = False  # it rewrites Sanic's own methods, and a second application fails
-    app.config.REQUEST_MAX_SIZE = MOST_BYTES
+    app.config.REQUEST_MAX_SIZE = MOST_DROPPED  # each route has its own limit (admits)
     app.config.REQUEST_MAX_HEADER_SIZE = MOST_HEADER_BYTES
     app.config.FALLBACK_ERROR_FORMAT = "text"
     app.config.PROXIES_COUNT = config.proxies or None
+    app.ctx.door = Door(Limits(), proxies=config.proxies)
     app.ctx.site = None
 
     async def open_site(app: Sanic[Any, Any]) -> None:

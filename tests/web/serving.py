@@ -26,6 +26,7 @@ from billing.aggregates.sub_account import UserAccountOpened
 from billing.config import Config
 from billing.credentials.tokens import hash_token
 from billing.database import Database
+from billing.doors.connection import Connection
 from billing.log.store import CHANNEL, Pending, Store
 from billing.projections import projections
 from billing.projections.runner import Runner
@@ -75,7 +76,9 @@ def served(
     ready, stop, place = threading.Event(), asyncio.Event(), list[Any]()
 
     async def serve() -> None:
-        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
+        server: Any = await app.create_server(
+            sock=listener, return_asyncio_server=True, protocol=Connection
+        )
         await server.startup()
         await server.before_start()
         await server.after_start()

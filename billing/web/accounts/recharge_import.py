@@ -11,7 +11,7 @@ from billing.sheets import Column
 from billing.values import Money, Refused, parse_amount, refuse_finer
 from billing.web.files.importing import Kind, ask, take
 from billing.web.kit import formats
-from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.access import ADMINISTRATORS, SHEETS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
@@ -126,7 +126,7 @@ async def ask_recharges(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/movements/import", name="take_recharges")
-@admits(*ADMINISTRATORS, limited=True)
+@admits(*ADMINISTRATORS, limited=True, takes=SHEETS)
 async def take_recharges(request: Request[Any, Any]) -> HTTPResponse:
     """Show the recharges of a sheet, or its errors."""
     return await take(request, RECHARGES)

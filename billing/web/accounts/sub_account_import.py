@@ -13,7 +13,7 @@ from billing.sheets import Column
 from billing.values import new_id
 from billing.web.accounts.opening import kind_of, list_of
 from billing.web.files.importing import Kind, ask, take
-from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.access import ADMINISTRATORS, SHEETS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.reach import reach_of
@@ -180,7 +180,7 @@ async def ask_accounts(request: Request[Any, Any]) -> HTTPResponse:
 
 @blueprint.post("/user-accounts/import", name="take_user_accounts")
 @blueprint.post("/gateway-accounts/import", name="take_gateway_accounts")
-@admits(*ADMINISTRATORS, limited=True)
+@admits(*ADMINISTRATORS, limited=True, takes=SHEETS)
 async def take_accounts(request: Request[Any, Any]) -> HTTPResponse:
     """Show the accounts of a sheet, or its errors."""
     return await take(request, ACCOUNTS[kind_of(request)])

@@ -28,7 +28,13 @@ from billing.web.devices.device import find_device
 from billing.web.files.delivery import Answer
 from billing.web.files.importing import Kind, ask, take
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
-from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
+from billing.web.kit.access import (
+    ADMINISTRATORS,
+    ADMINISTRATORS_AND_OPERATORS,
+    EVERY_ROLE,
+    SHEETS,
+    admits,
+)
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
@@ -157,7 +163,7 @@ def _fields(zone: ZoneInfo) -> list[Field[reading.ExtensionRow]]:
 
 @blueprint.get("/devices/<device_id:str>/extensions/import", name="ask_extensions")
 @blueprint.post("/devices/<device_id:str>/extensions/import", name="take_extensions")
-@admits(*ADMINISTRATORS, limited=True)
+@admits(*ADMINISTRATORS, limited=True, takes=SHEETS)
 async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPResponse:
     """Read a sheet, and show what it would change."""
     await find_device(request, device_id)

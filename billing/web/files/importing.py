@@ -1,5 +1,6 @@
 """How an import works: a sheet is uploaded, its effect is previewed, and applied as a whole."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from billing.sheets import Column, Row, match_headers
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.bodies import sent_file
 from billing.web.kit.forms import WHOLE, Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
@@ -63,13 +65,14 @@ def lines_of(columns: Sequence[Column], rows: Iterator[Row]) -> list[SheetRow]:
 async def take(request: Request[Any, Any], kind: Kind) -> HTTPResponse:
     """Read an uploaded sheet, and show what it would do."""
     form = Form.of(request)
-    sent = request.files.get("file") if request.files else None
-    if sent is None or not sent.body:
+    sent = sent_file(request, "file")
+    if sent is None:
         form.errors["file"] = gettext("Choose a file.")
         return await ask(request, kind, form, 422)
     try:
+        content = await asyncio.to_thread(sent.path.read_bytes)
         lines = await site_of(request).sheets.read(
-            sent.body, sent.name, partial(lines_of, kind.columns), MOST_ROWS
+            content, sent.name, partial(lines_of, kind.columns), MOST_ROWS
         )
         plan = await kind.plan(request, form, lines)
     except Refused as refusal:

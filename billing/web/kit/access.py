@@ -1,7 +1,7 @@
 """Access: one decorator on every route, and the protection against forged requests."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -18,19 +18,23 @@ from billing.aggregates.administrator import (
     EVERY_ROLE,
 )
 from billing.credentials.tokens import hash_token
+from billing.doors.addresses import ip_address_of
 from billing.queries.sessions import Session
-from billing.web.kit.ip_addresses import ip_address_of
+from billing.web.kit.bodies import FORM, LIST, SHEETS, Takes, taken_in
 from billing.web.kit.reach import refuse_beyond
 from billing.web.kit.sessions import find_by_token, find_session
 from billing.web.kit.sign_in_log import note_wrong_token
 
 ANYONE = "anyone"
+SAFE = ("GET", "HEAD")
 __all__ = [  # with the sets of roles, so that a route needs one import
     "ADMINISTRATORS",
     "ADMINISTRATORS_AND_AUDITORS",
     "ADMINISTRATORS_AND_OPERATORS",
     "ANYONE",
     "EVERY_ROLE",
+    "LIST",
+    "SHEETS",
     "BeyondReach",
     "OutOfScope",
     "admits",
@@ -64,13 +68,14 @@ def admits(
     limited: bool = False,
     before_change: bool = False,
     before_enrolment: bool = False,
+    takes: Takes = FORM,
 ) -> Callable[[Handler], Handler]:
     """Admit these roles only; refuse everything else before the password was changed.
 
     API tokens are admitted if `scope` names one of theirs, within the role of their administrator.
     Administrators who are limited to companies are admitted if `limited` is set, to data of these
     companies (reach.py). Every route carries this decorator; the application does not start with a
-    route that lacks it.
+    route that lacks it. `takes` limits the body, which is read only after all of this was checked.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -81,19 +86,23 @@ def admits(
                 session = await current_session(request)
                 if session is None:
                     return _ask_to_sign_in(request)
-                if session.role not in roles:
-                    raise Forbidden
-                if session.companies and not limited:
-                    raise BeyondReach
-                if session.token_id:
-                    _refuse_out_of_scope(session, scope)
-                elif place := _first_of_all(session, before_change, before_enrolment):
+                _refuse_beyond_role(session, roles, scope, limited)
+                if not session.token_id and (
+                    place := _first_of_all(session, before_change, before_enrolment)
+                ):
                     return redirect(place)
-            _refuse_forged(request, roles)
-            if session and session.companies:
-                await refuse_beyond(request, session.reach, kwargs)
-            return await handler(request, *args, **kwargs)
+            # No browser shows a token by itself.
+            changes = request.method not in SAFE and not (session and session.token_id)
+            if changes:
+                _refuse_other_origins(request)
+            async with taken_in(request, takes):
+                if session:
+                    await _refuse_forged(request, session, changes, kwargs)
+                return await handler(request, *args, **kwargs)
 
+        # Sanic leaves the body of such a handler to us.
+        guarded.is_stream = True  # type: ignore[attr-defined]
+        guarded.takes = takes  # type: ignore[attr-defined]
         guarded.admits = roles  # type: ignore[attr-defined]
         guarded.limited = limited  # type: ignore[attr-defined]
         guarded.scope = scope  # type: ignore[attr-defined]
@@ -163,8 +172,14 @@ def kept(text: str) -> str:
     return text.replace("\0", "").encode(errors="ignore").decode()
 
 
-def _refuse_out_of_scope(session: Session, scope: str) -> None:
-    if not scope or scope not in session.scopes:
+def _refuse_beyond_role(
+    session: Session, roles: tuple[str, ...], scope: str, limited: bool
+) -> None:
+    if session.role not in roles:
+        raise Forbidden
+    if session.companies and not limited:
+        raise BeyondReach
+    if session.token_id and (not scope or scope not in session.scopes):
         raise OutOfScope
 
 
@@ -188,15 +203,14 @@ def _ask_to_sign_in(request: Request[Any, Any]) -> BaseHTTPResponse:
     return redirect("/sign-in" + ("" if here == "/" else f"?next={quote(here, safe='')}"))
 
 
-def _refuse_forged(request: Request[Any, Any], roles: tuple[str, ...]) -> None:
-    """Admit changes only if the person intended them. Browsers never send a token automatically."""
-    if request.method in ("GET", "HEAD"):
-        return
-    if ANYONE not in roles:
-        if request.ctx.session.token_id:
-            return
-        _refuse_without_token(request)
-    _refuse_other_origins(request)
+async def _refuse_forged(
+    request: Request[Any, Any], session: Session, changes: bool, parts: Mapping[str, Any]
+) -> None:
+    """Admit a form if the person intended it and it stays within their companies."""
+    if changes:
+        _refuse_without_token(request, session)
+    if session.companies:
+        await refuse_beyond(request, session.reach, parts)
 
 
 def _refuse_other_origins(request: Request[Any, Any]) -> None:
@@ -208,9 +222,8 @@ def _refuse_other_origins(request: Request[Any, Any]) -> None:
         raise Forbidden
 
 
-def _refuse_without_token(request: Request[Any, Any]) -> None:
+def _refuse_without_token(request: Request[Any, Any], session: Session) -> None:
     """Admit changes only with the session's own form token."""
-    session: Session = request.ctx.session
     given = request.headers.get("x-csrf-token") or form_value(request, "csrf")
     if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
         raise StaleForm

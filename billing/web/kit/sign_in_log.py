@@ -7,8 +7,8 @@ from psycopg import AsyncConnection
 from sanic import Request
 
 from billing.commands.sign_ins import SignIn, note_sign_in
+from billing.doors.addresses import ip_address_of, network_of
 from billing.queries.api_tokens import owner_of_token
-from billing.web.kit.ip_addresses import ip_address_of, network_of
 from billing.web.kit.throttle import BY_TOKEN
 
 

@@ -17,7 +17,7 @@ from billing.web.acting import carry_out, connected, go_on
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
-from billing.web.kit.access import admits, form_value
+from billing.web.kit.access import LIST, admits, form_value
 from billing.web.kit.filters import read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import LANGUAGES, gettext
@@ -79,7 +79,7 @@ async def ask_administrator(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/administrators/new", name="add_administrator")
-@admits(WHO)
+@admits(WHO, takes=LIST)
 async def do_add_administrator(request: Request[Any, Any]) -> HTTPResponse:
     """Add an administrator, and show the password once."""
     form = Form.of(request)
@@ -111,7 +111,7 @@ async def show_administrator(request: Request[Any, Any], own_id: str) -> HTTPRes
 
 
 @blueprint.post("/administrators/<own_id:str>", name="change_administrator")
-@admits(WHO)
+@admits(WHO, takes=LIST)
 async def change_administrator(request: Request[Any, Any], own_id: str) -> HTTPResponse:
     """Change the name, the role and the language."""
     found, form = await find_or_404(request, own_id), Form.of(request)

@@ -16,7 +16,8 @@ from billing.periods import local_month, month_before
 from billing.sheets import Row
 from billing.values import Refused, new_id
 from billing.web.acting import envelope_of, go_on, until_shown
-from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.access import ADMINISTRATORS, SHEETS, admits
+from billing.web.kit.bodies import sent_file
 from billing.web.kit.formats import month
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
@@ -47,16 +48,17 @@ async def ask_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
 
 
 @blueprint.post("/rate-groups/<group_id:str>/import", name="take_deck")
-@admits(*ADMINISTRATORS)
+@admits(*ADMINISTRATORS, takes=SHEETS)
 async def take_deck(request: Request[Any, Any], group_id: str) -> HTTPResponse:
     """Store the file, and continue with its columns."""
     form = Form.of(request)
-    files: Any = request.files.get("file") if request.files else None
-    if not files or not files.name:
+    sent = sent_file(request, "file")
+    if sent is None:
         form.errors["file"] = gettext("Choose a file.")
         return await _upload_page(request, group_id, form, 422)
     await find_group(request, group_id)
-    upload = Upload(new_id(), group_id, files.name[-200:], files.body)
+    content = await asyncio.to_thread(sent.path.read_bytes)
+    upload = Upload(new_id(), group_id, sent.name[-200:], content)
     try:
         await site_of(request).sheets.first_rows(
             upload.content, upload.file_name, columns.HEAD_ROWS

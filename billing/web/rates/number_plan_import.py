@@ -14,7 +14,7 @@ from billing.sheets import Column, plain_words
 from billing.values import Refused
 from billing.web.files.importing import Kind, ask, take
 from billing.web.kit import words
-from billing.web.kit.access import ADMINISTRATORS, admits
+from billing.web.kit.access import ADMINISTRATORS, SHEETS, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import N_, gettext
 from billing.web.services.import_plans import Checked, Plan, SheetRow
@@ -126,7 +126,7 @@ async def ask_for_plan(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @blueprint.post("/number-plan/import", name="take_plan")
-@admits(*ADMINISTRATORS)
+@admits(*ADMINISTRATORS, takes=SHEETS)
 async def take_plan(request: Request[Any, Any]) -> HTTPResponse:
     """Show what the sheet would set."""
     return await take(request, KIND)

@@ -10,6 +10,7 @@ from sanic.response import HTTPResponse, redirect
 
 from billing.commands import second_factors, sessions
 from billing.commands.attempts import Throttle, forget_old
+from billing.doors.addresses import ip_address_of, network_of
 from billing.queries.sessions import HalfSession, find_credentials
 from billing.web.acting import envelope_in_name_of, go_on, with_secrets
 from billing.web.kit.access import (
@@ -22,7 +23,6 @@ from billing.web.kit.access import (
     local_path,
 )
 from billing.web.kit.i18n import gettext
-from billing.web.kit.ip_addresses import ip_address_of, network_of
 from billing.web.kit.pages import page
 from billing.web.kit.sign_in_log import note
 from billing.web.kit.throttle import (

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from billing.commands.attempts import Throttle
-from billing.web.kit.ip_addresses import network_of
+from billing.doors.addresses import network_of
 from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served

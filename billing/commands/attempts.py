@@ -10,16 +10,18 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-KEPT = timedelta(days=1)  # longer than any bucket needs to become empty
+LONGEST_WAIT = timedelta(minutes=15)  # until any bucket is empty; then it is forgotten
 LEVEL = "greatest(0, a.level - extract(epoch from %(now)s - a.at)::float8 / %(every)s)"
+# Written while the clock was wrong: nobody waits until that time comes.
+CORRECT = "update attempts set at = %(now)s where bucket = %(bucket)s and at > %(now)s"
 TAKE = f"""
 insert into attempts as a (bucket, level, at) values (%(bucket)s, 1, %(now)s)
-on conflict (bucket) do update set level = {LEVEL} + 1, at = greatest(a.at, %(now)s)
+on conflict (bucket) do update set level = {LEVEL} + 1, at = %(now)s
 where {LEVEL} + 1 <= %(burst)s + 1e-6"""
 OVER = f"select ({LEVEL} + 1 - %(burst)s) * %(every)s from attempts a where bucket = %(bucket)s"
 GIVE_BACK = "update attempts set level = greatest(0, level - 1) where bucket = %s"
 FORGET = "delete from attempts where bucket = %s"
-FORGET_OLD = "delete from attempts where at < %s"
+FORGET_OLD = "delete from attempts where at not between %s and %s"
 
 
 class Throttle(msgspec.Struct, frozen=True):
@@ -39,6 +41,7 @@ class Throttle(msgspec.Struct, frozen=True):
             "burst": self.burst,
             "every": self.every_seconds,
         }
+        await connection.execute(CORRECT, values)
         if (await connection.execute(TAKE, values)).rowcount:
             return 0
         row = await (await connection.execute(OVER, values)).fetchone()
@@ -53,6 +56,15 @@ class Throttle(msgspec.Struct, frozen=True):
         await connection.execute(FORGET, (f"{self.name}:{key}",))
 
 
-async def forget_old(connection: AsyncConnection[Any]) -> None:
-    """Delete buckets that have been empty for long."""
-    await connection.execute(FORGET_OLD, (datetime.now(UTC) - KEPT,))
+SWEEP = Throttle("sweep", burst=1, every_seconds=60)
+
+
+async def forget_old(connection: AsyncConnection[Any], now: datetime | None = None) -> None:
+    """Delete the buckets that are empty by now; once a minute, however often it is called.
+
+    So no flood of addresses fills the table, and none of them puts out one that must wait.
+    """
+    now = now or datetime.now(UTC)
+    if await SWEEP.wait_seconds(connection, "", now):
+        return
+    await connection.execute(FORGET_OLD, (now - LONGEST_WAIT, now + LONGEST_WAIT))

@@ -7,16 +7,21 @@ import hmac
 import logging
 import secrets
 import time
+from array import array
 from collections.abc import Callable
+from math import ceil
 
 import msgspec
 import psycopg_pool
 
 from billing.credentials.passwords import nobody, verify_password
+from billing.doors.addresses import network_of
 
 FRESH_SECONDS = 1.0  # how long a credential is cached
 BURST, REFILL_SECONDS = 10, 6.0  # failures allowed at once, then one per 6 s
-REMEMBERED = 10_000  # accounts and IP addresses in memory
+REMEMBERED = 10_000  # accounts in memory
+ROWS, CELLS = 2, 65_536  # of counted failures: 2 MB
+LONGEST_ACCOUNT, LONGEST_PASSWORD = 200, 1_000
 
 logger = logging.getLogger("billing.ingest")
 
@@ -49,26 +54,40 @@ def credentials_of(header: str) -> tuple[str, str] | None:
 
 
 class Failures:
-    """A leaky bucket of failures for each key (an account or an IP address)."""
+    """A leaky bucket of failures for each key (an account or a network), in bounded memory.
+
+    A key has a cell in each of two rows, found by a keyed hash, and its level is the lower one of
+    the two. No key is ever put out for another: a flood of addresses lets nobody guess again.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}
-
-    def add(self, key: str) -> None:
-        """Count a failure."""
-        if len(self._levels) >= REMEMBERED:
-            self._levels.pop(next(iter(self._levels)))
-        self._levels[key] = self._level(key) + 1, self._clock()
+        self._key = secrets.token_bytes(32)
+        self._levels = array("d", bytes(8 * ROWS * CELLS))
+        self._times = array("d", bytes(8 * ROWS * CELLS))
 
     def wait(self, key: str) -> int:
         """Return the seconds until the next try is allowed; 0 if it is now."""
-        over = self._level(key) - BURST + 1
-        return max(0, round(over * REFILL_SECONDS))
+        over = min(map(self._level, self._cells(key))) - BURST + 1
+        return max(0, ceil(round(over * REFILL_SECONDS, 3)))
 
-    def _level(self, key: str) -> float:
-        level, since = self._levels.get(key, (0.0, 0.0))
-        return max(0.0, level - (self._clock() - since) / REFILL_SECONDS)
+    def add(self, key: str) -> None:
+        """Count a try, before it is known whether it fails."""
+        for cell in self._cells(key):
+            self._levels[cell], self._times[cell] = self._level(cell) + 1, self._clock()
+
+    def give_back(self, key: str) -> None:
+        """Uncount a try that succeeded."""
+        for cell in self._cells(key):
+            self._levels[cell] = max(0.0, self._levels[cell] - 1)
+
+    def _cells(self, key: str) -> tuple[int, int]:
+        digest = hashlib.blake2b(key.encode(), digest_size=8, key=self._key).digest()
+        first, second = (int.from_bytes(half) % CELLS for half in (digest[:4], digest[4:]))
+        return first, CELLS + second
+
+    def _level(self, cell: int) -> float:
+        return max(0.0, self._levels[cell] - (self._clock() - self._times[cell]) / REFILL_SECONDS)
 
 
 class Doorkeeper:
@@ -78,9 +97,13 @@ class Doorkeeper:
     select device_id, password_hash from device_credentials
     where account = %s and (valid_until is null or valid_until > now())"""
 
-    def __init__(self, pool: psycopg_pool.AsyncConnectionPool) -> None:
+    def __init__(
+        self,
+        pool: psycopg_pool.AsyncConnectionPool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._pool = pool
-        self._failures = Failures()
+        self._failures = Failures(clock)
         self._credentials: dict[str, tuple[float, Credential | None]] = {}
         self._verified: set[tuple[str, bytes]] = set()
         self._key = secrets.token_bytes(32)
@@ -92,26 +115,29 @@ class Doorkeeper:
         tag = hmac.digest(self._key, f"{account}\0{password}".encode(), hashlib.sha256)
         if credential and (credential.password_hash, tag) in self._verified:
             return credential.device_id  # a verified device is never throttled
-        wait = max(self._failures.wait(account), self._failures.wait(ip))
-        if wait:
-            raise Throttled(wait)
+        keys = (f"account:{account}", f"network:{network_of(ip)}")
         async with self._hashing:
             if credential and (credential.password_hash, tag) in self._verified:
                 return credential.device_id  # verified by a concurrent request
+            # Looked at only with a slot for the hash: of many tries at once none is unseen.
+            if wait := max(map(self._failures.wait, keys)):
+                raise Throttled(wait)
+            for key in keys:
+                self._failures.add(key)
             known = credential.password_hash if credential else await asyncio.to_thread(nobody)
-            right = await asyncio.to_thread(verify_password, known, password)
+            right = await asyncio.to_thread(verify_password, known, password[:LONGEST_PASSWORD])
         if credential and right:
+            for key in keys:
+                self._failures.give_back(key)
             if len(self._verified) >= REMEMBERED:
                 self._verified.clear()
             self._verified.add((credential.password_hash, tag))
             return credential.device_id
-        self._failures.add(account)
-        self._failures.add(ip)
         logger.warning("submission refused: wrong credentials for %r from %s", account, ip)
         return None
 
     async def _look_up(self, account: str) -> Credential | None:
-        if not account.isprintable():
+        if not account.isprintable() or len(account) > LONGEST_ACCOUNT:
             return None
         read_at, credential = self._credentials.get(account, (0.0, None))
         if time.monotonic() - read_at < FRESH_SECONDS:

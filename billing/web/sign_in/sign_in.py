@@ -62,6 +62,7 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
     name = form_value(request, "name").strip().lower()[:LONGEST_NAME]
     name = name if name.isprintable() else ""
     async with site.pool.connection() as connection:
+        await forget_old(connection)
         wait = await _wait(connection, request, BY_ACCOUNT, name, name)
         found = None if wait else await find_credentials(connection, name)
     if wait:
@@ -81,7 +82,6 @@ async def sign_in(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         await BY_ACCOUNT.forget(connection, name)
         await BY_ADDRESS.give_back(connection, network_of(ip_address_of(request)))
-        await forget_old(connection)
         if found.second_factor:
             return await _ask_for_code(connection, request, found.administrator_id, name, after)
         answer = redirect(after, status=303)

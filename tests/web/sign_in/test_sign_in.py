@@ -1,19 +1,23 @@
 """Sign-in, sign-out, and changing the password."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
-from billing.commands.attempts import Throttle
-from billing.doors.addresses import network_of
+from billing.commands.attempts import LONGEST_WAIT, Throttle, forget_old
+from billing.web.kit.throttle import BY_ACCOUNT, BY_ADDRESS, BY_CODE, BY_TOKEN, NOTED
 from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import PASSWORD, SignIn, add_administrator, add_to_log, served
 
+THROTTLES = (BY_ACCOUNT, BY_ADDRESS, BY_CODE, BY_TOKEN, NOTED)
 NEW = "another horse battery"
 
 
@@ -198,6 +202,68 @@ def test_a_disabled_administrator_is_told_no_more_than_others(
     assert reason == ("disabled_name",)
 
 
+def test_of_many_guesses_at_once_no_more_are_checked_than_are_allowed(
+    database_url: str, empty_site: str
+) -> None:
+    async def guess() -> Counter[int]:
+        async with httpx.AsyncClient(headers={"origin": empty_site}, timeout=60) as client:
+            forms = [{"name": "marta", "password": f"guess {number}"} for number in range(100)]
+            sent = [client.post(f"{empty_site}/sign-in", data=form) for form in forms]
+            return Counter(answer.status_code for answer in await asyncio.gather(*sent))
+
+    assert asyncio.run(guess()) == {422: BY_ACCOUNT.burst, 429: 100 - BY_ACCOUNT.burst}
+    with psycopg.connect(database_url) as connection:
+        checked = connection.execute("select count(*) from sign_ins where reason = 'password'")
+        assert checked.fetchone() == (BY_ACCOUNT.burst,)
+
+
+@pytest.mark.parametrize("throttle", THROTTLES, ids=lambda throttle: throttle.name)
+def test_every_bucket_counts_tries_at_once_and_is_empty_within_a_quarter_of_an_hour(
+    throttle: Throttle, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+
+    async def take(pool: AsyncConnectionPool[Any], at: datetime) -> int:
+        async with pool.connection() as connection:
+            return await throttle.wait_seconds(connection, "a", at)
+
+    async def take_many(at: datetime) -> list[int]:
+        async with AsyncConnectionPool(
+            database_url, kwargs={"autocommit": True}, min_size=4, max_size=4, open=False
+        ) as pool:
+            return await asyncio.gather(*(take(pool, at) for _ in range(60)))
+
+    for at in (now + timedelta(days=365), now, now + LONGEST_WAIT):  # a clock that was wrong
+        waits = asyncio.run(take_many(at))
+        let_in = waits.count(0)
+        assert let_in == (0 if at == now else throttle.burst)
+        assert max(waits) <= throttle.every_seconds <= LONGEST_WAIT.total_seconds()
+
+
+def test_a_flood_of_addresses_is_forgotten_and_who_must_wait_is_not(database_url: str) -> None:
+    now = datetime.now(UTC)
+
+    async def flood() -> tuple[int, list[tuple[str]]]:
+        async with await psycopg.AsyncConnection.connect(
+            database_url, autocommit=True
+        ) as connection:
+            for _ in range(BY_ACCOUNT.burst):
+                await BY_ACCOUNT.wait_seconds(connection, "marta", now)
+            await connection.execute(
+                "insert into attempts select 'address:' || n, 1, %s from generate_series(1, 900) n",
+                (now - LONGEST_WAIT - timedelta(seconds=1),),
+            )
+            await forget_old(connection, now)
+            await forget_old(connection, now)
+            wait = await BY_ACCOUNT.wait_seconds(connection, "marta", now)
+            left = await connection.execute("select bucket from attempts order by bucket")
+            return wait, await left.fetchall()
+
+    wait, left = asyncio.run(flood())
+    assert wait == BY_ACCOUNT.every_seconds
+    assert left == [("account:marta",), ("sweep:",)]
+
+
 def test_a_bucket_leaks(database_url: str) -> None:
     throttle = Throttle("test", burst=2, every_seconds=10)
     start = datetime(2026, 11, 25, tzinfo=UTC)
@@ -216,15 +282,3 @@ def test_a_bucket_leaks(database_url: str) -> None:
     asked = (("a", 0), ("a", 0), ("a", 0), ("b", 0), ("a", 4), ("a", 10), ("a", 10))
     assert asyncio.run(waits(*asked)) == [0, 0, 10, 0, 6, 0, 10]
     assert asyncio.run(waits(("a", 10))) == [0]
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("unknown", "unknown"),
-    ],
-)
-def test_a_customer_with_many_addresses_counts_once(address: str, network: str) -> None:
-    assert network_of(address) == network

@@ -23,8 +23,10 @@ from billing.values import Refused
 STOP_SECONDS = 3.0  # for running requests
 AGAIN_SECONDS = 0.2
 SAY_EVERY_SECONDS = 60.0
-MOST_BYTES = 8 * 1024 * 1024  # bodies up to this size are read before the answer
-BODY_SECONDS = 5.0
+MOST_BYTES = 8 * 1024 * 1024  # of a body that is read before it is answered
+PART_BYTES = 65_536  # of it in memory
+VISIT_SECONDS = 5.0  # for a whole connection, however it arrives
+MOST_VISITS = 100  # at a time: each has a thread
 WAITS = "the service waits for its database\n"
 
 logger = logging.getLogger("billing.jobs")
@@ -33,7 +35,21 @@ logger = logging.getLogger("billing.jobs")
 class NotYet(BaseHTTPRequestHandler):
     """Answers that the service runs and can't store or show anything yet."""
 
-    timeout = BODY_SECONDS
+    timeout = VISIT_SECONDS
+
+    def handle(self) -> None:
+        """Answer one request; what has not arrived after VISIT_SECONDS is cut."""
+        end = threading.Timer(VISIT_SECONDS, self._cut)
+        end.start()
+        try:
+            with suppress(OSError):
+                super().handle()
+        finally:
+            end.cancel()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
         """Answer 503; 200 to the check whether the process is alive."""
@@ -45,9 +61,10 @@ class NotYet(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer 503 after reading the body: many clients miss an answer that comes earlier."""
         length = self.headers.get("content-length", "0")
-        if length.isascii() and length.isdigit() and int(length) <= MOST_BYTES:
-            with suppress(OSError):
-                self.rfile.read(int(length))
+        left = int(length) if length.isascii() and length.isdigit() else MOST_BYTES + 1
+        while 0 < left <= MOST_BYTES:
+            part = self.rfile.read(min(left, PART_BYTES))
+            left = left - len(part) if part else 0
         self._answer(503, WAITS.encode())
 
     do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 -- the library's names
@@ -65,6 +82,32 @@ class NotYet(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Log nothing: one line a request would fill the log."""
+
+
+class Holder(ThreadingHTTPServer):
+    """Has a thread for each connection, and no more than MOST_VISITS of them."""
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(("", 0), NotYet, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self._places = threading.BoundedSemaphore(MOST_VISITS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread; close what is too much."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 def open_port(address: str, port: int) -> socket.socket:
@@ -85,10 +128,7 @@ def open_port(address: str, port: int) -> socket.socket:
 
 @contextmanager
 def _answering_503(listener: socket.socket) -> Iterator[None]:
-    server = ThreadingHTTPServer(("", 0), NotYet, bind_and_activate=False)
-    server.socket.close()
-    server.socket = listener
-    server.daemon_threads, server.block_on_close = True, False
+    server = Holder(listener)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -57,6 +57,7 @@ class Drill:
         extra: dict[str, str] | None = None,
         oldest: timedelta = OLDEST,
         measured: float = MEASURED,
+        gap: float = GAP_SECONDS,
     ) -> None:
         self.name = name
         self.homes = homes
@@ -64,7 +65,7 @@ class Drill:
         self.results = plan.results
         self.choose = random.Random(plan.seed)  # noqa: S311 -- no secret
         self._extra = extra
-        self._measured = measured
+        self._measured, self._gap = measured, gap
         self._file = plan.folder / "acknowledged"
         self.load = Load(homes, self._file, plan.seed, oldest)
         self._log = plan.folder / "serve.log"
@@ -129,7 +130,7 @@ class Drill:
         self.choose.shuffle(whats)
         for number in self.plan.turns():
             what = whats[number - 1]
-            time.sleep(self.choose.uniform(0, GAP_SECONDS))
+            time.sleep(self.choose.uniform(0, self._gap))
             at = self._hit(strikes[what])
             if self.choose.random() < self._measured:
                 time.sleep(DYING_SECONDS)

@@ -19,7 +19,7 @@ def test_no_kill_loses_a_call_or_needs_a_person() -> None:
         results = Results(folder / "results")
         home = embedded(folder / "data")
         plan = Plan(folder, len(strikes), 1, results, threading.Event())
-        with drilling(Drill("short", [home], plan, measured=0)) as drill:
+        with drilling(Drill("short", [home], plan, measured=0, gap=0.1)) as drill:
             drill.strike(strikes)
         *struck, checked = read_results(folder / "results")
         server = EmbeddedServer(home.folder)

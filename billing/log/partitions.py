@@ -12,6 +12,7 @@ import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
+from billing.aggregates.keeping import MOST_MONTHS
 from billing.periods import month_after, months_before
 
 CREATE = "create table {name} (like {parent} including all)"
@@ -31,7 +32,7 @@ class Dates(msgspec.Struct, frozen=True):
         """Whether a month "2026-11" gets a partition."""
         if self.recorded_at is None:
             return False
-        first = months_before(self.recorded_at, keeping_months)
+        first = months_before(self.recorded_at, min(max(keeping_months, 0), MOST_MONTHS))
         last = (self.recorded_at + timedelta(days=1)).strftime("%Y-%m")
         return min(first, self.history_from or first) <= month <= last
 

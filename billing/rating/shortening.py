@@ -127,7 +127,10 @@ class Cut(msgspec.Struct, frozen=True):
         """Return the original record with the digits hidden."""
         if encoding != "base64":
             return self.text(raw)
-        text = base64.b64decode(raw).decode("latin-1")
+        try:
+            text = base64.b64decode(raw).decode("latin-1")
+        except ValueError:  # no base64, whatever the event says
+            return self.text(raw)
         return base64.b64encode(self.text(text).encode("latin-1")).decode()
 
     def text(self, text: str) -> str:

@@ -8,6 +8,8 @@ import psycopg
 from psycopg import Cursor
 
 from billing.aggregates.account import AccountRecharged
+from billing.aggregates.event import Unreadable
+from billing.commands.catalogue import Catalogue
 from billing.log.store import Recorded, Store
 from billing.projections import Projection, balances, projections
 from billing.projections.runner import Runner
@@ -72,6 +74,35 @@ def test_one_bad_event_is_set_aside_and_read_again_by_a_rebuild(
         assert balance(database_url) == whole
         with psycopg.connect(database_url) as connection:
             assert connection.execute(ASIDE).fetchall() == []
+
+
+def test_an_event_that_can_not_be_decoded_is_set_aside_by_all_and_stops_none(
+    store: Store, database_url: str
+) -> None:
+    append(store, [*INSTALLATION, *recharges(1, 2, 3)])
+    bad = store.load("company:acme")[2]
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "update billing_events set state = convert_to(replace(convert_from(state, 'UTF8'), %s,"
+            " '7'), 'UTF8') where notification_id = %s",
+            ('"cash"', bad.position),
+        )
+    assert [type(each.event) for each in store.load("company:acme")][2:] == [
+        Unreadable,
+        AccountRecharged,
+        AccountRecharged,
+    ]
+    Catalogue().refresh(store)
+    with closing(Runner(database_url, store, projections(ZONE))) as runner:
+        runner.catch_up()
+    assert balance(database_url) == 50_000_000 + 2 + 3
+    with psycopg.connect(database_url) as connection:
+        aside: dict[str, int] = dict(connection.execute(ASIDE).fetchall())
+        (error,) = connection.execute("select error from set_aside").fetchone() or ("",)
+    assert aside == dict.fromkeys(
+        [*(each.name for each in projections(ZONE)), "catalogue"], bad.position
+    )
+    assert "Expected `str`, got `int`" in error
 
 
 def test_a_read_model_that_refuses_everything_is_held_back_and_nothing_is_set_aside_for_ever(

@@ -1,6 +1,8 @@
 """The forms of an event on its way into the log and out of it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from heapq import merge
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -68,3 +70,12 @@ class Past(Protocol):
 
     def at(self, positions: Collection[int]) -> Iterable[Row]:
         """Yield the archived events at these positions. Slow: it reads the files that have them."""
+
+
+def united(found: Iterable[Row], archived: Iterable[Row]) -> Iterator[Row]:
+    """Yield both in the order of the log; what an attached month has in both comes once."""
+    last = 0
+    for row in merge(found, archived, key=attrgetter("id")):
+        if row.id != last:
+            last = row.id
+            yield row

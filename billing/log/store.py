@@ -1,8 +1,7 @@
 """The event log: load, append, append_new, after. The only module that imports `eventsourcing`."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -25,7 +24,7 @@ from billing.log.binary_arrays import TextArray, register
 from billing.log.codec import Codec
 from billing.log.durability import LOCK, WRITE_NOTHING, durable
 from billing.log.partitions import Dates, create_partition
-from billing.log.records import Conflict, Encoded, Past, Pending, Recorded, Row
+from billing.log.records import Conflict, Encoded, Past, Pending, Recorded, Row, united
 from billing.log.sealing import (
     CALLS,
     GENESIS,
@@ -318,7 +317,7 @@ class Store:
             end = found[-1].id if found else until
             if past is not None:  # after the query: a month archived in between is in one
                 archived = (row for row in past.between(after, end) if payer in row.state)
-                yield from map(self.recorded, _united(found, archived))
+                yield from map(self.recorded, united(found, archived))
             else:
                 yield from map(self.recorded, found)
             after = end
@@ -406,12 +405,3 @@ class Store:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             for stream, version, position, topic, state in cursor.execute(statement, values):
                 yield Row(stream, version, topic, state, position)
-
-
-def _united(found: Iterable[Row], archived: Iterable[Row]) -> Iterator[Row]:
-    """Yield both in the order of the log; what an attached month has in both comes once."""
-    last = 0
-    for row in merge(found, archived, key=attrgetter("id")):
-        if row.id != last:
-            last = row.id
-            yield row

@@ -8,11 +8,18 @@ import httpx
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from billing.web.files import delivery
 from billing.web.kit.access import EVERY_ROLE
 from tests.conftest import fresh_database
 from tests.trust import TRUST
 from tests.web.foreign import OWN, Site, install_foreign
 from tests.web.serving import PASSWORD, SignIn, add_administrator, install, served
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send files at once, however slow the machine is; a test of waiting sets 0."""
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="module")

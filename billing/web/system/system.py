@@ -90,7 +90,7 @@ def _warnings(
         said.append(gettext("There is no recent backup of everything."))
     said += [
         ngettext(
-            "The process %(name)s ended unexpectedly; it is started again.",
+            "The process %(name)s ended unexpectedly %(n)s time; it is started again.",
             "The process %(name)s ended unexpectedly %(n)s times; it is started again.",
             each.deaths,
         )

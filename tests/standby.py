@@ -32,7 +32,7 @@ STOP_SECONDS = 5.0
 
 
 class Server:
-    """One PostgreSQL in a folder; it trusts whoever gets to its socket, which nobody else does."""
+    """One PostgreSQL in a folder; it trusts every user of its socket, which only we can reach."""
 
     def __init__(self, place: Place, settings: dict[str, str]) -> None:
         self.place = place
@@ -104,7 +104,7 @@ class Server:
                 process.suspend()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.resume()

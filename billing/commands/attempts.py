@@ -62,7 +62,7 @@ SWEEP = Throttle("sweep", burst=1, every_seconds=60)
 async def forget_old(connection: AsyncConnection[Any], now: datetime | None = None) -> None:
     """Delete the buckets that are empty by now; once a minute, however often it is called.
 
-    So no flood of addresses fills the table, and none of them puts out one that must wait.
+    So no flood of IP addresses fills the table or removes one that must wait.
     """
     now = now or datetime.now(UTC)
     if await SWEEP.wait_seconds(connection, "", now):

@@ -138,7 +138,7 @@ def end_when_lost(url: str) -> None:
     """From now on end this process, as a kill does, when the database does not answer.
 
     For processes that nobody waits for: what is started again waits until the database is there. A
-    connection may be half open for ever, and who waits for an answer on it would wait as long.
+    connection may stay half open, and a wait for its answer would never end.
     """
     threading.Thread(target=_end_when_lost, args=(url,), name="pulse", daemon=True).start()
 

@@ -46,7 +46,7 @@ class Door:
         self.limits = limits
         self.memory = Budget(limits.memory_bytes)
         self.disk = Budget(limits.disk_bytes)
-        self._by_network = not proxies  # all connections come from the proxy's address
+        self._by_network = not proxies  # all connections come from the proxy's IP address
         self._open: set[Visitor] = set()
         self._networks: Counter[str] = Counter()
 

@@ -28,7 +28,7 @@ from billing.values import Refused
 MOST = 2_000  # records per append; more gain nothing
 FRESH_SECONDS = 1.0  # longest time without refreshing the catalogue
 WAITING = 1_000  # submissions that may wait; further ones get Busy
-ANSWER_SECONDS = 5.0  # after which a sender is told to send again
+ANSWER_SECONDS = 5.0  # then the answer is 503
 CLOSE_SECONDS = 2.0  # for what is being written when the process ends
 
 
@@ -61,7 +61,7 @@ class Batcher:
         self._refreshed_at = 0.0
         self._writing_since = math.inf
         self._patiences: set[asyncio.Timeout] = set()
-        # A daemon: its last commit may wait for ever.
+        # A daemon: its last commit may never end.
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:

@@ -57,7 +57,7 @@ class Failures:
     """A leaky bucket of failures for each key (an account or a network), in bounded memory.
 
     A key has a cell in each of two rows, found by a keyed hash, and its level is the lower one of
-    the two. No key is ever put out for another: a flood of addresses lets nobody guess again.
+    the two. No key is ever removed for another: a flood of IP addresses frees no guesser.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -119,7 +119,7 @@ class Doorkeeper:
         async with self._hashing:
             if credential and (credential.password_hash, tag) in self._verified:
                 return credential.device_id  # verified by a concurrent request
-            # Looked at only with a slot for the hash: of many tries at once none is unseen.
+            # Checked only with a slot for the hash, so parallel attempts are all counted.
             if wait := max(map(self._failures.wait, keys)):
                 raise Throttled(wait)
             for key in keys:

@@ -1,8 +1,8 @@
 """What makes an append durable: its commit waits for the disk, and for the standbys if there are.
 
 PostgreSQL reports a commit as done, with a warning, when its wait for a standby is cut short. That
-is not stored where it must be stored: whoever was to be told hears that it failed, sends it again,
-and then the answer waits for the standby (docs/decisions/0130).
+is not stored where it must be stored: the sender gets a failure, sends it again, and then the
+answer waits for the standby (docs/decisions/0130).
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class NotConfirmed(psycopg.OperationalError):
 
 @contextmanager
 def durable(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction that holds the lock of appends; whoever leaves it knows that all is stored.
+    """A transaction that holds the lock of appends; after it, everything is stored.
 
     Raises NotConfirmed where the wait for a standby was cut short.
     """

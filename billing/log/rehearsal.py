@@ -27,7 +27,7 @@ def rehearse(url: str) -> None:
 
 
 class Rehearsal:
-    """For `/readyz`. One rehearsal at a time, in a thread that may wait for ever."""
+    """For `/readyz`. One rehearsal at a time, in a thread, because it may never end."""
 
     def __init__(self, url: str) -> None:
         self._url = url

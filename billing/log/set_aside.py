@@ -1,7 +1,7 @@
 """The events that somebody could not act on: read models, policies, the catalogue.
 
-Each is noted under the name of who lacks it, so that everybody else goes on and the pages can say
-what figures lack (queries/set_aside.py).
+Each is noted under the name of who lacks it, so that everything else continues and the pages can
+say what figures lack (queries/set_aside.py).
 """
 
 from typing import Any, TypeAlias

@@ -332,11 +332,10 @@ class Store:
     def append(
         self, events: Sequence[Pending], in_transaction: Callable[[Cursor[Any]], None] | None = None
     ) -> int:
-        """Append all or none; the last position, 0 without events.
+        """Append all or none; return the last position, 0 without events.
 
-        When this returns, all that could be read before is durable too: what another append stored
-        may still wait for a standby. So call it, without events, before somebody is told that
-        something was stored before.
+        Afterwards everything that could be read before is durable too. Another append may still
+        wait for a standby, so call this, even without events, before you confirm a duplicate.
         Raises Conflict if a version is taken: load and decide again, never append the same again.
         `in_transaction` is called in the same transaction, while nobody else appends.
         """
@@ -356,10 +355,7 @@ class Store:
         return Encoded(events, rows, Dates(recorded_at, history_from))
 
     def append_new(self, encoded: Encoded) -> Sequence[int]:
-        """Append what is not there yet; the position of each, 0 for what was there before.
-
-        Before somebody is told of the latter: `append`.
-        """
+        """Append what is new; return the position of each, 0 for known ones: see `append`."""
         positions: Sequence[int] = self._recorder.insert_events(
             encoded.rows, skip_existing=True, dates=encoded.dates
         )

@@ -5,7 +5,7 @@ it has read the marker the month's sums are final, and the statements are built 
 every wallet that the month moved or that has a balance, whenever it was opened. Openings are the
 sums of all earlier months, so everything that was ever posted is in a statement. Each step waits
 until the read models show the previous one, and is decided on its own stream: a service that was
-down or killed meanwhile resumes where it stopped.
+down or killed resumes where it stopped.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keeps the policies going: what one can't act on rests, everything else goes on.
+"""Keeps the policies running: what one can't act on rests, everything else continues.
 
 A batch that fails is halved until the account or call is alone that makes it fail. That one is
 noted (log/set_aside.py), so the pages say it, and tried again after growing pauses: when its cause
@@ -96,7 +96,7 @@ class Isolation:
             note(self._connection, self._name, self._last_of(stream), error)
 
     def _last_of(self, stream: str) -> Place:
-        """The place of a stream's last event: after it the policy could not go on."""
+        """The place of a stream's last event, after which the policy failed."""
         events = self._store.load(stream)
         return place_of(events[-1]) if events else (0, stream, "")
 

@@ -54,7 +54,7 @@ class Mailer:
 def send_mails(connection: Connection[Any], store: Store, mailer: Mailer) -> None:
     """Send mails for the events since the last run.
 
-    A warning of which no mail can be made, as with an address that is none, is set aside.
+    A warning of which no mail can be made, as with an invalid e-mail address, is set aside.
     """
     positions.register(connection, CHECKPOINT, at_head=True)
     position = positions.shown(connection, CHECKPOINT)

@@ -16,7 +16,7 @@ from billing.sheets.row import Row
 from billing.values import Refused
 
 CPU_SECONDS = 60  # 200,000 rows of five columns need 8 on a machine that is busy
-MEMORY_BYTES = 512_000_000  # of addresses; 200,000 rows need 50,000,000
+MEMORY_BYTES = 512_000_000  # of address space; 200,000 rows need 50,000,000
 ROWS_AT_ONCE = 500
 CHARACTERS_AT_ONCE = 200_000
 

@@ -52,7 +52,7 @@ class SheetReading:
             pass  # it waits, and closes the pipe
 
     def stop(self) -> None:
-        """End the process; whoever reads the rows gets a refusal."""
+        """End the process; reading further rows is refused."""
         self._process.kill()
 
     def rows(self) -> Iterator[Row]:

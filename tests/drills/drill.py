@@ -89,7 +89,7 @@ class Drill:
     def measure(self, what: str, at: float, *, note: bool = True) -> None:
         """How long since `at` it takes until all is well; a person does something if it isn't.
 
-        What was asked for before now does not count as an answer.
+        Answers to earlier requests do not count.
         """
         now = time.monotonic()
         with ThreadPoolExecutor(len(self.homes)) as threads:

@@ -120,7 +120,7 @@ def failovers(plan: Plan) -> None:
                 time.sleep(drill.choose.uniform(0.5, 2))
                 if drill.choose.random() < 0.5:
                     standby.suspend()
-                    time.sleep(drill.choose.uniform(0, 12))  # senders send again meanwhile
+                    time.sleep(drill.choose.uniform(0, 12))  # in the meantime senders send again
                 at = time.monotonic()
                 primary.kill()
                 standby.resume()

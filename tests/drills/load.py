@@ -1,6 +1,6 @@
 """Senders that behave like phone systems: what is not acknowledged is sent again until it is.
 
-Every acknowledged key is in a file, and the file on the disk, before the sender goes on.
+Every acknowledged key is in a file, and the file on the disk, before the sender continues.
 """
 
 import base64
@@ -94,7 +94,7 @@ class Load:
         self._starts = 0
 
     def start(self) -> Self:
-        """Begin, or go on."""
+        """Begin, or continue."""
         self.stopping.clear()
         self._starts += 1
         self._threads = [

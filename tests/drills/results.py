@@ -14,7 +14,7 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True, tag="struck", omit_defau
     drill: str
     what: str
     acknowledged: float | None = None  # a record that was sent since
-    page: float | None = None  # a page that was asked for since
+    page: float | None = None  # a page that was requested since
     shown: float | None = None  # every read model has what the log had at the first record
     hands: int = 0  # what a person had to do
 

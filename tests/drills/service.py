@@ -96,7 +96,7 @@ def page_answers(home: Home) -> bool:
 
 
 def until_page(home: Home, after: float, patience: float) -> float | None:
-    """The seconds from `after` until a page asked for since then was answered."""
+    """The seconds from `after` until a page requested since then was answered."""
     while time.monotonic() < after + patience:
         if page_answers(home):
             return time.monotonic() - after

@@ -1,4 +1,4 @@
-"""A database that is lost without a word: no job waits for its answer for ever."""
+"""A database that is lost without a word: every job ends its wait for the answer."""
 
 import os
 import subprocess

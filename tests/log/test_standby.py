@@ -27,7 +27,7 @@ CALLS = "select originator_id from billing_events where originator_id like 'call
 
 
 class Sender:
-    """Submits as the writer of the submission interface does; its commit may wait for ever."""
+    """Submits as the writer of the submission interface does; its commit may never end."""
 
     def __init__(self, url: str) -> None:
         self.store, self._catalogue = Store(url), Catalogue()
@@ -93,7 +93,7 @@ def test_a_server_that_may_lose_what_it_acknowledged_is_refused(primary: Server)
 def test_nothing_is_acknowledged_that_is_not_on_the_standby(primary: Server) -> None:
     with open_standby(primary) as standby:
         primary.set("synchronous_standby_names", "*")
-        # Whoever set this up wants it quick: an append does not.
+        # The server is set up to be quick; an append is durable all the same.
         primary.ask("alter database postgres set synchronous_commit = off")
         primary.ask("alter database postgres set statement_timeout = '200ms'")
         hasty = Sender(primary.url)

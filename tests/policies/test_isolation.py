@@ -1,4 +1,4 @@
-"""What a policy can't act on is set aside: the other accounts, calls and policies go on."""
+"""What a policy can't act on is set aside: the other accounts, calls and policies continue."""
 
 from collections.abc import Iterator
 

@@ -26,7 +26,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def installation(server_url: str, template: str) -> Iterator[str]:
     """The name of a database with calls, and an administrator called marta: to be cloned.
 
-    Made anew for each file: its calls are of the last hours.
+    Made once for each file: its calls are of the last hours.
     """
     with fresh_database(server_url, template) as url:
         install(url)
@@ -45,7 +45,7 @@ def database_url(request: pytest.FixtureRequest, server_url: str, template: str)
 
 @pytest.fixture
 def site(installation: str, database_url: str, tmp_path: Path) -> Iterator[str]:
-    """An installation with calls, and an administrator called marta; its address."""
+    """An installation with calls, and an administrator called marta; its URL."""
     with served(database_url, tmp_path) as address:
         yield address
 

@@ -43,7 +43,7 @@ def marked(text: str) -> str:
 
 
 def _asian_font(text: str) -> str:
-    """The font of a text's ideographs: Japanese beside kana, Korean beside hangul, else Chinese."""
+    """Return the font for ideographs: Japanese with kana, Korean with hangul, else Chinese."""
     points = [ord(character) for character in text]
     if any(point in KANA for point in points):
         return JAPANESE

@@ -91,7 +91,7 @@ def admits(
                     place := _first_of_all(session, before_change, before_enrolment)
                 ):
                     return redirect(place)
-            # No browser shows a token by itself.
+            # Browsers never send a token automatically.
             changes = request.method not in SAFE and not (session and session.token_id)
             if changes:
                 _refuse_other_origins(request)

@@ -38,7 +38,7 @@ class Takes(msgspec.Struct, frozen=True):
 
 FORM = Takes(32_768)  # a filter of 10,000 letters, each of them written as %41
 LIST = Takes(262_144)  # a form with a box for each of many
-SHEETS = Takes(MOST_BYTES + 1_000_000, files=True)  # what is a little larger is told in words
+SHEETS = Takes(MOST_BYTES + 1_000_000, files=True)  # a slightly larger file gets a message
 
 
 class SentFile(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Python reads this at its start where `clock/` is on its path: a wall clock that a drill sets.
 
 The file named by DRILL_CLOCK says by how many seconds the wall clock is off; it is read at each
-look. The steady clocks go on. Only Python's own clock is set: the machine's is everybody's.
+look. The steady clocks continue. Only Python's own clock is set: the machine's is everybody's.
 """
 
 import ctypes

@@ -38,7 +38,7 @@ def test_pages_answer_while_readers_hang_and_a_dead_one_is_a_refusal(
         try:
             while len(stopped) < AT_ONCE and not all(answer.done() for answer in answers):
                 for number, process in readers().items():
-                    process.suspend()  # it hangs for ever
+                    process.suspend()  # it hangs
                     stopped[number] = process
             for path in ("/healthz", "/companies", "/number-plan", "/number-plan/import"):
                 assert client.get(path).status_code == 200

@@ -1,4 +1,4 @@
-"""What a read model refuses of any kind of event is set aside and shown; all others go on."""
+"""What a read model refuses of any kind of event is set aside and shown; all others continue."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing

@@ -21,6 +21,7 @@ from billing.keeping.archive_format import EventRow
 from billing.keeping.exclusive import exclusive
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import is_over, partition_exists
+from billing.log.codec import rewritten
 from billing.log.partitions import partition_name
 from billing.log.sealing import digest_over, partition_digests
 from billing.log.store import Pending, Recorded, Row, Store
@@ -204,7 +205,7 @@ class _Work:
             for row, each in zip(events, recorded, strict=True):
                 event = call.shorten(state, each.event)
                 if event is not each.event and row[0] > self._archived_to:
-                    content = self._store.rewritten(_row(row), event)
+                    content = rewritten(_row(row), event)
                     yield row[0], _Change((*row[:4], content), counts)
                     counts = False
 

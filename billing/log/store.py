@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 from billing.aggregates.event import Event
-from billing.aggregates.events import TOPIC_OF, decode_stored, topics_of
+from billing.aggregates.events import topics_of
 from billing.aggregates.keeping import Keeping
 from billing.database.pulse import watch_pool
 from billing.log import queries, set_aside
@@ -382,16 +382,6 @@ class Store:
     def recorded(self, row: Row) -> Recorded:
         """Decode a row that was read elsewhere, such as in a file of an archived month."""
         return self._mapper.to_domain_event(row)  # type: ignore[no-any-return] # our own mapper
-
-    def rewritten(self, row: Row, event: Event) -> bytes:
-        """The state of a row whose event lost something; who said it, and when, stays.
-
-        ValueError for an event of an older topic: it would be read as what it no longer is.
-        """
-        if TOPIC_OF[type(event)] != row.topic:
-            raise ValueError(f"An event of the topic {row.topic} can't be rewritten.")
-        said = decode_stored(row.topic, row.state).envelope
-        return b'{"event":%b,"envelope":%b}' % (_encoder.encode(event), bytes(said))
 
     def _select(self, statement: str, values: tuple[Any, ...]) -> Iterator[Recorded]:
         return map(self.recorded, self._rows(statement, values))

@@ -44,8 +44,9 @@ def server_of(data: Path, uid: int) -> psutil.Process | None:
     pids = {process.pid for process in found}
     for process in found:
         with contextlib.suppress(psutil.Error):
-            is_backend = process.ppid() in pids or process.cmdline()[0].startswith("postgres:")
-            if not is_backend and process.status() != psutil.STATUS_ZOMBIE:
+            words = process.cmdline()  # none of one that is about to be gone
+            is_backend = process.ppid() in pids or "".join(words[:1]).startswith("postgres:")
+            if words and not is_backend and process.status() != psutil.STATUS_ZOMBIE:
                 return process
     return None
 

@@ -175,6 +175,7 @@ class DatabaseGuard:
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         # An embedded server is still starting; if an external one does not answer, log it at once.
         self._told_at = time.monotonic() if server else float("-inf")
+        self._failed_at = float("-inf")
         self.refused: Refused | None = None  # the database can't be used by this program
         self.prepared = False
 
@@ -210,9 +211,14 @@ class DatabaseGuard:
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
-            self._tend_server()
-            if not self.prepared and self.refused is None:
-                self._try_to_prepare()
+            try:
+                self._tend_server()
+                if not self.prepared and self.refused is None:
+                    self._try_to_prepare()
+            except Exception:  # this thread is the only one who starts a dead database again
+                if time.monotonic() - self._failed_at > SAY_EVERY_SECONDS:
+                    self._failed_at = time.monotonic()
+                    logger.exception("looking after the database failed")
 
     def _tend_server(self) -> None:
         if self._server is None or self._server.is_alive():

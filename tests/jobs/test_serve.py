@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from billing.database import migrate
@@ -16,6 +17,7 @@ from billing.database.embedded import EmbeddedServer
 from billing.database.processes import is_alive
 from billing.database.states import read_states, unwell
 from billing.jobs.jobs import JOBS
+from billing.jobs.serve import DatabaseGuard
 from tests.embedded import made_once, open_folder, server_pid, until
 from tests.ingest.serving import free_port
 from tests.trust import TRUST
@@ -185,3 +187,17 @@ def test_a_service_waits_for_its_database_and_says_so_at_once() -> None:
             service.process.kill()
             service.process.wait()
             server.stop()
+
+
+def test_whatever_goes_wrong_with_a_database_it_is_tried_again() -> None:
+    errors: list[Exception] = [psycopg.OperationalError(), IndexError("not foreseen"), OSError()]
+
+    def prepare() -> None:
+        if errors:
+            raise errors.pop(0)
+
+    guard = DatabaseGuard("dbname=none", None, prepare)
+    guard.start(patience=0.0)
+    until(lambda: guard.prepared, 15)
+    guard.stop()
+    assert not errors

@@ -1,5 +1,6 @@
 """What drills found, a JSON line each, so that the runs of several days can be added up."""
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Struck(msgspec.Struct, frozen=True, kw_only=True, tag="struck", omit_defau
     page: float | None = None  # a page that was requested since
     shown: float | None = None  # every read model has what the log had at the first record
     hands: int = 0  # what a person had to do
+    run: int = 0  # one run of `make drills`
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True, tag="checked"):
@@ -27,6 +29,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True, tag="checked"):
     lost: int
     doubled: int
     faults: tuple[str, ...]
+    run: int = 0
 
 
 Result = Struck | Checked
@@ -38,10 +41,12 @@ class Results:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / FILE
+        self._run = time.time_ns()
         self.added: list[Result] = []
 
     def add(self, result: Result) -> None:
         """Write one down."""
+        result = msgspec.structs.replace(result, run=self._run)
         self.added.append(result)
         with self._file.open("ab") as file:
             file.write(msgspec.json.encode(result) + b"\n")
@@ -56,8 +61,11 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Two tables in Markdown: each kind of strike, and what the comparisons found."""
-    struck = [each for each in results if isinstance(each, Struck)]
+    """Two tables in Markdown: each kind of strike, and what the comparisons found.
+
+    Strikes that no comparison followed don't count: that run was broken off.
+    """
+    struck = _compared(results)
     checked = [each for each in results if isinstance(each, Checked)]
     lines = [
         "| strike | times | hands needed | next record | page | read models |",
@@ -94,6 +102,18 @@ def table(results: Sequence[Result]) -> str:
         told = " | ".join(f"{each:,}" for each in counts)
         lines.append(f"| {drill or 'all'} | {told} |")
     return "\n".join(lines)
+
+
+def _compared(results: Sequence[Result]) -> list[Struck]:
+    """The strikes after which the same run of the drill compared."""
+    waiting: dict[tuple[str, int], list[Struck]] = {}
+    compared = []
+    for each in results:
+        if isinstance(each, Struck):
+            waiting.setdefault((each.drill, each.run), []).append(each)
+        else:
+            compared += waiting.pop((each.drill, each.run), [])
+    return compared
 
 
 def _middle_and_most(values: Iterable[float | None]) -> str:

@@ -42,6 +42,7 @@ def test_the_table_adds_up_what_was_found() -> None:
             Struck(drill="kills", what="kill web", acknowledged=0.3, page=1.0, shown=1.5, hands=1),
             Struck(drill="kills", what="kill web"),
             Checked(drill="kills", records=1_200, lost=1, doubled=2, faults=("sums",)),
+            Struck(drill="kills", what="kill web", acknowledged=9.0, run=2),  # not compared
             Checked(drill="kills", records=34, lost=0, doubled=0, faults=()),
         ]
     )

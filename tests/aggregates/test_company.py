@@ -66,14 +66,16 @@ def test_a_recharge_that_is_not_positive_or_in_another_currency_is_refused() -> 
 
 
 def test_a_recharge_with_the_same_reference_is_refused_as_a_repeat() -> None:
-    once = AccountRecharged(amount_micros=1, currency="EUR", reason="x", reference="4411")
-    given(company, ACME, once).when(recharge, Money(1, "EUR"), "x", "4411").then_refused("4411")
+    once = AccountRecharged(amount_micros=10_000, currency="EUR", reason="x", reference="4411")
+    given(company, ACME, once).when(recharge, Money(10_000, "EUR"), "x", "4411").then_refused(
+        "4411"
+    )
 
 
 def test_a_frozen_account_can_still_be_recharged() -> None:
     given(company, ACME, AccountFrozen(reason="unpaid")).when(
-        recharge, Money(1, "EUR"), "cash"
-    ).then(AccountRecharged(amount_micros=1, currency="EUR", reason="cash"))
+        recharge, Money(10_000, "EUR"), "cash"
+    ).then(AccountRecharged(amount_micros=10_000, currency="EUR", reason="cash"))
 
 
 def test_an_account_is_frozen_with_a_reason_and_unfrozen() -> None:

@@ -77,7 +77,8 @@ HEALTH = """
  (select min(least_delay_ms) from device_hours h where h.device_id = d.device_id
    and h.hour > now() - interval '24 hours') as skew_ms,
  d.enabled and d.silent_after_minutes > 0
-   and coalesce(d.last_cdr_at, '-infinity') < now() - make_interval(mins => d.silent_after_minutes)
+   and coalesce(d.last_cdr_at, '-infinity') < now()
+     - make_interval(mins => greatest(0, least(d.silent_after_minutes, 100000))::int)
    as silent"""
 FIND = f"""
 select d.device_id, d.name, d.model, d.company_id, coalesce(a.name, d.company_id) as company,

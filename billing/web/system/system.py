@@ -25,6 +25,7 @@ from billing.web.site import Site, site_of
 
 MOST_LAG = 50_000  # events: about two seconds of work for the read models
 READY_SECONDS = 0.7  # for the database's answer; an append is given 1.2 s
+LONGEST_BACKUP_DAYS = 3650  # a larger number in an event counts as this
 LEAST_FREE = 0.1  # of the disk
 blueprint = Blueprint("system")
 
@@ -84,7 +85,7 @@ def _warnings(
     if machine.disk_free_bytes < machine.disk_bytes * LEAST_FREE:
         said.append(gettext("Less than a tenth of the disk is free."))
     late = status.backed_up_at is None or now - status.backed_up_at > timedelta(
-        days=max(backup_days, 1) + 1
+        days=min(max(backup_days, 1), LONGEST_BACKUP_DAYS) + 1
     )
     if late:
         said.append(gettext("There is no recent backup of everything."))

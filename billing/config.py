@@ -41,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """The folder of files that are made to be sent; it is empty after a stop."""
         return self.data_dir / "exports"
 
+    @property
     def uploads(self) -> Path:
         """The folder of uploaded files; they are removed when their request is answered."""
         return self.data_dir / "uploads"

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from psycopg import Cursor
 
 from billing.aggregates.call import (
@@ -14,6 +15,7 @@ from billing.aggregates.call import (
     CallVoided,
     ConflictKept,
 )
+from billing.aggregates.events import Stored
 from billing.aggregates.keeping import NumbersShortened
 from billing.log.binary_arrays import TextArray, register
 from billing.log.partitions import create_list_partition
@@ -60,11 +62,10 @@ ADD_CONFLICTS = """
 update call_list as call set conflicts = call.conflicts + new.conflicts
 from unnest(%s::timestamptz[], %s::text[], %s::int4[]) as new (started_at, id, conflicts)
 where call.started_at = new.started_at and call.call_id = new.id"""
-# The calls in a range of the log whose numbers were shortened there. Suspended calls keep their
-# numbers until they are rated.
+# The events of a month in a range of the log whose numbers were shortened there. Suspended calls
+# keep their numbers until they are rated.
 RANGE = """
-select distinct (convert_from(state, 'UTF8')::json #>> '{event,filed_at}')::timestamptz,
- substr(originator_id, 6) from billing_events
+select state, substr(originator_id, 6) from billing_events
 where originator_id >= %s and originator_id < %s and notification_id between %s and %s"""
 WHOLE = """
 select call.started_at, call.call_id, call.direction, call.caller, call.dialled, call.number
@@ -84,6 +85,13 @@ where to_regclass('call_list_' || replace(month, '-', '_')) is null
  and to_regclass('billing_events_' || replace(month, '-', '_')) is not null"""
 
 
+class _FiledAt(msgspec.Struct, frozen=True):
+    filed_at: datetime
+
+
+_decoder = msgspec.json.Decoder(Stored[_FiledAt])
+
+
 def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     """Write the changes of a batch of events."""
     begin = 0
@@ -100,7 +108,9 @@ def _shorten(cursor: Cursor[Any], event: NumbersShortened) -> None:
     month = CALLS + event.month
     positions = event.first_position, event.last_position
     found = cursor.execute(RANGE, (month, month + ";", *positions)).fetchall()
-    times, ids = [row[0] for row in found], [row[1] for row in found]
+    # Not as JSON of PostgreSQL, which refuses the NUL that a raw record may have.
+    known = {(_decoder.decode(state).event.filed_at, call_id) for state, call_id in found}
+    times, ids = [at for at, _ in known], [call_id for _, call_id in known]
     changed = []
     for at, call_id, direction, *ends in cursor.execute(WHOLE, (times, ids, SHORTENED)).fetchall():
         if shortened := shorten_ends(direction, *ends):

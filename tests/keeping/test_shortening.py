@@ -176,6 +176,20 @@ def test_a_suspended_call_keeps_its_number_until_it_has_a_price(keeper: Keeper) 
         assert not is_unshortened(connection, keeper.store, MONTH)
 
 
+def test_a_record_with_a_nul_keeps_no_number_in_the_list(keeper: Keeper) -> None:
+    suspended = msgspec.structs.replace(received(1, 0, suspended=True), raw="method=\x00")
+    append(keeper.store, [(stream(suspended), suspended)])
+    shorten(keeper, MONTH, LATER)
+    catch_up(keeper)
+    assert "912345678" not in {
+        dialled for status, _, dialled in october(keeper) if status == "rated"
+    }
+    before = listed(keeper.url)
+    rebuild(keeper, "calls")
+    assert listed(keeper.url) == before
+    assert list(rows(keeper.url, "select name from set_aside").values()) == [[]]
+
+
 def test_a_record_that_comes_again_is_known_and_its_call_is_not_rated_again(
     keeper: Keeper,
 ) -> None:

@@ -18,6 +18,7 @@ from billing.keeping.archive import archive
 from billing.keeping.attach import attach, detach
 from billing.keeping.clock import Clock, may_step
 from billing.keeping.exclusive import Busy, exclusive
+from billing.keeping.gathering import gather_months
 from billing.keeping.keeper import Keeper, ReportProgress
 from billing.keeping.months import due_months
 from billing.keeping.new_files import sweep, unfinished_in
@@ -71,6 +72,9 @@ class Worker:
         if abs(now - self._looked) >= LOOK_EVERY:
             self._looked = now
             self._sweep()
+            if not clock.is_doubted:  # such a clock does not say which months are to come
+                with suppress(Busy):
+                    gather_months(self._keeper, now)
             if not clock.is_waiting:
                 self.ask_what_is_due(now, clock)
         task = queue.take(self._connection, now, WAITING if clock.is_waiting else ())

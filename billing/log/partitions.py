@@ -21,6 +21,12 @@ with moved as (delete from {other} where {key} >= {begin} and {key} < {end} retu
 insert into {name} select * from moved"""
 ATTACH = "alter table {parent} attach partition {name} for values from ({begin}) to ({end})"
 
+DETACH = "alter table {parent} detach partition {name}"
+# Through the parent: what a partition of the default partition admits is known to be out of date
+# within the transaction that detaches another one.
+TAKE_OVER = "insert into {parent} select * from {name}"
+DROP = "drop table {name}"
+
 
 class Dates(msgspec.Struct, frozen=True):
     """Which months are plausible for the calls of one append."""
@@ -74,3 +80,17 @@ def _create(
     }
     for statement in (CREATE, MOVE, ATTACH):
         cursor.execute(SQL(statement).format(**values))
+
+
+def gather(cursor: Cursor[Any], month: str) -> None:
+    """Move the events and the listed calls of a month to those of implausible dates.
+
+    Their partitions are dropped. Call it with the lock of appends, and with both tables locked.
+    """
+    for parent in ("billing_events", "call_list"):
+        name = f"{parent}_{month.replace('-', '_')}"
+        cursor.execute("select to_regclass(%s) is not null", (name,))
+        if cursor.fetchall() == [(True,)]:
+            names = {"parent": Identifier(parent), "name": Identifier(name)}
+            for statement in (DETACH, TAKE_OVER, DROP):
+                cursor.execute(SQL(statement).format(**names))

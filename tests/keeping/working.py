@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from billing.keeping import archive, attach, backup, restore, shortening
+from billing.keeping import archive, attach, backup, gathering, restore, shortening
 from billing.keeping.keeper import Keeper
 from billing.log.store import Store
 from billing.periods import Period
@@ -30,6 +30,7 @@ OPERATIONS: dict[str, Callable[[Keeper, str], object]] = {
     "shorten": lambda keeper, month: shortening.shorten(keeper, month, LATER),
     "full": lambda keeper, _: backup.back_up(keeper, LATER),
     "calls": lambda keeper, _: backup.back_up_calls(keeper, PERIOD, ZoneInfo(ZONE), LATER),
+    "gather": lambda keeper, now: gathering.gather_months(keeper, datetime.fromisoformat(now)),
     "restore": lambda keeper, file: restore.restore_calls(keeper, keeper.backups / file, LATER),
 }
 

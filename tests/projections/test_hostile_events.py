@@ -1,5 +1,6 @@
 """Whatever is appended can be projected: hostile values in every field of every event."""
 
+import functools
 import random
 import typing
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ DAYS = {"day 1": date.min, "last day": date.max, "day of 1970": date(1970, 1, 1)
 HOSTILE: tuple[dict[str, Any], ...] = (TEXTS, NUMBERS, MOMENTS, DAYS)
 TUPLES: dict[str, int] = {"no parts": 0, "1,000 parts": 1_000}
 
+hints_of = functools.cache(typing.get_type_hints)
+
 
 def swap(value: Any, hostile: Any, only: str, hint: Any, name: str = "") -> Any:
     """The value with `hostile` in every part of its type in the field `only`; "" = of all fields.
@@ -65,7 +68,7 @@ def swap(value: Any, hostile: Any, only: str, hint: Any, name: str = "") -> Any:
     A choice takes it too, so it is one that no reader knows.
     """
     if isinstance(value, msgspec.Struct) and not isinstance(value, msgspec.Raw):
-        hints = typing.get_type_hints(type(value))
+        hints = hints_of(type(value))
         parts = {
             field: swap(getattr(value, field), hostile, only, hints[field], field)
             for field in value.__struct_fields__
@@ -95,7 +98,7 @@ def stretch(value: Any, parts: int, only: str, name: str = "") -> Any:
 def fields_of(kind: Any) -> Iterator[tuple[str, Any]]:
     """The fields of an event and of everything in it, with their types."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        for name, hint in typing.get_type_hints(kind).items():
+        for name, hint in hints_of(kind).items():
             yield name, hint
             yield from fields_of(hint)
     for part in typing.get_args(kind):

@@ -6,6 +6,7 @@ While it runs, the database is marked as partly restored, and nothing else works
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 import psycopg
 
 from billing.aggregates.event import Envelope
-from billing.aggregates.keeping import CallsRestored
+from billing.aggregates.keeping import MOST_MONTHS, CallsRestored
 from billing.commands.keeping import note_backup
 from billing.database import half_restored, migrate, migrations
 from billing.keeping import archive_format
@@ -22,6 +23,7 @@ from billing.keeping.archive_format import END, Header, check, event_rows, frame
 from billing.keeping.archived_events import archived_parts, open_store, split_missing
 from billing.keeping.backup import ARCHIVE, CALLS, FULL, Manifest
 from billing.keeping.exclusive import exclusive
+from billing.keeping.gathering import stray_months
 from billing.keeping.keeper import Keeper
 from billing.keeping.new_files import restoring
 from billing.keeping.table_dump import COLUMNS_OF, ROWS_OF, read_table
@@ -119,7 +121,7 @@ def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:
     manifest = Manifest(events=-1)
     events, tables = 0, dict[str, int]()
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        for month in header.months:
+        for month in _plausible_months(header):
             create_partition(cursor, month)
         columns: list[str] = []
         for name, group in groupby(frames(file), key=itemgetter(0)):
@@ -140,6 +142,13 @@ def _load(url: str, file: Path, header: Header, archives: Path) -> Manifest:
         if events != manifest.events or tables != manifest.tables:
             raise Refused("The file %(file)s does not have the rows it declares.", file=file.name)
     return manifest
+
+
+def _plausible_months(header: Header) -> list[str]:
+    """Return the months of a backup that get a partition; version 0.1 had one for any month."""
+    made_at = datetime.fromisoformat(header.made_at)
+    stray = set(stray_months(header.months, (), made_at, MOST_MONTHS))
+    return [month for month in header.months if month not in stray]
 
 
 def _load_events(cursor: psycopg.Cursor[object], blocks: Iterator[bytes]) -> int:

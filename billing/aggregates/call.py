@@ -17,6 +17,7 @@ from billing.values import Refused
 
 # Flags that depend on the day a call arrived; re-rating keeps them.
 ARRIVAL_FLAGS = frozenset({"frozen_account", "closed_account"})
+WRITTEN_OFF = "written_off"  # void reason: a person decided that nobody pays a suspended call
 CASCADED = "cascaded"  # void reason: another device's record of the same call is charged
 LONGEST_KEY = 200  # characters; index entries are limited, so longer keys are hashed
 
@@ -76,9 +77,10 @@ class CallVoided(Event, frozen=True, kw_only=True):
 
     device_id: str
     filed_at: datetime
-    reason: str
+    reason: str  # cascaded, merged, written_off
     cdr: Cdr
     rating: Rating
+    note: str = ""  # why a person wrote it off
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,7 +284,19 @@ def link(
     )
 
 
-def void(call: Call, reason: str) -> list[Event]:
+def write_off(call: Call, note: str) -> list[Event]:
+    """Void a suspended call that nobody will pay; return no event for any other call.
+
+    `note` says why. Refused if it is blank.
+    """
+    if not note.strip():
+        raise Refused("A write-off needs a reason.")
+    if call.voided or call.rating.status != "suspended":
+        return []
+    return void(call, WRITTEN_OFF, note.strip())
+
+
+def void(call: Call, reason: str, note: str = "") -> list[Event]:
     """Exclude the record from billing. Refused if it is voided already."""
     if call.voided:
         raise Refused("This call is already voided.")
@@ -293,6 +307,7 @@ def void(call: Call, reason: str) -> list[Event]:
             reason=reason,
             cdr=call.cdr,
             rating=call.rating,
+            note=note,
         )
     ]
 

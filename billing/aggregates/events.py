@@ -78,7 +78,13 @@ from billing.aggregates.rate_group import (
     RatesChanged,
     RatesWithdrawn,
 )
-from billing.aggregates.rerating import CorrectionEnded
+from billing.aggregates.rerating import (
+    CorrectionApplied,
+    CorrectionEnded,
+    CorrectionRequested,
+    CorrectionResumed,
+    CorrectionStopped,
+)
 from billing.aggregates.route_prefix import RoutePrefixesSet
 from billing.aggregates.second_factor import (
     RecoveryCodesMade,
@@ -131,7 +137,11 @@ TOPICS: dict[str, type[Event]] = {
     "CompanyChanged.1": CompanyChanged,
     "CompanyOpened.1": CompanyOpened,
     "ConflictKept.1": ConflictKept,
+    "CorrectionApplied.1": CorrectionApplied,
     "CorrectionEnded.1": CorrectionEnded,
+    "CorrectionRequested.1": CorrectionRequested,
+    "CorrectionResumed.1": CorrectionResumed,
+    "CorrectionStopped.1": CorrectionStopped,
     "DeckImported.1": DeckImported,
     "DeckImportUndone.1": DeckImportUndone,
     "DeviceChanged.1": DeviceChanged,

@@ -62,6 +62,7 @@ class Catalogue:
         """Fold all events, except those of the kinds in `excluding`."""
         self._excluding = excluding
         self.position = 0
+        self.changed_at = 0  # position of the last event that can change the price of a call
         self.pin_key = b""
         self.context = RatingContext()
         self.devices = DeviceBook()
@@ -97,12 +98,12 @@ class Catalogue:
         """Return the settings to parse a device's records. Refused if there is no such device."""
         return self.devices.registration(device_id)
 
-    def refresh(self, store: Store) -> None:
-        """Apply the events appended since the last refresh."""
+    def refresh(self, store: Store, through: int | None = None) -> None:
+        """Apply the events appended since the last refresh; with `through` none after it."""
         self.pin_key = self.pin_key or store.key("pins")
         is_first = not self.position
         refused: list[tuple[Recorded, Exception]] = []
-        while events := store.after_without_calls(self.position, CHUNK, self._excluding):
+        while events := self._next(store, through):
             for recorded in events:
                 try:
                     self._fold(recorded)
@@ -112,10 +113,16 @@ class Catalogue:
         if refused or (is_first and not self._excluding):
             store.set_aside(NAME, refused, replace=is_first and not self._excluding)
 
+    def _next(self, store: Store, through: int | None) -> list[Recorded]:
+        found = store.after_without_calls(self.position, CHUNK, self._excluding)
+        return [each for each in found if through is None or each.position <= through]
+
     def _fold(self, recorded: Recorded) -> None:
         handle = self._handlers.get(type(recorded.event))
         if handle:
             handle(recorded.stream.partition(":")[2], recorded.stream, recorded.event)
+            if handle not in (self._hold, self._release):  # these flag calls on arrival
+                self.changed_at = recorded.position
         elif isinstance(recorded.event, Unreadable):
             raise ValueError(recorded.event.error)
 

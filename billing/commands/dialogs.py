@@ -68,7 +68,7 @@ def complete_dialogs(store: Store, catalogue: Catalogue, halves: Sequence[Half])
 
 def _merge(catalogue: Catalogue, invite: call.Call, bye: call.Call) -> list[Event]:
     """Return the events that settle both halves; [] if one is settled already."""
-    if not method_of(invite.cdr) or not method_of(bye.cdr) or bye.voided:
+    if not method_of(invite.cdr) or not method_of(bye.cdr) or invite.voided or bye.voided:
         return []
     begin, end = invite.cdr.started_at, bye.cdr.ended_at
     if begin is None or end is None:

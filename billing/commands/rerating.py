@@ -1,4 +1,4 @@
-"""Rating calls again: suspended ones are recycled, wrongly rated ones are re-rated."""
+"""Correcting calls: suspended ones are recycled or written off, wrongly rated ones re-rated."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from billing.aggregates import call, rerating
-from billing.aggregates.event import Envelope
+from billing.aggregates.event import Envelope, Event
 from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
 from billing.commands.deciding import ATTEMPTS, decide_new, fold, load_existing
@@ -21,16 +21,18 @@ UNKNOWN = Rating(status="suspended")
 
 
 class CorrectCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls to be rated again. The envelope's request id identifies the correction.
+    """Calls to be rated again or written off. The envelope's request id names the correction.
 
     A restarted correction counts the events it appended before and appends none twice.
     """
 
-    kind: Literal["recycle", "rerate"]
+    kind: Literal["recycle", "rerate", "write_off"]
     streams: Sequence[str]
     envelope: Envelope
     write: bool = True  # False: a preview
     noted: bool = False  # whether to append a summary event for a single call
+    through: int = 0  # log position; calls with a later event of others are left out. 0: none are
+    note: str = ""  # why the calls are written off
 
 
 class RateCallAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,10 @@ class ReratingTotals(msgspec.Struct):
 def correct_calls(
     store: Store, catalogue: Catalogue, command: CorrectCalls, lines: ReratingTotals
 ) -> int:
-    """Rate calls again and add the effect to `lines`; return the last position, or 0."""
+    """Correct calls and add the effect to `lines`; return the last position, or 0.
+
+    Refused if a write-off has no reason.
+    """
     if command.kind == "recycle" and command.write:
         _complete_halves(store, catalogue, command)
     for _ in range(ATTEMPTS):
@@ -153,7 +158,6 @@ def ended(kind: str, outcome: str, lines: Sequence[ReratingTotal]) -> Correction
 def _decide(
     store: Store, catalogue: Catalogue, command: CorrectCalls, lines: ReratingTotals
 ) -> list[Pending]:
-    decision = call.recycle if command.kind == "recycle" else call.rerate
     pending = []
     for stream, recorded in store.load_many(command.streams).items():
         state = fold(call.evolve, recorded)
@@ -164,16 +168,26 @@ def _decide(
             for each in written:
                 _count(lines, state, each.event)
             continue
-        if state.voided:
+        if state.voided or 0 < command.through < recorded[-1].position:
             continue
-        rating = _rate(catalogue, state)
-        events = decision(state, rating)
+        rating, events = _decide_one(catalogue, command, state)
         for number, event in enumerate(events, len(recorded) + 1):
             pending.append(Pending(stream, number, event, command.envelope))
             _count(lines, state, event)
         if not events:
             _count_unchanged(lines, state, rating)
     return pending
+
+
+def _decide_one(
+    catalogue: Catalogue, command: CorrectCalls, state: call.Call
+) -> tuple[Rating, list[Event]]:
+    """Return the rating of a call and the events that correct it."""
+    if command.kind == "write_off":
+        return state.rating, call.write_off(state, command.note)
+    rating = _rate(catalogue, state)
+    decision = call.recycle if command.kind == "recycle" else call.rerate
+    return rating, decision(state, rating)
 
 
 def _rate(catalogue: Catalogue, state: call.Call) -> Rating:
@@ -204,6 +218,10 @@ def _count(lines: ReratingTotals, state: call.Call, event: object) -> None:
             new.calls += 1
             new.changed += 1
             new.new_micros += rating.amount_micros
+        case call.CallVoided(rating=rating):
+            line = lines.line(rating)
+            line.calls += 1
+            line.changed += 1
         case call.CallSuspended(rating=rating):
             _count_unchanged(lines, state, rating)
 

@@ -58,6 +58,7 @@ select 1 from books join accounts on own_wallet and state <> 'closed'
  and opened_at < (open_month || '-01')::date
  and statements_through < to_char((open_month || '-01')::date - 1, 'YYYY-MM')
 limit 1"""
+SUSPENDED = "select count(*) from {call_list} where status = 'suspended'"
 COSTS = """
 select currency, count(*), sum(amount_micros)::bigint from {call_list}
 where 'call:' || call_id in (select originator_id from {partition} where notification_id > %s)
@@ -104,7 +105,8 @@ def archive(
     """Write the rest of a month to a file, read it back, drop the month; return all parts.
 
     If it is killed at any point, the next call completes it: only events that are in files are
-    dropped. Refused for a month that ended too recently, has no calls here, or is not closed.
+    dropped. Refused for a month that ended too recently, has no calls here, is not closed, or has
+    suspended calls: nobody would see them in a file.
     """
     with exclusive(keeper.url, f"archive {month}", keeper.wait_seconds) as connection:
         parts = archive_locked(connection, keeper, month, envelope, progress)
@@ -182,6 +184,12 @@ def _refuse_unsettled(connection: psycopg.Connection, month: str, last: int) -> 
         raise Refused("The page data “%(name)s” is behind; try again later.", name=behind)
     if connection.execute(UNCLOSED, {"last": last}).fetchone():
         raise Refused("The statements with the calls of %(month)s are not closed yet.", month=month)
+    if calls := _one(connection, _sql(SUSPENDED, month), ())[0]:
+        raise Refused(
+            "Suspended calls of %(month)s: %(calls)s. Re-rate them or write them off first.",
+            month=month,
+            calls=calls,
+        )
 
 
 def _free_path(folder: Path, month: str, number: int) -> Path:

@@ -35,6 +35,15 @@ select coalesce(max(originator_version), 0) from billing_events where originator
 BEGINS = """
 select exists (select from billing_events where originator_id = %s and topic = any(%s)
   and position(%s in substr(state, 1, 200)) > 0)"""
+# Calls that were there at a position and have got another event since; not their first arrivals.
+CALLS_CHANGED = """
+select distinct originator_id from billing_events as later
+where notification_id > %(after)s and originator_version > 1 and topic <> all(%(ignored)s)
+ and originator_id >= 'call:' and originator_id < 'call;'
+ and exists (select from billing_events as first
+  where first.originator_id = later.originator_id and first.originator_version = 1
+   and first.notification_id <= %(after)s)
+order by originator_id"""
 ARCHIVED = "select key, version, digest from archived_calls where key = any(%s)"
 AT = f"{EVENTS} where notification_id = any(%s) order by notification_id"
 # An event of a call has its payer in its state; other events of an account are on its stream.

@@ -293,6 +293,13 @@ class Store:
             self._select(queries.AFTER_WITHOUT_CALLS, (position, topics_of(excluding), limit))
         )
 
+    def calls_changed(self, after: int, ignored: Collection[type[Event]] = ()) -> list[str]:
+        """Return the calls of a position that later events changed, without the kinds `ignored`."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute(queries.CALLS_CHANGED, {"after": after, "ignored": topics_of(ignored)})
+            return [stream for (stream,) in cursor]
+
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """Return the events at these positions, in order; those of archived months from files."""
         found = list(self._select(queries.AT, (list(positions),)))

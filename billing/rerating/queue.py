@@ -1,4 +1,7 @@
-"""The queue of corrections: a table, so that a restarted worker resumes."""
+"""The queue of corrections: a table, so that a restarted worker resumes.
+
+What people do with a correction is in steps.py, together with the events about it.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -8,11 +11,10 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from billing.aggregates.event import Envelope
 from billing.commands.rerating import ReratingTotal
-from billing.values import Refused, new_id
 
 CHANNEL = "corrections"  # NOTIFY: a correction was requested
-KINDS = ("recycle", "rerate", "what_if")
 ENDED = ("ready", "done", "failed", "cancelled")
 
 
@@ -27,6 +29,26 @@ class CallSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     device_id: str = ""
     reason: str = ""  # of the suspension
     with_group: str = ""  # what-if: the group to rate with
+    in_month: str = ""  # write-off: "2026-08", in UTC
+    note: str = ""  # write-off: why
+    through: int = 0  # write-off: the log position that the person saw; 0: no limit
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person did with a correction."""
+
+    what: str  # requested, applied, stopped, resumed
+    actor: str
+    address: str
+    token_id: str = ""
+    at: datetime
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """An archived month of the selected period: its calls can't be read."""
+
+    month: str
+    calls: int  # of all companies and devices
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +69,10 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     preview: list[Any]
     applied: list[Any]
     problem: str
+    steps: list[Any]
+    position: int
+    left_out: list[Any]
+    outdated: str
 
     @property
     def filter(self) -> CallSelection:
@@ -59,42 +85,52 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(self.applied if self.applying else self.preview, list[ReratingTotal])
 
     @property
+    def history(self) -> list[Step]:
+        """Return what people did with it, oldest first; older versions kept the request only."""
+        requested = Step(what="requested", actor=self.actor, address=self.address, at=self.asked_at)
+        return msgspec.convert(self.steps, list[Step]) or [requested]
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope of the person in whose name it works: who started it last."""
+        step = next(each for each in reversed(self.history) if each.what != "stopped")
+        return Envelope(
+            recorded_at=step.at,
+            actor=step.actor,
+            address=step.address,
+            request_id=self.correction_id,
+            token_id=step.token_id,
+        )
+
+    @property
+    def months_left_out(self) -> list[LeftOut]:
+        """Return the archived months of the selected period."""
+        return msgspec.convert(self.left_out, list[LeftOut])
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has processed calls and is to be continued."""
+        return self.place is not None
+
+    @property
     def running(self) -> bool:
         """Whether it is still waiting or at work."""
         return self.state not in ENDED
 
 
 COLUMNS = ", ".join(Correction.__struct_fields__)
-REQUEST = f"""
-with requested as (
-  insert into corrections (correction_id, kind, asked, state, applying, actor, address)
-  values (%s, %s, %s::jsonb, 'waiting', %s, %s, %s)
-)
-select pg_notify('{CHANNEL}', '')"""
 FIND = f"select {COLUMNS} from corrections where correction_id = %s"
 NEWEST = f"select {COLUMNS} from corrections order by asked_at desc, correction_id limit %s"
 NEXT = f"""
 select {COLUMNS} from corrections where state in ('waiting', 'running')
 order by asked_at, correction_id limit 1"""
-APPLY = f"""
-with applied as (
-  update corrections set state = 'waiting', applying = true, looked_at = 0, place = null,
-    ended_at = null
-  where correction_id = %s and kind = 'rerate' and state = 'ready' returning 1
-)
-select count(*), pg_notify('{CHANNEL}', '') from applied"""
-RESUME = f"""
-with again as (
-  update corrections set state = 'waiting', ended_at = null, problem = ''
-  where correction_id = %s and state in ('failed', 'cancelled') returning 1
-)
-select count(*), pg_notify('{CHANNEL}', '') from again"""
-CANCEL = """
-update corrections set state = 'cancelled', ended_at = now()
-where correction_id = %s and state in ('waiting', 'running', 'ready')"""
 BEGIN = """
-update corrections set state = 'running', expected = %s where correction_id = %s
-and state in ('waiting', 'running')"""
+update corrections set state = 'running', expected = %s, position = %s, left_out = %s::jsonb
+where correction_id = %s and state in ('waiting', 'running')"""
+PREVIEW_AGAIN = """
+update corrections set state = 'waiting', applying = false, looked_at = 0, place = null,
+  preview = '[]', outdated = %s
+where correction_id = %s and state in ('waiting', 'running')"""
 SAVE = """
 update corrections set looked_at = %(looked_at)s, place = %(place)s::jsonb,
   preview = case when applying then preview else %(lines)s::jsonb end,
@@ -103,18 +139,6 @@ where correction_id = %(correction_id)s and state = 'running' returning 1"""
 END = """
 update corrections set state = %s, problem = %s, ended_at = now()
 where correction_id = %s and state = 'running'"""
-
-
-async def request(
-    connection: AsyncConnection[Any], kind: str, selection: CallSelection, actor: str, address: str
-) -> str:
-    """Queue a correction; return its id. A recycling needs no preview."""
-    correction_id = new_id()
-    encoded = msgspec.json.encode(selection).decode()
-    await connection.execute(
-        REQUEST, (correction_id, kind, encoded, kind == "recycle", actor, address)
-    )
-    return correction_id
 
 
 async def find(connection: AsyncConnection[Any], correction_id: str) -> Correction | None:
@@ -131,37 +155,27 @@ async def newest(connection: AsyncConnection[Any], most: int = 50) -> list[Corre
         return await cursor.fetchall()
 
 
-async def apply(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Apply a previewed correction. Refused unless its preview is ready."""
-    await _change(connection, APPLY, correction_id)
-
-
-async def resume(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Resume a failed or cancelled correction where it stopped. Refused in any other state."""
-    await _change(connection, RESUME, correction_id)
-
-
-async def _change(connection: AsyncConnection[Any], statement: str, correction_id: str) -> None:
-    cursor = await connection.execute(statement, (correction_id,))
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        raise Refused("The state of this re-rating does not allow that.")
-
-
-async def cancel(connection: AsyncConnection[Any], correction_id: str) -> None:
-    """Cancel a correction that has not ended. What it has appended stays."""
-    await connection.execute(CANCEL, (correction_id,))
-
-
 def take_next(connection: psycopg.Connection) -> Correction | None:
     """Return the oldest correction that has not ended; one interrupted by a crash comes first."""
     with connection.cursor(row_factory=class_row(Correction)) as cursor:
         return cursor.execute(NEXT).fetchone()
 
 
-def begin(connection: psycopg.Connection, correction_id: str, expected: int) -> None:
-    """Record that it is running, and how many calls it will process."""
-    connection.execute(BEGIN, (expected, correction_id))
+def begin(
+    connection: psycopg.Connection,
+    correction_id: str,
+    expected: int,
+    position: int,
+    left_out: list[LeftOut],
+) -> None:
+    """Record that it is running, how many calls it will process, and from which log position."""
+    encoded = msgspec.json.encode(left_out).decode()
+    connection.execute(BEGIN, (expected, position, encoded, correction_id))
+
+
+def preview_again(connection: psycopg.Connection, correction_id: str, outdated: str) -> None:
+    """Have the preview made again instead of applying it; `outdated` says what has changed."""
+    connection.execute(PREVIEW_AGAIN, (outdated, correction_id))
 
 
 def save(

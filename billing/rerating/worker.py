@@ -4,14 +4,15 @@ import logging
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import psycopg
+from msgspec.structs import replace
 
 from billing.aggregates.event import Envelope
-from billing.aggregates.rerating import CorrectionEnded
 from billing.commands.catalogue import Catalogue
+from billing.commands.keeping import load_keeping
 from billing.commands.rerating import (
     CorrectCalls,
     ReratingTotals,
@@ -23,22 +24,21 @@ from billing.log import positions
 from billing.log.sealing import CALLS
 from billing.log.store import Store
 from billing.rerating import queue
-from billing.rerating.queue import CallSelection, Correction
+from billing.rerating.queue import Correction, LeftOut
+from billing.rerating.selecting import archived_of, changed_since, rate_with, select_calls
+from billing.rerating.steps import selection_of
 from billing.values import Refused
 
+PREVIEWED = ("rerate", "what_if")
+COMMANDS: dict[str, Literal["recycle", "rerate", "write_off"]] = {
+    "recycle": "recycle",
+    "rerate": "rerate",
+    "what_if": "rerate",
+    "write_off": "write_off",
+}
 BATCH = 2_000  # calls rated and appended at a time
 POLL_SECONDS = 2.0
 LOCK = 0x636F7272  # advisory lock: only one worker at a time
-
-# The read model finds the calls; decisions are made on the log.
-STATUS = {"recycle": "('suspended')", "rerate": "('rated', 'rerated')"}
-CONDITIONS = {
-    "begin": "started_at >= %(begin)s",
-    "end": "started_at < %(end)s",
-    "company_ids": "company_id = any(%(company_ids)s)",
-    "device_id": "device_id = %(device_id)s",
-    "reason": "reason = %(reason)s",
-}
 
 logger = logging.getLogger("billing.rerating")
 
@@ -95,17 +95,30 @@ class Worker:
         return self._is_ours
 
     def _carry_out(self, correction: Correction, lines: ReratingTotals) -> None:
+        head = positions.head(self._connection)
+        left_out = self._left_out(correction)
+        if not correction.begun and not correction.applying:
+            correction = replace(correction, position=head)  # the preview begins
+        if correction.applying and correction.kind == "rerate" and correction.state == "waiting":
+            outdated = self._outdated(correction, left_out)
+            if outdated and correction.history[-1].what == "resumed":  # it may have written
+                raise Refused(
+                    "Prices, settings or calls changed after the preview. Request a new preview."
+                )
+            if outdated:
+                queue.preview_again(self._connection, correction.correction_id, outdated)
+                return
         catalogue = Catalogue()
-        catalogue.refresh(self._store)
-        kind = "recycle" if correction.kind == "recycle" else "rerate"
-        where, values = select_calls(kind, correction.filter, catalogue)
-        self._wait_for_read_model()
+        catalogue.refresh(self._store, correction.position or None)
+        where, values = select_calls(correction.kind, correction.filter, catalogue)
+        self._wait_for_read_model(head)
         count = self._connection.execute(f"select count(*) from call_list where {where}", values)
         ((expected,),) = count.fetchall()
-        place = correction.place
-        if place is not None:  # rated calls are not found as suspended again
+        if correction.begun:  # rated calls are not found as suspended again
             expected = max(correction.expected, correction.looked_at)
-        queue.begin(self._connection, correction.correction_id, expected)
+        queue.begin(
+            self._connection, correction.correction_id, expected, correction.position, left_out
+        )
         if correction.filter.with_group:
             rate_with(catalogue, correction.filter.with_group)
         if self._look_at_all(correction, catalogue, (where, values), lines):
@@ -115,17 +128,24 @@ class Worker:
         elif not self._stopping.is_set():
             self._note(correction, lines, "cancelled")
 
+    def _left_out(self, correction: Correction) -> list[LeftOut]:
+        """Return the archived months that it leaves out; suspended calls are never archived."""
+        if correction.kind not in PREVIEWED:
+            return []
+        return archived_of(correction.filter, load_keeping(self._store))
+
+    def _outdated(self, correction: Correction, left_out: list[LeftOut]) -> str:
+        """Return what changed after the preview; "" if nothing did."""
+        catalogue = Catalogue()
+        catalogue.refresh(self._store)
+        return changed_since(self._store, correction, catalogue, left_out)
+
     def _note(self, correction: Correction, lines: ReratingTotals, outcome: str) -> None:
         """Append the summary of what was written: who requested it, the selection, the result."""
         if not correction.applying or not lines.by_key:
             return
-        selection = {
-            name: value
-            for name, value in msgspec.structs.asdict(correction.filter).items()
-            if name in CorrectionEnded.__struct_fields__
-        } | {"limited_to": correction.filter.companies}
-        event = msgspec.structs.replace(
-            ended(correction.kind, outcome, lines.sorted()), **selection
+        event = replace(
+            ended(correction.kind, outcome, lines.sorted()), **selection_of(correction.filter)
         )
         end_correction(self._store, correction.correction_id, event, _envelope(correction))
 
@@ -140,10 +160,12 @@ class Worker:
         looked_at, place = correction.looked_at, _place_of(correction)
         while found := self._page(*chosen, place):
             command = CorrectCalls(
-                kind="recycle" if correction.kind == "recycle" else "rerate",
+                kind=COMMANDS[correction.kind],
                 streams=[CALLS + call_id for _, call_id in found],
                 envelope=_envelope(correction),
                 write=correction.applying,
+                through=correction.position or correction.filter.through,
+                note=correction.filter.note,
             )
             correct_calls(self._store, catalogue, command, lines)
             looked_at, place = looked_at + len(found), found[-1]
@@ -166,61 +188,13 @@ class Worker:
             values,
         ).fetchall()
 
-    def _wait_for_read_model(self) -> None:
-        """Wait until the call list has all calls received before the request."""
-        position = positions.head(self._connection)
+    def _wait_for_read_model(self, position: int) -> None:
+        """Wait until the call list has all calls up to a log position."""
         positions.wait_until_shown(self._connection, position, "calls", stopping=self._stopping)
 
 
 def _envelope(correction: Correction) -> Envelope:
-    return Envelope(
-        recorded_at=datetime.now(UTC),
-        actor=correction.actor,
-        address=correction.address,
-        request_id=correction.correction_id,
-    )
-
-
-def select_calls(
-    kind: str, selection: CallSelection, catalogue: Catalogue
-) -> tuple[str, dict[str, Any]]:
-    """Return the SQL condition that selects the calls, and its parameters."""
-    values = msgspec.structs.asdict(selection) | {"company_ids": _companies(selection, catalogue)}
-    conditions = [text for field, text in CONDITIONS.items() if values[field] not in ("", None)]
-    return " and ".join([f"status in {STATUS[kind]}", *conditions]), values
-
-
-def _companies(selection: CallSelection, catalogue: Catalogue) -> list[str] | None:
-    """Return the selected companies; None for all."""
-    companies = catalogue.context.companies
-    chosen = list(selection.companies or companies)
-    if selection.company_id:
-        chosen = [company_id for company_id in chosen if company_id == selection.company_id]
-    if selection.group_id:
-        bound = {
-            company_id
-            for company_id, company in companies.items()
-            if any(group_id == selection.group_id for _, group_id in company.rate_groups)
-        }
-        chosen = [company_id for company_id in chosen if company_id in bound]
-    if selection.with_group:
-        group = catalogue.context.groups.get(selection.with_group)
-        chosen = [
-            company_id
-            for company_id in chosen
-            if group and companies[company_id].currency == group.currency
-        ]
-    narrow = (
-        selection.company_id or selection.companies or selection.group_id or selection.with_group
-    )
-    return chosen if narrow else None
-
-
-def rate_with(catalogue: Catalogue, group_id: str) -> None:
-    """Bind every company to one group, for all time. Use only on a private catalogue."""
-    companies = catalogue.context.companies
-    for company_id, company in companies.items():
-        companies[company_id] = msgspec.structs.replace(company, rate_groups=((None, group_id),))
+    return replace(correction.envelope, recorded_at=datetime.now(UTC))
 
 
 def _place_of(correction: Correction) -> tuple[datetime, str] | None:

@@ -1,25 +1,23 @@
 """Bulk figures: raw PostgreSQL, ingestion alone, projection alone, end to end."""
 
-import asyncio
 import multiprocessing
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
 
 from billing.commands.rate_groups import ChangeRates, change_rates
 from billing.ingest.files import ingest_file
 from billing.log.store import Store
 from billing.projections import projections
 from billing.projections.runner import Runner
-from billing.rerating.queue import CallSelection, apply, request
+from billing.rerating import steps
+from billing.rerating.queue import CallSelection
 from billing.rerating.worker import Worker
 from tests.bench.installation import SAID, deck
 
@@ -78,20 +76,17 @@ def rerate(url: str) -> tuple[float, float]:
     change_rates(store, ChangeRates(group_id="deck", rates=dearer), SAID)
     project(url)
     worker = Worker(url, store, threading.Event())
-    correction_id = asyncio.run(
-        _asked(url, lambda own: request(own, "rerate", CallSelection(), "bench", ""))
+    request = steps.RequestCorrection(
+        correction_id="bench", kind="rerate", selection=CallSelection()
     )
+    steps.request(store, request, SAID)
     preview = timed(worker.work)
-    asyncio.run(_asked(url, lambda own: apply(own, str(correction_id))))
+    applying = steps.ChangeCorrection(correction_id="bench", kind="rerate", what="applied")
+    steps.change(store, applying, SAID)
     applied = timed(worker.work)
     worker.close()
     store.close()
     return preview, applied
-
-
-async def _asked(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[object]]) -> object:
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        return await action(connection)
 
 
 def end_to_end(url: str, file: Path) -> float:

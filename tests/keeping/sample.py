@@ -66,6 +66,8 @@ def install(keeper: Keeper, calls: int = 60) -> None:
             number * 12, 1_000_000 + number, user=number % 3 == 0, suspended=number % 7 == 6
         )
         events.append((stream(event), event))
+        if number % 7 == 6 and stream(event).startswith(f"call:{MONTH}"):  # else it stays
+            events.append((stream(event), voided(event)))
         if number % 11 == 5:
             events.append((stream(event), conflicting(event)))
         if number % 13 == 8:

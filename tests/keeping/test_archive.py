@@ -7,9 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from billing.aggregates.keeping import KeepingSet
+from billing.commands.catalogue import Catalogue
 from billing.commands.keeping import load_keeping
+from billing.commands.rerating import CorrectCalls, ReratingTotals, correct_calls
 from billing.keeping import archive as archiving
 from billing.keeping.archive import archive, fault_of
 from billing.keeping.archive_format import ROWS, Header, check, event_rows, writing
@@ -288,3 +291,25 @@ def test_a_file_is_read_from_the_middle_as_from_its_beginning(tmp_path: Path) ->
     check(path, ("archive",))
     for after in (0, 1, 3, 29_999, 30_000, 30_001, 60_000, 89_997, 99_999):
         assert list(event_rows(path, after)) == [row for row in written if row[0] > after]
+
+
+def test_a_month_with_a_suspended_call_is_archived_once_it_is_written_off(keeper: Keeper) -> None:
+    waiting = received(1, 7, suspended=True)
+    append(keeper.store, [(stream(waiting), waiting)])
+    catch_up(keeper)
+    close_books_until(keeper, datetime(2027, 3, 3, tzinfo=UTC))
+    with pytest.raises(Refused, match="Suspended calls") as refused:
+        archive(keeper, MONTH, LATER)
+    assert refused.value.values == {"month": MONTH, "calls": 1}
+    assert MONTH in months(keeper)
+    correct = CorrectCalls(
+        kind="write_off",
+        streams=[stream(waiting)],
+        envelope=replace(LATER, request_id="off"),
+        note="A test call",
+    )
+    correct_calls(keeper.store, Catalogue(), correct, ReratingTotals.of())
+    catch_up(keeper)
+    close_books_until(keeper, datetime(2027, 4, 3, tzinfo=UTC))
+    assert archive(keeper, MONTH, LATER)
+    assert MONTH not in months(keeper)

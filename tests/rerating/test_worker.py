@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -29,16 +31,18 @@ from billing.commands.rerating import (
 )
 from billing.log.store import Store
 from billing.rating.rates import Rate, Tier
-from billing.rerating import queue
+from billing.rerating import queue, steps
 from billing.rerating import worker as working
 from billing.rerating.queue import CallSelection, Correction
 from billing.rerating.worker import Worker
-from billing.values import Money, Refused
+from billing.values import Money, Refused, new_id
 from tests.commands.test_calls import record
 from tests.ingest.serving import install
 from tests.projections.sample import charges, rows, runner
 
 SAID = said_here()
+# Requested, applied, stopped, what was written until then, resumed, the rest.
+DECIDED = ("marta", "otto", "rosa", "otto", "ines", "ines")
 FRANCE = "0033145678901"
 Work = Callable[[], bool]
 
@@ -88,10 +92,17 @@ def told(url: str, action: Callable[[AsyncConnection[Any]], Awaitable[Any]]) -> 
     return asyncio.run(run())
 
 
-def ask(url: str, kind: str, **asked: Any) -> str:
-    said = CallSelection(**asked)
-    found: str = told(url, lambda own: queue.request(own, kind, said, "administrator:marta", "::1"))
-    return found
+def by(who: str) -> Envelope:
+    return Envelope(recorded_at=datetime.now(UTC), actor=f"administrator:{who}", address="::1")
+
+
+def ask(url: str, kind: Any, **asked: Any) -> str:
+    command = steps.RequestCorrection(
+        correction_id=new_id(), kind=kind, selection=CallSelection(**asked)
+    )
+    with closing(Store(url)) as store:
+        steps.request(store, command, by("marta"))
+    return command.correction_id
 
 
 def find(url: str, correction_id: str) -> Correction:
@@ -100,8 +111,15 @@ def find(url: str, correction_id: str) -> Correction:
     return found
 
 
+def change(url: str, correction_id: str, what: Any, who: str = "otto") -> None:
+    kind = find(url, correction_id).kind
+    command = steps.ChangeCorrection(correction_id=correction_id, kind=kind, what=what)
+    with closing(Store(url)) as store:
+        steps.change(store, command, by(who))
+
+
 def apply(url: str, correction_id: str) -> None:
-    told(url, lambda own: queue.apply(own, correction_id))
+    change(url, correction_id, "applied")
 
 
 def rerated(store: Store) -> list[CallRerated]:
@@ -155,7 +173,7 @@ def test_re_rating_previews_the_changes_and_posts_the_difference_when_applied(
     assert (applied.state, applied.lines) == ("done", expected)
     assert [event.before.amount_micros for event in rerated(installed)] == [18_000] * 5
     written = installed.after(0, 10_000)[-1].envelope
-    assert (written.actor, written.request_id) == ("administrator:marta", correction)
+    assert (written.actor, written.request_id) == ("administrator:otto", correction)
     catch_up(database_url, installed)
     assert set(charges(database_url).values()) == {100_000}
 
@@ -177,7 +195,7 @@ def test_a_correction_that_wrote_something_is_recorded_as_a_whole(
     stop = correct_calls
 
     def stop_after_a_batch(*given: Any) -> int:
-        told(database_url, lambda own: queue.cancel(own, correction))
+        change(database_url, correction, "stopped", "rosa")
         return stop(*given)
 
     with monkeypatch.context() as patched:
@@ -185,7 +203,7 @@ def test_a_correction_that_wrote_something_is_recorded_as_a_whole(
         work()
     (stopped,) = noted(installed, correction)
     assert (stopped.outcome, stopped.calls, stopped.changed) == ("cancelled", 2, 2)
-    told(database_url, lambda own: queue.resume(own, correction))
+    change(database_url, correction, "resumed", "ines")
     work()
     (_, done) = noted(installed, correction)
     assert (done.outcome, done.calls, done.changed, done.company_id) == ("done", 5, 5, "acme")
@@ -194,7 +212,9 @@ def test_a_correction_that_wrote_something_is_recorded_as_a_whole(
         (Money(100_000, "EUR"),),
     )
     envelope = installed.load(stream_of(correction))[-1].envelope
-    assert (envelope.actor, envelope.address) == ("administrator:marta", "::1")
+    assert (envelope.actor, envelope.address) == ("administrator:ines", "::1")
+    actors = [each.envelope.actor for each in installed.load(stream_of(correction))]
+    assert actors == [f"administrator:{who}" for who in DECIDED]
 
 
 def test_a_re_rating_of_a_single_call_is_recorded_too(installed: Store, database_url: str) -> None:
@@ -247,9 +267,9 @@ def test_a_cancelled_correction_resumes_where_it_stopped(
 ) -> None:
     set_price(installed, "34", "0.02")
     correction = ask(database_url, "rerate")
-    told(database_url, lambda own: queue.cancel(own, correction))
+    change(database_url, correction, "stopped")
     assert not work()
-    told(database_url, lambda own: queue.resume(own, correction))
+    change(database_url, correction, "resumed")
     assert work()
     assert find(database_url, correction).state == "ready"
 
@@ -266,8 +286,8 @@ def test_a_what_if_computes_the_cost_with_another_group_and_writes_nothing(
     companies.open_company(installed, dollars, SAID)
     catch_up(database_url, installed)
     before = rows(database_url)
-    position = installed.after(0, 10_000)[-1].position
     correction = ask(database_url, "what_if", with_group="b")
+    position = installed.after(0, 10_000)[-1].position
     work()
     done = find(database_url, correction)
     assert done.state == "done"

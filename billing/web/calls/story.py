@@ -36,6 +36,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     filed_at: datetime  # start of the call; receipt of a record without a start
     cdr: Cdr
     rating: Rating
+    note: str  # why a person wrote it off
     conflicts: int
     events: Sequence[Recorded]
     records: list[RawRecord]
@@ -61,6 +62,7 @@ def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
         filed_at=first.filed_at,
         cdr=last.cdr,
         rating=last.rating,
+        note=getattr(last, "note", ""),
         conflicts=kinds.count("ConflictKept"),
         events=events,
         records=[_record(recorded) for recorded in events if getattr(recorded.event, "raw", "")],

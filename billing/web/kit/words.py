@@ -52,6 +52,7 @@ REASONS = {
 VOIDED = {
     "cascaded": N_("Charged by the record of another device"),
     "merged": N_("Second half of a call"),
+    "written_off": N_("Written off"),
 }
 DIRECTIONS = {
     "outbound": N_("Outbound"),
@@ -82,6 +83,12 @@ CORRECTIONS = {
     "recycle": N_("Suspended calls re-rated"),
     "rerate": N_("Re-rating"),
     "what_if": N_("What if"),
+    "write_off": N_("Suspended calls written off"),
+}
+OUTDATED = {  # why a preview was made again
+    "settings": N_("Prices or settings changed after the preview."),
+    "months": N_("A month of this period was archived or attached after the preview."),
+    "calls": N_("Calls of this selection changed after the preview."),
 }
 CORRECTION_STATES = {
     "waiting": N_("Waiting"),
@@ -198,7 +205,11 @@ EVENTS = {
     "CompanyChanged": N_("Company changed"),
     "CompanyOpened": N_("Company opened"),
     "ConflictKept": N_("Another record arrived with the same key"),
-    "CorrectionEnded": N_("Calls were re-rated"),
+    "CorrectionApplied": N_("Applied"),
+    "CorrectionEnded": N_("Calls were re-rated or written off"),
+    "CorrectionRequested": N_("Requested"),
+    "CorrectionResumed": N_("Resumed"),
+    "CorrectionStopped": N_("Stopped"),
     "DeckImportUndone": N_("Deck import undone"),
     "DeckImported": N_("Deck imported"),
     "DeviceRegistered": N_("Device registered"),

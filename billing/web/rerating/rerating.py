@@ -1,7 +1,7 @@
 """Re-rating: requests, their progress and their results; the pages and their files."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import AsyncConnection
 from sanic import Blueprint, Request
@@ -19,10 +19,10 @@ from billing.queries.names import (
     device_name,
 )
 from billing.queries.reach import EVERYTHING, Reach
-from billing.rerating import queue
+from billing.rerating import queue, steps
 from billing.rerating.queue import CallSelection, Correction
-from billing.values import Money, Refused
-from billing.web.acting import carry_out, envelope_of, go_on
+from billing.values import Money, Refused, new_id
+from billing.web.acting import carry_out, go_on
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.kit import words
@@ -42,6 +42,11 @@ from billing.web.kit.reach import reach_of
 from billing.web.site import site_of
 
 MOST_LISTED = 10_000  # rows of a file
+ACTIONS: dict[str, Literal["applied", "stopped", "resumed"]] = {
+    "apply": "applied",
+    "cancel": "stopped",
+    "continue": "resumed",
+}
 blueprint = Blueprint("corrections")
 
 
@@ -106,15 +111,15 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
         if correction is None:
             raise NotFound
         found = await _names(connection, reach_of(request), correction)
-        names = await actor_names(connection, [correction.actor])
+        actors = await actor_names(connection, [each.actor for each in correction.history])
     return page_or_part(
         request,
         "rerating/rerating.html",
         "rerating/_rerating.html",
-        page="suspended" if correction.kind == "recycle" else "corrections",
+        page="suspended" if correction.kind in steps.WITHOUT_PREVIEW else "corrections",
         correction=correction,
         names=found,
-        actor=names.get(correction.actor, correction.actor),
+        actors=actors,
         totals=totals_of(correction),
     )
 
@@ -124,24 +129,27 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
 async def change_correction(
     request: Request[Any, Any], correction_id: str, action: str
 ) -> HTTPResponse:
-    """Apply a preview, stop a correction, or continue it."""
-    actions = {"apply": queue.apply, "cancel": queue.cancel, "continue": queue.resume}
-    if action not in actions:
+    """Apply a preview, stop a correction, or continue it, in the name of who is signed in."""
+    async with site_of(request).pool.connection() as connection:
+        correction = await queue.find(connection, correction_id)
+    if action not in ACTIONS or correction is None:
         raise NotFound
     session = await current_session(request)
-    if action == "apply" and (session is None or session.role != "administrator"):
+    decides = action == "apply" or (action == "continue" and correction.kind == "write_off")
+    if decides and (session is None or session.role != "administrator"):
         raise Forbidden
-    async with site_of(request).pool.connection() as connection:
-        await actions[action](connection, correction_id)
+    command = steps.ChangeCorrection(
+        correction_id=correction_id, kind=correction.kind, what=ACTIONS[action]
+    )
+    await carry_out(request, steps.change, command)
     return redirect(f"/corrections/{correction_id}", status=303)
 
 
-async def ask(request: Request[Any, Any], kind: str, selection: CallSelection) -> HTTPResponse:
-    """Request a re-rating or a recycling, and show it."""
-    envelope = await envelope_of(request)
-    async with site_of(request).pool.connection() as connection:
-        found = await queue.request(connection, kind, selection, envelope.actor, envelope.address)
-    return redirect(f"/corrections/{found}", status=303)
+async def ask(request: Request[Any, Any], kind: Any, selection: CallSelection) -> HTTPResponse:
+    """Request a correction, and show it."""
+    command = steps.RequestCorrection(correction_id=new_id(), kind=kind, selection=selection)
+    await carry_out(request, steps.request, command)
+    return redirect(f"/corrections/{command.correction_id}", status=303)
 
 
 def totals_of(correction: Correction) -> list[tuple[Money, Money]]:

@@ -1,16 +1,20 @@
-"""Suspended calls by device and reason; the page, its file, and recycling."""
+"""Suspended calls by device, reason and month; the page, its file, recycling and writing off."""
 
 from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from billing.periods import read_month
 from billing.queries import suspended
+from billing.queries.names import device_name
+from billing.queries.reach import EVERYTHING
 from billing.rerating.queue import CallSelection
+from billing.values import MOST_NUMBER
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, send_list
 from billing.web.kit import words
-from billing.web.kit.access import ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
+from billing.web.kit.access import ADMINISTRATORS, ADMINISTRATORS_AND_OPERATORS, EVERY_ROLE, admits
 from billing.web.kit.forms import Form
 from billing.web.kit.i18n import gettext
 from billing.web.kit.pages import page
@@ -18,6 +22,7 @@ from billing.web.kit.reach import reach_of
 from billing.web.rerating.rerating import ask
 from billing.web.site import site_of
 
+LONGEST_NOTE = 500
 blueprint = Blueprint("suspended")
 
 
@@ -33,6 +38,7 @@ async def show_suspended(request: Request[Any, Any]) -> HTTPResponse:
             page="suspended",
             reasons=await suspended.waiting_by_reason(connection, reach),
             by_device=await suspended.waiting_by_device(connection, reach),
+            by_month=await suspended.waiting_by_month(connection, reach),
             stakes=await suspended.stakes(connection, reach),
         )
 
@@ -48,6 +54,65 @@ async def recycle(request: Request[Any, Any]) -> HTTPResponse:
         companies=tuple(reach_of(request).within("") or ()),
     )
     return await ask(request, "recycle", selection)
+
+
+@blueprint.get("/suspended/write-off")
+@admits(*ADMINISTRATORS)
+async def show_write_off(request: Request[Any, Any]) -> HTTPResponse:
+    """Show how many calls would be written off, their estimated value, and the form."""
+    given = {name: str(request.args.get(name, "")) for name in ("reason", "device", "month")}
+    return await _show_write_off(request, Form(given))
+
+
+@blueprint.post("/suspended/write-off")
+@admits(*ADMINISTRATORS)
+async def write_off(request: Request[Any, Any]) -> HTTPResponse:
+    """Write off the chosen calls that are suspended at the log position that was shown."""
+    form = Form.of(request)
+    chosen = _chosen(form)
+    note = form.text("note", longest=LONGEST_NOTE)
+    position = form.whole("position", least=1, most=MOST_NUMBER)
+    if form.errors or not position:
+        return await _show_write_off(request, form, status=422)
+    selection = CallSelection(
+        reason=chosen.reason,
+        device_id=chosen.device_id,
+        in_month=chosen.month,
+        note=note,
+        through=position,
+    )
+    return await ask(request, "write_off", selection)
+
+
+def _chosen(form: Form) -> suspended.Chosen:
+    month = form.text("month", required=False)
+    return suspended.Chosen(
+        reason=form.choice("reason", words.REASONS, required=False),
+        device_id=form.text("device", required=False),
+        month=read_month(month) if month else "",
+    )
+
+
+async def _show_write_off(
+    request: Request[Any, Any], form: Form, status: int = 200
+) -> HTTPResponse:
+    chosen = _chosen(form)
+    async with site_of(request).pool.connection() as connection:
+        selected = await suspended.select(connection, chosen)
+        stakes = await suspended.stakes(connection, EVERYTHING, chosen)
+        device = await device_name(connection, chosen.device_id)
+    return page(
+        request,
+        "rerating/write_off.html",
+        status,
+        page="suspended",
+        form=form,
+        chosen=chosen,
+        device=device,
+        selected=selected,
+        stakes=[amount for stake in stakes.values() for amount in stake.amounts],
+        estimated=sum(stake.calls for stake in stakes.values()),
+    )
 
 
 @blueprint.get("/suspended/export.csv", name="suspended_csv")

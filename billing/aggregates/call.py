@@ -72,6 +72,28 @@ class CallLinked(Event, frozen=True, kw_only=True):
     charged: bool  # whether this record is the charged one
 
 
+class CallParted(Event, frozen=True, kw_only=True):
+    """The other device's record is not, or not certainly, of the same conversation.
+
+    A person says so with a `reason`, and the two are never linked again; or the record `closer`
+    resembles one of them more.
+    """
+
+    filed_at: datetime
+    partner: str  # the other record's stream
+    reason: str = ""
+    closer: str = ""  # stream
+
+
+class CallReinstated(Event, frozen=True, kw_only=True):
+    """A voided record is billed again. What it posted before it was voided is posted again."""
+
+    device_id: str
+    filed_at: datetime
+    cdr: Cdr
+    rating: Rating
+
+
 class CallVoided(Event, frozen=True, kw_only=True):
     """The record is excluded from billing. What it posted is reversed."""
 
@@ -94,7 +116,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     rating: Rating
     conflicts: frozenset[str] = frozenset()  # digests of the conflicting records
     voided: bool = False
-    linked: bool = False  # to another device's record of the same call
+    cascaded: bool = False  # voided because its partner is charged
+    partner: str = ""  # stream of another device's record of the same call
+    parted: frozenset[str] = frozenset()  # streams of records that a person parted it from
 
     @property
     def settled(self) -> bool:
@@ -142,10 +166,23 @@ def evolve(call: Call | None, event: Event) -> Call | None:
             return msgspec.structs.replace(call, conflicts=call.conflicts | {digest})
         case CallRerated(rating=rating) if call:
             return msgspec.structs.replace(call, rating=rating)
-        case CallLinked() if call:
-            return msgspec.structs.replace(call, linked=True)
-        case CallVoided() if call:
-            return msgspec.structs.replace(call, voided=True)
+        case CallLinked() | CallParted() | CallVoided() | CallReinstated() if call:
+            return _evolve_pairing(call, event)
+        case _:
+            return call
+
+
+def _evolve_pairing(call: Call, event: Event) -> Call:
+    match event:
+        case CallLinked(partner=partner):
+            return msgspec.structs.replace(call, partner=partner)
+        case CallParted(partner=partner, reason=reason):
+            parted = call.parted | {partner} if reason else call.parted
+            return msgspec.structs.replace(call, partner="", parted=parted)
+        case CallReinstated():
+            return msgspec.structs.replace(call, voided=False, cascaded=False)
+        case CallVoided(reason=reason):
+            return msgspec.structs.replace(call, voided=True, cascaded=reason == CASCADED)
         case _:
             return call
 
@@ -264,26 +301,6 @@ def rerate(call: Call, rating: Rating) -> list[Event]:
     ]
 
 
-def link(
-    charged: Call, charged_stream: str, other: Call, other_stream: str
-) -> tuple[list[Event], list[Event]] | None:
-    """Charge only one of two records of the same conversation; return the events of each.
-
-    None if either is voided, linked or suspended.
-    """
-    if charged.voided or other.voided or charged.linked or other.linked:
-        return None
-    if "suspended" in (charged.rating.status, other.rating.status):
-        return None
-    return (
-        [CallLinked(filed_at=charged.filed_at, partner=other_stream, charged=True)],
-        [
-            CallLinked(filed_at=other.filed_at, partner=charged_stream, charged=False),
-            *void(other, CASCADED),
-        ],
-    )
-
-
 def write_off(call: Call, note: str) -> list[Event]:
     """Void a suspended call that nobody will pay; return no event for any other call.
 
@@ -326,7 +343,7 @@ def shorten(call: Call | None, event: Event) -> Event:
     shortened already, are returned unchanged.
     """
     match event:
-        case CallReceived() | CallVoided() | CallRerated() | ConflictKept():
+        case CallReceived() | CallVoided() | CallReinstated() | CallRerated() | ConflictKept():
             own: Rating | None = getattr(event, "rating", None)
         case _:
             return event

@@ -67,6 +67,17 @@ class CascadeSet(Event, frozen=True, kw_only=True):
     duration_seconds: int = 3  # largest difference between the two durations
 
 
+class PairParted(Event, frozen=True, kw_only=True):
+    """A person said that a record of this device is not of the same call as another device's.
+
+    It is for the log of operations; the two calls have events of their own (aggregates/pairs.py).
+    """
+
+    charged_again: str  # the call that was voided, without 'call:'
+    partner: str  # the call that was charged in its place
+    reason: str
+
+
 class TrunkAssigned(Event, frozen=True, kw_only=True):
     """From `valid_from` on, calls that come in by the trunk belong to the gateway account."""
 

@@ -34,7 +34,9 @@ from billing.aggregates.administrator import (
 from billing.aggregates.api_token import ApiTokenMade, ApiTokenRevoked
 from billing.aggregates.call import (
     CallLinked,
+    CallParted,
     CallRated,
+    CallReinstated,
     CallRerated,
     CallSuspended,
     CallVoided,
@@ -47,6 +49,7 @@ from billing.aggregates.device import (
     DeviceDisabled,
     DeviceEnabled,
     DeviceRegistered,
+    PairParted,
     TenantNamed,
     TrunkAssigned,
 )
@@ -128,7 +131,9 @@ TOPICS: dict[str, type[Event]] = {
     "BackupMade.1": BackupMade,
     "BackupRemoved.1": BackupRemoved,
     "CallLinked.1": CallLinked,
+    "CallParted.1": CallParted,
     "CallRated.1": CallRated,
+    "CallReinstated.1": CallReinstated,
     "CallRerated.1": CallRerated,
     "CallsRestored.1": CallsRestored,
     "CallSuspended.1": CallSuspended,
@@ -162,6 +167,7 @@ TOPICS: dict[str, type[Event]] = {
     "MonthDetached.1": MonthDetached,
     "NumbersShortened.1": NumbersShortened,
     "NumberPlanReplaced.1": NumberPlanReplaced,
+    "PairParted.1": PairParted,
     "PinGiven.1": PinGiven,
     "RateGroupBound.1": RateGroupBound,
     "RateGroupCreated.1": RateGroupCreated,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from billing.aggregates.account import AccountAdjusted, AccountRecharged, RechargeReversed
-from billing.aggregates.call import CallRated, CallRerated, CallVoided
+from billing.aggregates.call import CallRated, CallReinstated, CallRerated, CallVoided
 from billing.aggregates.event import Event
 from billing.aggregates.statement import StatementRounded
 from billing.rating.context import Rating
@@ -34,7 +34,7 @@ class Posting(msgspec.Struct, gc=False, frozen=True):
 def posted_ratings(event: Event) -> tuple[Posted, ...]:
     """Return what an event posts and reverses, in ledger order; nothing for a suspended call."""
     match event:
-        case CallRated(rating=rating):
+        case CallRated(rating=rating) | CallReinstated(rating=rating):
             return ((1, rating),)
         case CallRerated(before=before, rating=rating):
             return ((-1, before), (1, rating))
@@ -72,6 +72,7 @@ def _of_call(_: str, event: Any) -> tuple[Posting, ...]:
 # A lookup by type, not a match: this runs for every event.
 _POST: dict[type[Event], Callable[[str, Any], tuple[Posting, ...]]] = {
     CallRated: lambda _, event: (_charge(event.rating, event.filed_at, 1),),
+    CallReinstated: _of_call,
     CallRerated: _of_call,
     CallVoided: _of_call,
     AccountRecharged: lambda stream, event: (

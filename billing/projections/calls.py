@@ -10,6 +10,7 @@ from psycopg import Cursor
 
 from billing.aggregates.call import (
     CallRated,
+    CallReinstated,
     CallRerated,
     CallSuspended,
     CallVoided,
@@ -84,6 +85,9 @@ select month from unnest(%s::text[]) as month
 where to_regclass('call_list_' || replace(month, '-', '_')) is null
  and to_regclass('billing_events_' || replace(month, '-', '_')) is not null"""
 
+# The events that say all about a call.
+Stated = CallRated | CallSuspended | CallRerated | CallVoided | CallReinstated
+
 
 class _FiledAt(msgspec.Struct, frozen=True):
     filed_at: datetime
@@ -127,7 +131,7 @@ def _write_changes(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
     for recorded in batch:
         event = recorded.event
         match event:
-            case CallRated() | CallSuspended() | CallRerated() | CallVoided():
+            case CallRated() | CallSuspended() | CallRerated() | CallVoided() | CallReinstated():
                 call_id = recorded.stream[len(CALLS) :]
                 if recorded.version > 1:
                     changed[call_id] = event.filed_at
@@ -147,7 +151,7 @@ def _write_changes(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         cursor.execute(ADD_CONFLICTS, (list(times), list(conflicts), list(counts)))
 
 
-def _row(call_id: str, event: CallRated | CallSuspended | CallRerated | CallVoided) -> list[Any]:
+def _row(call_id: str, event: Stated) -> list[Any]:
     cdr, rating = event.cdr, event.rating
     voided = isinstance(event, CallVoided)
     status = "rerated" if isinstance(event, CallRerated) else rating.status

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from psycopg import Cursor
 
-from billing.aggregates.call import CallRated, CallRerated, CallVoided
+from billing.aggregates.call import CallRated, CallReinstated, CallRerated, CallVoided
 from billing.aggregates.posting import posted_ratings
 from billing.log.binary_arrays import Int8Array, TextArray, register
 from billing.log.store import Recorded
@@ -40,7 +40,7 @@ TABLES = (*KEYS, "usage_settled")
 SUMS = ("calls", "talk_ms", "billed_seconds", "amount_micros", "answered")
 OF_DAYS = ("daily_usage", "usage_days", "usage_hours", "usage_areas")
 WITH_RESULT = ("daily_usage", "usage_days")  # in the key, so without `answered`
-CallEvent = CallRated | CallRerated | CallVoided
+CallEvent = CallRated | CallReinstated | CallRerated | CallVoided
 
 
 def _sums_of(table: str) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ import psycopg
 
 from billing.aggregates.call import (
     CallLinked,
+    CallParted,
     CallRated,
+    CallReinstated,
     CallRerated,
     CallSuspended,
     CallVoided,
@@ -28,7 +30,16 @@ from tests.projections.sample import INSTALLATION, SAID, ZONE, append, received,
 ROOT = Path(__file__).parent.parent.parent
 FOSSILS = ROOT / "tests" / "fossils"
 # Events of single calls; what people do to calls is summarised (aggregates/rerating.py).
-OF_CALLS = (CallLinked, CallRated, CallRerated, CallSuspended, CallVoided, ConflictKept)
+OF_CALLS = (
+    CallLinked,
+    CallParted,
+    CallRated,
+    CallReinstated,
+    CallRerated,
+    CallSuspended,
+    CallVoided,
+    ConflictKept,
+)
 SOMEBODY = Envelope(
     recorded_at=datetime(2026, 11, 25, 8, tzinfo=UTC),
     actor="administrator:marta",

@@ -15,7 +15,9 @@ import pytest
 
 from billing.aggregates.call import (
     CallLinked,
+    CallParted,
     CallRated,
+    CallReinstated,
     CallRerated,
     CallSuspended,
     CallVoided,
@@ -45,7 +47,7 @@ PERIODS = (
     Period(date(2026, 3, 29), date(2026, 3, 29)),  # the day with 23 hours
 )
 SPRING = (datetime(2026, 3, 28, 20, 30, tzinfo=UTC) - START) // timedelta(hours=1)
-Charged = CallRated | CallRerated
+Charged = CallRated | CallReinstated | CallRerated
 REACHES = (EVERYTHING, Reach(("lima",)), Reach(("acme", "lima")), Reach(("nobody",)))
 CURRENCIES = {"acme": "EUR", "lima": "PEN"}
 ACCOUNTS: dict[str, tuple[str, ...]] = {
@@ -97,12 +99,16 @@ def fate(chance: random.Random, number: int, event: Event) -> list[Event]:
     voids = CallVoided(**told, reason="cascaded", rating=event.rating)
     partner = stream_of("upper", event.filed_at, event.cdr.key)
     linked = CallLinked(filed_at=event.filed_at, partner=partner, charged=number % 2 == 0)
+    parted = CallParted(filed_at=event.filed_at, partner=partner, reason="two calls")
+    back = CallReinstated(**told, rating=event.rating)
     fates: dict[int, list[Event]] = {
         0: [voided(event)],
         1: [again],
         2: [again, voided(again)],
         3: [linked, voids],
         4: [linked],
+        5: [linked, voids, parted, back],
+        6: [linked, voids, parted, back, CallRerated(**told, before=event.rating, rating=other)],
     }
     return fates.get(number % 17, [])
 
@@ -144,7 +150,7 @@ class Raw:
         charged: dict[str, Charged] = {}
         for recorded in store.after(0, 10_000):
             match recorded.event:
-                case CallRated() | CallRerated():
+                case CallRated() | CallReinstated() | CallRerated():
                     charged[recorded.stream] = recorded.event
                 case CallVoided():
                     charged.pop(recorded.stream, None)
@@ -287,5 +293,5 @@ def test_every_statistic_agrees_with_the_raw_events(
     own.close()
     raw = Raw(store)
     assert len(raw.calls) > 300
-    assert {type(each) for each in raw.calls} == {CallRated, CallRerated}
+    assert {type(each) for each in raw.calls} == {CallRated, CallReinstated, CallRerated}
     assert asyncio.run(compare(database_url, raw)) > 1_000

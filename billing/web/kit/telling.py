@@ -128,7 +128,7 @@ def _tell_opening(event: Event) -> str:
 
 def _tell_call(event: Event) -> str:
     match event:
-        case calls.CallRated() | calls.CallRerated() | calls.CallVoided():
+        case calls.CallRated() | calls.CallRerated() | calls.CallVoided() | calls.CallReinstated():
             kind = type(event).__name__
             number = event.rating.number or event.cdr.called
             place = f" ({event.rating.area})" if event.rating.area else ""

@@ -54,6 +54,7 @@ VOIDED = {
     "merged": N_("Second half of a call"),
     "written_off": N_("Written off"),
 }
+PAIR_STATES = {"joined": N_("Charged once"), "parted": N_("Separated")}
 DIRECTIONS = {
     "outbound": N_("Outbound"),
     "inbound": N_("Inbound"),
@@ -197,7 +198,9 @@ EVENTS = {
     "BackupMade": N_("A backup was made"),
     "BackupRemoved": N_("A backup was removed"),
     "CallLinked": N_("Another device reported the same call"),
+    "CallParted": N_("The pair with another device's call was separated"),
     "CallRated": N_("The call was rated"),
+    "CallReinstated": N_("The call is charged again"),
     "CallRerated": N_("The call was re-rated"),
     "CallsRestored": N_("Calls were restored from a backup"),
     "CallSuspended": N_("The call was suspended"),
@@ -226,6 +229,7 @@ EVENTS = {
     "NumberPlanChanged": N_("Number plan changed"),
     "NumbersShortened": N_("Called numbers were shortened"),
     "NumberPlanReplaced": N_("Number plan replaced"),
+    "PairParted": N_("Pair of calls separated"),
     "PinGiven": N_("PIN changed"),
     "RateGroupBound": N_("Rate group assigned"),
     "RateGroupCreated": N_("Rate group created"),

@@ -33,6 +33,8 @@ FIELDS = {
     "account": N_("account"),
     "amount_micros": N_("amount"),
     "allowed_addresses": N_("allowed IP addresses"),
+    "charged_again": N_("call charged again"),
+    "partner": N_("call of the other device"),
     "charged": N_("whose record is charged"),
     "columns": N_("columns"),
     "duration_seconds": N_("seconds that durations may differ"),

@@ -30,7 +30,7 @@ from billing.web.accounts import (
     sub_accounts,
 )
 from billing.web.api import api
-from billing.web.calls import calls, column_choice, live, saved_views
+from billing.web.calls import calls, cascades, column_choice, live, saved_views
 from billing.web.calls import export as call_export
 from billing.web.devices import device, devices, extensions, route_prefixes, submissions
 from billing.web.files import exports, importing
@@ -98,6 +98,7 @@ MODULES = (
     statistics,
     statistics_export,
     call_export,
+    cascades,
     exports,
     live,
     companies,

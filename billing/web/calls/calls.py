@@ -13,6 +13,7 @@ from sanic.response import HTTPResponse
 from billing.queries import calls as reading
 from billing.queries.call_filter import CallFilter
 from billing.queries.call_totals import area_choices, total_calls
+from billing.queries.cascades import pairs_of
 from billing.queries.keeping import archived_between
 from billing.queries.names import (
     account_names,
@@ -107,12 +108,14 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
     async with site.pool.connection() as connection:
         names = await account_names(connection, reach_of(request), [*streams, rating.payer])
         device = await device_name(connection, story.device_id)
+        pairs = [] if reach_of(request).limited else await pairs_of(connection, call_id)
         named_actors = await actor_names(connection, sorted(actors))
     return page(
         request,
         "calls/call.html",
         page="calls",
         story=story,
+        pairs=pairs,
         names=names,
         device=device,
         actors=named_actors,

@@ -10,12 +10,14 @@ import msgspec
 from defusedxml import DefusedXmlException
 from defusedxml.minidom import parseString
 
+from billing.log.sealing import CALLS
 from billing.log.store import Recorded
 from billing.rating.cdr import Cdr
 from billing.rating.context import Rating
 
 LONGEST_PRETTY = 200_000  # characters; a longer record is shown as received
 BASE64 = "base64"
+STATUSES = {"CallVoided": "voided", "CallRerated": "rerated"}
 
 
 class RawRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     cdr: Cdr
     rating: Rating
     note: str  # why a person wrote it off
+    partner: str  # the call of another device that it is paired with
+    charged: bool  # in that pair
     conflicts: int
     events: Sequence[Recorded]
     records: list[RawRecord]
@@ -48,11 +52,10 @@ def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
     rated = [event for event in contents if hasattr(event, "rating")]
     first, last = rated[0], rated[-1]
     kinds = [kind_of(recorded) for recorded in events]
-    status = str(last.rating.status)
-    if "CallVoided" in kinds:
-        status = "voided"
-    elif "CallRerated" in kinds:
-        status = "rerated"
+    # As in the call list: the last event with a rating says the status.
+    status = STATUSES.get(type(last).__name__, str(last.rating.status))
+    pairing: list[Any] = [None, *(event for event in contents if hasattr(event, "partner"))]
+    linked = pairing[-1] if hasattr(pairing[-1], "charged") else None
     reason = last.reason if status == "voided" else last.rating.reason
     return Story(
         call_id=call_id,
@@ -63,6 +66,8 @@ def tell_story(call_id: str, events: Sequence[Recorded]) -> Story:
         cdr=last.cdr,
         rating=last.rating,
         note=getattr(last, "note", ""),
+        partner=linked.partner[len(CALLS) :] if linked else "",
+        charged=linked is not None and linked.charged,
         conflicts=kinds.count("ConflictKept"),
         events=events,
         records=[_record(recorded) for recorded in events if getattr(recorded.event, "raw", "")],

@@ -1,6 +1,6 @@
 """A rate group: a set of prices in one currency."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -48,7 +48,11 @@ class DeckImported(Event, frozen=True, kw_only=True):
 
 
 class DeckImportUndone(Event, frozen=True, kw_only=True):
-    """An import is undone: replaced prices are restored, new ones removed."""
+    """An import is undone: its prices become what the events without undone imports say.
+
+    Before decision 0161 they became what they had been before the import, even if those prices
+    came from an import that had been undone in between.
+    """
 
     import_id: str
     file_name: str
@@ -208,21 +212,23 @@ def import_deck(
     return [DeckImported(import_id=import_id, file_name=file_name, rates=rates, ended=ended)]
 
 
-def undo_import(group: RateGroup, imported: DeckImported, before: RateGroup) -> list[Event]:
-    """Undo an import: restore the prices of `before`, except those changed since the import."""
+def undo_import(group: RateGroup, imported: DeckImported, left: RateGroup) -> list[Event]:
+    """Undo an import: its prices become those of `left`, the group without undone imports.
+
+    `left` is the fold of `remaining(events, ...)`. Refused if the import was already undone.
+    """
     _refuse_deleted(group)
     if not group.imports.get(imported.import_id):
         raise Refused("This import was already undone.")
     rates, ended, removed = list[Rate](), list[RateKey](), list[RateKey]()
-    for price in changes_of(imported)[0]:
-        key = key_of(price)
-        if group.prices.get(key) != price:
+    for key in dict.fromkeys(map(key_of, changes_of(imported)[0])):
+        price = left.prices.get(key)
+        if group.prices.get(key) == price:
             continue
-        previous = before.prices.get(key)
-        if isinstance(previous, Rate):
-            rates.append(previous)
-        elif previous:
-            ended.append(previous)
+        if isinstance(price, Rate):
+            rates.append(price)
+        elif price:
+            ended.append(price)
         else:
             removed.append(
                 RateKey(prefix=key[0], call_class=key[1], area=key[2], effective_from=key[3])
@@ -236,6 +242,16 @@ def undo_import(group: RateGroup, imported: DeckImported, before: RateGroup) -> 
             removed=tuple(removed),
         )
     ]
+
+
+def remaining(events: Iterable[Event], in_force: Container[str]) -> Iterator[Event]:
+    """Yield the events of a group as if only the imports of these ids had ever been made."""
+    for event in events:
+        if isinstance(event, DeckImportUndone):
+            continue
+        if isinstance(event, DeckImported) and event.import_id not in in_force:
+            continue
+        yield event
 
 
 def _refuse_deleted(group: RateGroup) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Container, Sequence
 from functools import partial
-from itertools import takewhile
 
 import msgspec
 from babel.numbers import list_currencies
@@ -190,26 +189,27 @@ def import_deck(store: Store, command: ImportDeck, envelope: Envelope) -> int:
 
 def undo_import(store: Store, command: UndoImport, envelope: Envelope) -> int:
     """Undo an import. Refused if there is none or it was undone already."""
-    version, imported = _find_import(store, command)
+    imported = _find_import(store, command)
     wanted = {key_of(price)[:3] for price in rate_group.changes_of(imported)[0]}
     stream = f"rate-group:{command.group_id}"
-    earlier = takewhile(lambda each: each.version < version, store.follow(stream))
-    before = require(fold(_evolve(wanted), earlier), stream)
-    return _decide(
-        store,
-        command.group_id,
-        partial(rate_group.undo_import, imported=imported, before=before),
-        envelope,
-        wanted=wanted,
-    )
+
+    def decision(group: rate_group.RateGroup) -> list[Event]:
+        in_force = {each for each, is_in in group.imports.items() if is_in} - {command.import_id}
+        events = (recorded.event for recorded in store.follow(stream))
+        left: rate_group.RateGroup | None = None
+        for event in rate_group.remaining(events, in_force):
+            left = rate_group.evolve(left, event, wanted)
+        return rate_group.undo_import(group, imported, require(left, stream))
+
+    return _decide(store, command.group_id, decision, envelope, wanted=wanted)
 
 
-def _find_import(store: Store, command: UndoImport) -> tuple[int, rate_group.DeckImported]:
+def _find_import(store: Store, command: UndoImport) -> rate_group.DeckImported:
     excluding = [kind for kind in PRICES if kind is not rate_group.DeckImported]
     for recorded in store.follow(f"rate-group:{command.group_id}", excluding):
         event = recorded.event
         if isinstance(event, rate_group.DeckImported) and event.import_id == command.import_id:
-            return recorded.version, event
+            return event
     raise Refused("There is no such import.")
 
 

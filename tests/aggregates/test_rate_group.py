@@ -16,6 +16,7 @@ from billing.aggregates.rate_group import (
     create_rate_group,
     delete_rate_group,
     end_rate,
+    remaining,
     undo_import,
 )
 from billing.rating.rates import Rate, RateGroup, RateKey, Tier
@@ -66,8 +67,8 @@ IMPORTED = DeckImported(import_id="1", file_name="a.csv", rates=(DEARER, PERU))
 
 
 def test_undoing_an_import_restores_replaced_prices_and_removes_new_ones() -> None:
-    before = given(rate_group, CREATED, EARLIER).state
-    given(rate_group, CREATED, EARLIER, IMPORTED).when(undo_import, IMPORTED, before).then(
+    left = given(rate_group, CREATED, EARLIER).state
+    given(rate_group, CREATED, EARLIER, IMPORTED).when(undo_import, IMPORTED, left).then(
         DeckImportUndone(
             import_id="1", file_name="a.csv", rates=(SPAIN,), removed=(RateKey(prefix="51"),)
         )
@@ -75,12 +76,13 @@ def test_undoing_an_import_restores_replaced_prices_and_removes_new_ones() -> No
 
 
 def test_undoing_an_import_keeps_later_changes_and_works_once() -> None:
-    before = given(rate_group, CREATED, EARLIER).state
-    again = Rate(name="Perú", prefix="51", tiers=(Tier(price="0.05"),))
+    again = RatesChanged(rates=(Rate(name="Perú", prefix="51", tiers=(Tier(price="0.05"),)),))
     undone = DeckImportUndone(import_id="1", file_name="a.csv", rates=(SPAIN,))
-    history = (CREATED, EARLIER, IMPORTED, RatesChanged(rates=(again,)))
-    given(rate_group, *history).when(undo_import, IMPORTED, before).then(undone)
-    given(rate_group, *history, undone).when(undo_import, IMPORTED, before).then_refused("undone")
+    history = (CREATED, EARLIER, IMPORTED, again)
+    assert list(remaining(history, ())) == [CREATED, EARLIER, again]
+    left = given(rate_group, CREATED, EARLIER, again).state
+    given(rate_group, *history).when(undo_import, IMPORTED, left).then(undone)
+    given(rate_group, *history, undone).when(undo_import, IMPORTED, left).then_refused("undone")
 
 
 def test_calls_of_an_ended_price_use_a_shorter_prefix() -> None:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import count
 from typing import IO, Any, Literal
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ import msgspec
 from billing.values import MICROS
 
 Kind = Literal["text", "currency", "time", "amount", "exact", "count", "duration", "talk"]
+TEXTS = ("text", "currency")
 FORMATS = {
     "time": "yyyy-mm-dd hh:mm:ss",
     "amount": "#,##0.00",
@@ -34,6 +36,7 @@ UNITS = {
     "talk": 86_400_000,
 }
 STYLES = {kind: number for number, kind in enumerate(FORMATS, 2)}  # 0 is plain, 1 a header
+BOLD = 's="1" '  # the style of headers
 MOST_ROWS = 1_048_575  # of a sheet, without its header
 MOST_SHARED = 20_000  # texts
 DAY_SECONDS = 86_400
@@ -64,8 +67,8 @@ class Column(msgspec.Struct, frozen=True):
 
 
 def text_cell(text: Any) -> str:
-    """Return a cell of text, which is never read as a formula."""
-    return f'<c t="inlineStr"><is>{_said(text)}</is></c>' if text else "<c/>"
+    """Return a cell of text after its reference; it is never read as a formula. "" if empty."""
+    return f't="inlineStr"><is>{_said(text)}</is></c>' if text else ""
 
 
 def _said(text: Any) -> str:
@@ -73,7 +76,7 @@ def _said(text: Any) -> str:
 
 
 class Texts(dict[Any, str]):
-    """The cells of repeated texts: each text is in the file once."""
+    """The cells of repeated texts, after their references: each text is in the file once."""
 
     def __init__(self) -> None:
         self.shared: list[str] = []
@@ -81,9 +84,9 @@ class Texts(dict[Any, str]):
     def __missing__(self, value: Any) -> str:
         """Make a cell; after MOST_SHARED texts, further ones are written in their cells."""
         if value is None or value == "":
-            cell = "<c/>"
+            cell = ""
         elif len(self.shared) < MOST_SHARED:
-            cell = f'<c t="s"><v>{len(self.shared)}</v></c>'
+            cell = f't="s"><v>{len(self.shared)}</v></c>'
             self.shared.append(_said(value))
         else:
             return text_cell(value)
@@ -109,6 +112,7 @@ class Book:
         self._part: IO[bytes] | None = None
         self._line = 0
         self._texts = Texts()
+        self._totals: Sequence[Any] = ()
 
     def sheet(self, title: str, columns: Sequence[Column]) -> None:
         """Begin a sheet; the previous one is complete."""
@@ -126,37 +130,46 @@ class Book:
                 self._end_sheet()
                 self._begin_sheet(f"{self._title} {self._further}")
                 continue
-            self._write(self._xml(self._columns, left[:room]))
+            self._write(self._xml(self._columns, left[:room], self._line + 1))
             self._line += len(left[:room])
             left = left[room:]
 
-    def _xml(self, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
-        """Return rows as XML, made column by column: faster than a call for each cell."""
+    def _xml(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Any]], first: int, style: str = ""
+    ) -> str:
+        """Return rows from line `first` on as XML, column by column: faster than cell by cell.
+
+        Each cell has its reference: readers take one without for the next one of its row. `style`
+        is for cells of text.
+        """
+        columned = zip(columns, zip(*rows, strict=True), strict=True)
         cells = [
-            self._cells(column, values)
-            for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+            [
+                f'<c r="{letters}{line}" {style if column.kind in TEXTS else ""}{cell}'
+                if cell
+                else ""
+                for line, cell in enumerate(self._cells(column, values), first)
+            ]
+            for letters, (column, values) in zip(map(_letters, count(1)), columned, strict=False)
         ]
         return f"<row>{'</row><row>'.join(map(''.join, zip(*cells, strict=True)))}</row>"
 
     def _cells(self, column: Column, values: Sequence[Any]) -> Iterable[str]:
         kind = column.kind
-        if kind in ("text", "currency"):
+        if kind in TEXTS:
             return map(text_cell if column.own else self._texts.__getitem__, values)
         if kind == "time":
             values = [None if each is None else _serial(each, self.zone) for each in values]
         unit, style = UNITS[kind], STYLES[kind]
-        return [
-            "<c/>" if each is None else f'<c s="{style}"><v>{each / unit}</v></c>'
-            for each in values
-        ]
+        return ["" if each is None else f's="{style}"><v>{each / unit}</v></c>' for each in values]
 
     def total(self, row: Sequence[Any]) -> None:
-        """Write a row of sums; its texts are bold."""
-        self._totals = self._xml(self._columns, [row]).replace("<c t=", '<c s="1" t=')
+        """Write a row of sums."""
+        self._totals = row
 
     def row_of(self, columns: Sequence[Column], row: Sequence[Any]) -> None:
         """Write a row whose cells have other kinds than the columns of the sheet."""
-        self._write(self._xml(columns, [row]))
+        self._write(self._xml(columns, [row], self._line + 1))
         self._line += 1
 
     def close(self) -> None:
@@ -170,26 +183,26 @@ class Book:
         self._titles.append(_title(title, self._titles))
         name = f"xl/worksheets/sheet{len(self._titles)}.xml"
         self._part = self._zip.open(name, "w", force_zip64=True)
-        self._totals = ""
+        self._totals = ()
         widths = "".join(
             f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>'
             for n, column in enumerate(self._columns, 1)
         )
-        heads = "".join(
-            text_cell(head_of(column, self.zone)).replace("<c ", '<c s="1" ')
-            for column in self._columns
-        )
+        texts = [head_of(column, self.zone) for column in self._columns]
+        heads = self._xml([Column("")] * len(texts), [texts], 1, BOLD)
         self._write(
             f'{HEAD}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
             '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-            f"</sheetView></sheetViews><cols>{widths}</cols><sheetData><row>{heads}</row>"
+            f"</sheetView></sheetViews><cols>{widths}</cols><sheetData>{heads}"
         )
         self._line = 1
 
     def _end_sheet(self) -> None:
         if self._part:
             last = f"{_letters(len(self._columns))}{self._line}"
-            self._write(f'{self._totals}</sheetData><autoFilter ref="A1:{last}"/></worksheet>')
+            if self._totals:
+                self._write(self._xml(self._columns, [self._totals], self._line + 1, BOLD))
+            self._write(f'</sheetData><autoFilter ref="A1:{last}"/></worksheet>')
             self._part.close()
             self._part = None
 
@@ -238,18 +251,18 @@ def _title(title: str, taken: Sequence[str]) -> str:
 
 def _frame(titles: Sequence[str], shared: Sequence[str]) -> dict[str, str]:
     """Return the parts of the package around the sheets."""
-    count = range(1, len(titles) + 1)
+    numbers = range(1, len(titles) + 1)
     sheets = "".join(
         f'<sheet name="{escape(title, {chr(34): "&quot;"})}" sheetId="{n}" r:id="r{n}"/>'
         for n, title in enumerate(titles, 1)
     )
     relations = "".join(
         f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
-        for n in count
+        for n in numbers
     )
     overrides = "".join(
         f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{TYPE}.worksheet+xml"/>'
-        for n in count
+        for n in numbers
     )
     return {
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}">'

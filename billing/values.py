@@ -4,9 +4,13 @@ import re
 import secrets
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from unicodedata import category, normalize
 
 import msgspec
-from babel.numbers import get_currency_precision
+from babel.core import get_global
+from babel.localedata import locale_identifiers
+from babel.numbers import get_currency_precision, get_currency_symbol, list_currencies
 
 MICROS = 1_000_000
 PRICE_DECIMALS = 8
@@ -85,15 +89,22 @@ def refuse_finer(amount: Money) -> None:
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """Parse an amount as people write it ("12,50", "12.50", "1.234,50", "-5") into micro-units.
+    """Parse an amount as people write it ("12,50", "1.234,50", "-5", "7,00 €") into micro-units.
 
-    Refused if it is ambiguous, as "1.234" is in a currency with decimals; in CLP it is 1,234.
+    The code or the symbol of `currency` may be before or after it; refused for another one, unless
+    `currency` is "". Refused if it is ambiguous, as "1.234" is in a currency with decimals; in CLP
+    it is 1,234.
     """
-    bare = text.strip().replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
-    found = re.fullmatch(r"([-+]?)([0-9]{1,18})((?:[.,'][0-9]{3})*)(?:([.,])([0-9]*))?", bare)
+    bare = "".join(text.split())
+    outer = re.fullmatch(r"([-+]?)([^0-9+-]*)([-+]?)([0-9][0-9.,']*)([^0-9+-]*)", bare)
+    if not outer or (outer[1] and outer[3]) or (outer[2] and outer[5]):
+        raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
+    if outer[2] or outer[5]:
+        _refuse_other_currency(text, outer[2] or outer[5], currency)
+    found = re.fullmatch(r"([0-9]{1,18})((?:[.,'][0-9]{3})*)(?:([.,])([0-9]*))?", outer[4])
     if not found:
         raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
-    sign, whole, groups, mark, part = found.groups(default="")
+    whole, groups, mark, part = found.groups(default="")
     marks = set(re.sub(r"[0-9]", "", groups))
     if len(marks) > 1 or mark in marks or (groups and len(whole) > GROUP):
         raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
@@ -105,7 +116,33 @@ def parse_amount(text: str, currency: str) -> int:
     if whole == "0" and len(groups) == GROUP + 1 and not mark:
         mark, part, groups = groups[0], groups[1:], ""
     digits = re.sub(r"[^0-9]", "", whole + groups)
-    return parse_micros(f"{'-' if sign == '-' else ''}{digits}.{part or '0'}")
+    sign = "-" if "-" in (outer[1], outer[3]) else ""
+    return parse_micros(f"{sign}{digits}.{part or '0'}")
+
+
+def _refuse_other_currency(text: str, mark: str, currency: str) -> None:
+    """Refuse an amount whose `mark`, the text next to the digits, is not of `currency`."""
+    said = mark.upper().rstrip(".")
+    if currency and said in _marks(currency):
+        return
+    if said not in list_currencies() and not any(category(each) == "Sc" for each in said):
+        raise Refused("%(text)s is not an amount. Write it like 1250.75.", text=repr(text))
+    if currency:
+        raise Refused("%(text)s is not in %(currency)s.", text=repr(text), currency=currency)
+
+
+@lru_cache(200)
+def _marks(currency: str) -> frozenset[str]:
+    """Return the code of a currency and its symbols in English, Spanish and where it is used."""
+    used = [
+        f"{language}_{territory}"
+        for territory, known in get_global("territory_currencies").items()
+        for language in ("es", "en")
+        if any(code == currency and end is None for code, _, end, _ in known)
+    ]
+    locales = {"en", "es", *used} & set(locale_identifiers())
+    found = {get_currency_symbol(currency, each).upper().rstrip(".") for each in locales}
+    return frozenset(found | {currency})
 
 
 def parse_price(text: str) -> int:
@@ -179,6 +216,11 @@ def first_repeated(texts: Sequence[str]) -> str:
     """Return the first text that repeats an earlier one. Raises StopIteration if there is none."""
     seen: set[str] = set()
     return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
+
+
+def name_key(text: str) -> str:
+    """Return what two spellings of a name share: case, encoding of letters and spacing differ."""
+    return " ".join(normalize("NFKC", text).split()).casefold()
 
 
 def is_email(text: str) -> bool:

@@ -13,6 +13,7 @@ from billing.values import (
     Refused,
     decimal_string,
     minor_unit,
+    name_key,
     parse_amount,
     parse_micros,
     parse_price,
@@ -94,6 +95,52 @@ def test_an_amount_is_read_as_people_write_it(text: str, micros: int) -> None:
 def test_what_is_no_amount_or_two_is_refused(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
         parse_amount(text, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("7,00 €", "EUR"),
+        ("€7.00", "EUR"),
+        ("EUR 7", "EUR"),
+        ("7,00\N{NO-BREAK SPACE}eur", "EUR"),
+        ("$7", "CLP"),
+        ("7 CLP", "CLP"),
+        ("S/ 7.00", "PEN"),
+        ("S/. 7.00", "PEN"),
+        ("$ 7.00", "USD"),
+        ("US$ 7.00", "USD"),
+        ("7 €", ""),
+    ],
+)
+def test_an_amount_may_name_its_own_currency(text: str, currency: str) -> None:
+    assert parse_amount(text, currency) == 7_000_000
+
+
+def test_an_amount_keeps_its_sign_on_either_side_of_the_symbol() -> None:
+    assert parse_amount("-€7", "EUR") == parse_amount("€-7", "EUR") == -7_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("7 $", "not in EUR"),
+        ("7 USD", "not in EUR"),
+        ("£7", "not in EUR"),
+        ("€ 7 €", "not an amount"),
+        ("-€-7", "not an amount"),
+        ("7 apples", "not an amount"),
+    ],
+)
+def test_an_amount_in_another_currency_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        parse_amount(text, "EUR")
+
+
+def test_names_are_the_same_however_they_are_encoded_or_spaced() -> None:
+    composed, decomposed = "Peluquería  Ana", "Peluqueri\N{COMBINING ACUTE ACCENT}a\u00a0ana "
+    assert name_key(composed) == name_key(decomposed)
+    assert name_key("Ana") != name_key("Anna")
 
 
 def test_a_dot_before_three_digits_is_plain_in_a_currency_without_decimals() -> None:

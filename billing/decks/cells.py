@@ -11,6 +11,7 @@ from billing.values import YEARS, Refused, is_digits
 MOST_OF_A_RANGE = 1_000
 YEAR_FIRST = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[ T].*)?")
 YEAR_LAST = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})(?:[ T].*)?")
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}[+-][0-9]{2}:[0-9]{2}")
 RANGE = re.compile(r"([0-9]+)\s*[-\u2013]\s*([0-9]+)")
 
 
@@ -76,8 +77,15 @@ def increments(cell: str) -> tuple[int, int]:
 
 
 def beginning(cell: str, zone: ZoneInfo) -> datetime:
-    """Return a day's local midnight in UTC: "2026-12-01", "1/12/2026" (day first), "1.12.2026"."""
+    """Return a day's local midnight in UTC: "2026-12-01", "1/12/2026" (day first), "1.12.2026".
+
+    A moment as exported prices have it, "2026-12-01T09:30:00+00:00", is returned unchanged.
+    """
     try:
+        if MOMENT.fullmatch(cell.strip()):
+            moment = datetime.fromisoformat(cell.strip()).astimezone(UTC)
+            if moment.year in YEARS:
+                return moment
         if found := YEAR_FIRST.fullmatch(cell.strip()):
             year, month, day = map(int, found.groups())
         elif found := YEAR_LAST.fullmatch(cell.strip()):

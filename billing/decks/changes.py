@@ -8,6 +8,7 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
+from billing.decks.further import normalized
 from billing.rating.rates import Rate, RateKey, target_of
 
 SHOWN = 100  # of each kind
@@ -55,12 +56,12 @@ def find_changes(
     changes = Changes(counts=dict.fromkeys(KINDS, 0), shown={kind: [] for kind in KINDS})
     rates.sort(key=target_of)
     ending = ends_at if rates else None
-    own_kind = target_of(rates[0])[:2] if rates else ""
+    own_kinds = {target_of(rate)[:2] for rate in rates} - {"c:"}  # a class price never ends
     for target, versions, own in _side_by_side(current, rates):
         known = len(changes.rates), len(changes.ended)
         for rate in own:
             _compare(changes, in_force(versions, rate.effective_from or now), rate)
-        if ending and not own and target.startswith(own_kind):
+        if ending and not own and target[:2] in own_kinds:
             _end(changes, in_force(versions, ending), ending)
         watch(versions, [*changes.rates[known[0] :], *changes.ended[known[1] :]])
     return changes
@@ -108,12 +109,12 @@ def in_force(versions: Iterable[Version], at: datetime) -> Rate | None:
 def _kind(before: Rate | None, after: Rate) -> str:
     if before is None:
         return "new"
-    if before.tiers == after.tiers:  # true for nearly all unchanged prices
-        plain = replace(before, name=after.name, effective_from=after.effective_from)
-        return "same" if plain == after else "other"
+    plain = replace(before, name=after.name, effective_from=after.effective_from)
+    if plain == after:  # true for nearly all unchanged prices
+        return "same"
     old, new = _per_second(before), _per_second(after)
     if old is None or new is None or old == new:
-        return "other"
+        return "same" if normalized(before) == normalized(after) else "other"
     return "dearer" if new > old else "cheaper"
 
 

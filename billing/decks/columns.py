@@ -110,6 +110,11 @@ COLUMNS = (
         ),
     ),
     Column("min_cost", ("minimum charge", "minimo", "cargo minimo", "minimum")),
+    # The columns of an exported group; few decks of others have them.
+    Column("unit", ("seconds of the price", "segundos del precio")),
+    Column("call_class", ("class of call", "clase de llamada")),
+    Column("area", ("area of the price", "zona del precio")),
+    Column("further", ("further terms", "otras condiciones")),
 )
 KEYS = tuple(column.key for column in COLUMNS)
 ENOUGH = 2  # columns needed to recognise a header

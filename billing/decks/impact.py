@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from billing.decks.changes import Version, in_force
-from billing.rating.rates import BEGINNING, Rate, RateGroup
+from billing.rating.rates import BEGINNING, CLASSES, Rate, RateGroup
 
 
 class PastCall(msgspec.Struct, gc=False, frozen=True):
@@ -70,6 +70,7 @@ def differ(groups: tuple[RateGroup, RateGroup], call: PastCall, at: datetime) ->
     for found in (
         [group.by_prefix(call.digits, at) for group in groups],
         [group.by_area(call.area, at) for group in groups],
+        *([group.by_class(each, at) for group in groups] for each in CLASSES),
     ):
         before, after = (each and each.rate for each in found)
         if before != after:

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from billing.decks import cells
-from billing.rating.rates import Key, Rate, Tier, key_of
+from billing.decks.further import plain_tiers, with_terms
+from billing.rating.rates import Key, Rate, Target, Tier, key_of, validate_rate
 from billing.sheets import Row
-from billing.values import Refused, possible_price
+from billing.values import Refused, is_digits, possible_price
 
 MOST_LISTED = 1_000  # invalid rows listed one by one
+LONGEST_UNIT = 86_400  # seconds
 T = TypeVar("T")
 
 
@@ -65,12 +67,12 @@ def read_deck(rows: Iterable[Row], header: int, columns: dict[str, int], terms: 
                 earlier = seen.setdefault(key_of(rate), (rate, row.number))
                 if earlier[0] is rate:
                     deck.rates.append(rate)
-                elif earlier[0].tiers == rate.tiers:
+                elif (earlier[0].tiers, earlier[0].bands) == (rate.tiers, rate.bands):
                     deck.duplicates += 1
                 else:
                     repeated = Refused(
                         "%(prefix)s is also in row %(row)s with another price.",
-                        prefix=rate.prefix or rate.area,
+                        prefix=rate.prefix or rate.call_class or rate.area,
                         row=earlier[1],
                     )
                     raise _Bad("prefix", repeated)  # noqa: TRY301 -- handled below
@@ -95,36 +97,58 @@ class _Reader:
     def rates(self, row: Row) -> list[Rate]:
         """Return the rates of a row, one per prefix. Raises _Bad."""
         where = self._columns
-        name = row.cell(where.get("name"))
+        name, terms = row.cell(where.get("name")), row.cell(where.get("further"))
         price = self._take("price", row, self._price)
-        if not price:
+        if not price and not terms:
             raise _Bad("price", Refused("There is no price."))
         steps = row.cell(where.get("increment")) or self._terms.increment
+        unit = row.cell(where.get("unit"))
         try:
-            tiers = self._tiers(price, steps)
+            tiers = self._tiers(price, steps, unit) if price else ()
         except Refused as refusal:
             raise _Bad("increment", refusal) from refusal
         since = self._take("effective_from", row, self._day) or self._terms.effective_from
         fee = self._take("connect_fee", row, self._price) or "0"
         least = self._take("min_cost", row, self._price) or ""
-        if self._by_name:
-            if not name:
-                raise _Bad("name", Refused("There is no name."))
-            found, areas = [""], name
-        else:
-            found, areas = self._prefixes(row), ""
         return [
-            Rate(
-                name=name or prefix,
-                prefix=prefix,
-                area=areas,
-                effective_from=since,
-                connect_fee=fee,
-                tiers=tiers,
-                min_cost=least,
+            self._completed(
+                Rate(
+                    name=name or prefix,
+                    prefix=prefix,
+                    call_class=call_class,
+                    area=area,
+                    effective_from=since,
+                    connect_fee=fee,
+                    tiers=tiers,
+                    min_cost=least,
+                ),
+                terms,
             )
-            for prefix in found
+            for prefix, call_class, area in self._targets(row, name)
         ]
+
+    def _targets(self, row: Row, name: str) -> list[Target]:
+        """Return what a row is for: its prefixes, or a class of calls, or an area."""
+        call_class = row.cell(self._columns.get("call_class"))
+        area = row.cell(self._columns.get("area"))
+        if call_class or area:
+            prefix = row.cell(self._columns.get("prefix"))
+            return [(prefix, call_class, area)]
+        if not self._by_name:
+            return [(prefix, "", "") for prefix in self._prefixes(row)]
+        if not name:
+            raise _Bad("name", Refused("There is no name."))
+        return [("", "", name)]
+
+    def _completed(self, rate: Rate, terms: str) -> Rate:
+        if not terms and not rate.call_class and not rate.area:
+            return rate
+        try:
+            whole = with_terms(rate, terms) if terms else rate
+            validate_rate(whole)
+        except Refused as refusal:
+            raise _Bad("further" if terms else "name", refusal) from refusal
+        return whole
 
     def _prefixes(self, row: Row) -> list[str]:
         where = self._columns
@@ -146,10 +170,8 @@ class _Reader:
         except Refused as refusal:
             raise _Bad(column, refusal) from refusal
 
-    def _read_tiers(self, price: str, steps: str) -> tuple[Tier, ...]:
-        first, then = cells.increments(steps)
-        unit = self._terms.unit_s
-        begin = Tier(from_s=0, price=price, unit_s=unit, increment_s=first)
-        if first == then:
-            return (begin,)
-        return (begin, Tier(from_s=first, price=price, unit_s=unit, increment_s=then))
+    def _read_tiers(self, price: str, steps: str, unit: str) -> tuple[Tier, ...]:
+        if unit and not (is_digits(unit) and 0 < int(unit[:6]) <= LONGEST_UNIT):
+            raise Refused("%(text)s is not a number of seconds.", text=repr(unit))
+        unit_s = int(unit) if unit else self._terms.unit_s
+        return plain_tiers(price, unit_s, *cells.increments(steps))

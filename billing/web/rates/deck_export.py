@@ -1,12 +1,13 @@
 """The prices of a rate group as a deck: a sheet that can be imported again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sanic import Blueprint, Request
 from sanic.exceptions import NotFound
 
+from billing.decks.further import written
 from billing.queries import prices
 from billing.rating.rates import Rate
 from billing.web.files.delivery import Answer, deliver
@@ -29,7 +30,7 @@ async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer
     if kind not in ("xlsx", "csv"):
         raise NotFound
     site, group = site_of(request), await find_group(request, group_id)
-    fields, name = _fields(site.zone, language()), f"{group.name}.{kind}"
+    fields, name = export_fields(site.zone, language()), f"{group.name}.{kind}"
     columns, now = columns_of(fields), datetime.now(UTC)
     facts = [(gettext("Rate group"), group.name), *await facts_of(request, {})]
 
@@ -46,28 +47,33 @@ async def export(request: Request[Any, Any], group_id: str, kind: str) -> Answer
     return await deliver(request, name, in_thread(write), group.prices)
 
 
-def _fields(zone: ZoneInfo, spoken: str) -> list[Field[Rate]]:
-    def written(price: str) -> str:
+def export_fields(zone: ZoneInfo, spoken: str) -> list[Field[Rate]]:
+    def said(price: str) -> str:
         return price.replace(".", ",") if spoken == "es" else price
 
     def since(rate: Rate) -> str:
         day = rate.effective_from
-        return day.astimezone(zone).date().isoformat() if day else ""
+        if day is None:
+            return ""
+        local = day.astimezone(zone)
+        return (local.date() if local.time() == time() else local).isoformat()
 
     return [
         Field(gettext("Prefix"), lambda rate: rate.prefix, width=20),
         Field(gettext("Name"), lambda rate: rate.name, width=20),
         Field(
             gettext("Price"),
-            lambda rate: written(rate.tiers[0].price if rate.tiers else ""),
+            lambda rate: said(rate.tiers[0].price if rate.tiers else ""),
             width=20,
         ),
         Field(gettext("Increments"), _increments, width=20),
-        Field(gettext("Connect fee"), lambda rate: written(rate.connect_fee), width=20),
+        Field(gettext("Connect fee"), lambda rate: said(rate.connect_fee), width=20),
         Field(gettext("Valid from"), since, width=20),
-        Field(gettext("Minimum charge per call"), lambda rate: written(rate.min_cost), width=20),
+        Field(gettext("Minimum charge per call"), lambda rate: said(rate.min_cost), width=20),
         Field(gettext("Seconds of the price"), _unit),
-        Field(gettext("Class or area"), lambda rate: rate.call_class or rate.area),
+        Field(gettext("Class of call"), lambda rate: rate.call_class),
+        Field(gettext("Area of the price"), lambda rate: rate.area, width=20),
+        Field(gettext("Further terms"), written, width=20, own=True),
     ]
 
 

@@ -35,6 +35,10 @@ COLUMN_NAMES = {
     "increment": N_("Increments"),
     "effective_from": N_("Valid from"),
     "min_cost": N_("Minimum charge per call"),
+    "unit": N_("Seconds of the price"),
+    "call_class": N_("Class of call"),
+    "area": N_("Area of the price"),
+    "further": N_("Further terms"),
 }
 UNITS = {"60": N_("per minute"), "1": N_("per second"), "3600": N_("per hour")}
 blueprint = Blueprint("deck_import")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
@@ -89,14 +90,18 @@ async def export_plan(request: Request[Any, Any]) -> Answer:
     wanted, listing = _read_filter(request)
     file = ListFile(
         title=gettext("Number attribution"),
-        fields=_fields(),
+        fields=_fields(site_of(request).zone),
         rows=all_pages(site_of(request), number_plan.list_entries, wanted, number_plan.KEY_TYPE),
         given=listing.given,
     )
     return await send_list(request, file)
 
 
-def _fields() -> list[Field[number_plan.PlanRow]]:
+def _fields(zone: ZoneInfo) -> list[Field[number_plan.PlanRow]]:
+    def since(row: number_plan.PlanRow) -> str:
+        is_dated = row.effective_from > UNDATED
+        return row.effective_from.astimezone(zone).date().isoformat() if is_dated else ""
+
     return [
         Field(gettext("Prefix"), lambda row: row.prefix, width=20),
         Field(gettext("Area"), lambda row: row.area, width=20),
@@ -104,14 +109,9 @@ def _fields() -> list[Field[number_plan.PlanRow]]:
         Field(gettext("Country"), lambda row: row.country, width=20),
         Field(gettext("Shortest"), lambda row: str(row.min_len or ""), width=20),
         Field(gettext("Longest"), lambda row: str(row.max_len or ""), width=20),
-        Field(gettext("Valid from"), _since, width=20),
+        Field(gettext("Valid from"), since, width=20),
         Field(gettext("Layer"), lambda row: row.layer.partition(":")[2], width=20),
     ]
-
-
-def _since(row: number_plan.PlanRow) -> str:
-    since = row.effective_from
-    return "" if since <= UNDATED else since.date().isoformat()
 
 
 @blueprint.get("/number-plan/entry", name="ask_entry")

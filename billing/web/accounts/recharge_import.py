@@ -36,8 +36,7 @@ async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[She
         found = await accounts_named(connection, reach_of(request), names)
     checked, recharges, preview = Checked(), [], []
     for line in lines:
-        said = line.get("account")
-        account = _account(checked, line, found.get(said) or found.get(said.lower()) or [])
+        account = _account(checked, line, found.get(line.get("account"), []))
         micros = _amount(checked, line, account.currency if account else "")
         why = line.get("reason") or reason
         if not why:

@@ -19,7 +19,7 @@ from billing.commands.extensions import (
 from billing.decks import cells
 from billing.queries import extensions as reading
 from billing.queries.lookups import accounts_named
-from billing.queries.names import sub_account_choices
+from billing.queries.names import account_names, sub_account_choices
 from billing.queries.paging import Page, Place
 from billing.sheets import Column
 from billing.values import Refused
@@ -179,7 +179,7 @@ async def import_extensions(request: Request[Any, Any], device_id: str) -> HTTPR
     return await (take if request.method == "POST" else ask)(request, kind)
 
 
-async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[SheetRow]) -> Plan:
+async def plan_extensions(request: Request[Any, Any], form: Form, lines: list[SheetRow]) -> Plan:
     """Return what a sheet would assign, with an error for each wrong row."""
     device_id = str(request.path).split("/")[2]
     device = await find_device(request, device_id)
@@ -187,6 +187,8 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[S
         known = await reading.holders(connection, device_id)
         said_names = {line.get("account") for line in lines} - {""}
         named = await accounts_named(connection, reach_of(request), said_names)
+        held = list({account for account, _ in known.values()} - {""})
+        names = await account_names(connection, reach_of(request), held)
     checked, assignments, preview = Checked(), list[Assignment](), list[list[str]]()
     seen = set[tuple[str, str]]()
     for line in lines:
@@ -200,7 +202,7 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[S
         if said:
             own = [
                 each
-                for each in named.get(said.lower(), named.get(said, []))
+                for each in named.get(said, [])
                 if each.company_id == device.company_id and each.account.startswith("user:")
             ]
             account = own[0].account if len(own) == 1 else ""
@@ -215,7 +217,14 @@ async def plan_extensions(request: Request[Any, Any], _form: Form, lines: list[S
             valid_from=_begin(request, checked, line),
         )
         assignments.append(assignment)
-        preview.append([*key[::-1], said, assignment.name, _what(known, key, assignment)])
+        holder = known.get(key, ("", ""))[0]
+        if holder and holder != account and not form.checked("move"):
+            message = N_("This extension belongs to %(account)s. Choose to move it, or correct it.")
+            checked.wrong(line, "extension", message, account=names.get(holder, holder))
+        what = _what(known, key, assignment)
+        if holder and holder != account:
+            what = gettext("Moves from %(account)s", account=names.get(holder, holder))
+        preview.append([*key[::-1], said, assignment.name, what])
     heads = [gettext(head) for head in ("Extension", "Tenant", "Account", "Name")]
     return Plan(
         owner="",

@@ -50,7 +50,7 @@ async def read_limit(request: Request[Any, Any], form: Form) -> tuple[str, ...]:
     for text in sorted(written):
         found = {
             each.account.removeprefix(KIND)
-            for each in (*named.get(text.lower(), ()), *named.get(KIND + text, ()))
+            for each in (*named.get(text, ()), *named.get(KIND + text, ()))
             if each.account.startswith(KIND)
         }
         if len(found) == 1:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -196,6 +197,8 @@ def test_every_wrong_row_of_a_sheet_is_named(marta: httpx.Client) -> None:
         ("", "201", "", ""),
         ("Ana", "201", "hoteles-pbx", "maybe"),
         ("ANA", "202", "nowhere", "no"),
+        ("Eva", "301 302", "clinica-pbx", ""),
+        ("Leo", "302 101", "clinica-pbx", ""),
     )
     answer = post(marta, "/user-accounts/import", files=bad, company="clinica")
     assert answer.status_code == 422
@@ -205,15 +208,27 @@ def test_every_wrong_row_of_a_sheet_is_named(marta: httpx.Client) -> None:
         "Write yes or no.",
         "This name appears twice in the spreadsheet.",
         "There is no device nowhere.",
+        "302 is also in row 5.",
+        "belongs to the account Recepción.",
     ):
         assert words in answer.text, words
     assert "/imports/" not in answer.text
 
 
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_exported_accounts_are_imported_without_a_change(marta: httpx.Client, kind: str) -> None:
+    exported = marta.get(f"/user-accounts/export.{kind}?company=clinica").content
+    files = {"file": (f"accounts.{kind}", exported, "application/octet-stream")}
+    again = post(marta, "/user-accounts/import", files=files, company="clinica")
+    assert again.status_code == 200, again.text
+    assert again.text.count("As it is") == again.text.count("<tr>") - 1 == 1
+
+
 def test_recharges_come_from_a_csv(database_url: str, marta: httpx.Client) -> None:
     before = balance(database_url)
-    text = "cuenta;importe;motivo;referencia\nClínica Santa Águeda;1.250,50;Transferencia;TR-7\n"
-    files = {"file": ("recargas.csv", text.encode("cp1252"), "text/csv")}
+    name = normalize("NFD", "clínica  Santa\N{NO-BREAK SPACE}Águeda")
+    text = f"cuenta;importe;motivo;referencia\n{name};1.250,50 €;Transferencia;TR-7\n"
+    files = {"file": ("recargas.csv", text.encode(), "text/csv")}
     preview = post(marta, "/movements/import", files=files)
     token = re.search(r'action="/imports/([^"]+)"', preview.text)
     assert token, preview.text

@@ -1,6 +1,7 @@
 """The extensions of a device on pages: assigned, moved, imported all or none, exported."""
 
 import re
+from unicodedata import normalize
 
 import httpx
 
@@ -11,10 +12,12 @@ from tests.web.serving import SignIn, following
 PAGE = "/devices/clinica-pbx/extensions"
 
 
-def send(client: httpx.Client, text: str) -> httpx.Response:
+def send(client: httpx.Client, text: str, **fields: str) -> httpx.Response:
     token = re.findall(r'X-CSRF-Token":"([^"]+)', client.get("/calls").text)[0]
     return client.post(
-        f"{PAGE}/import", data={"csrf": token}, files={"file": ("lines.csv", text.encode())}
+        f"{PAGE}/import",
+        data={"csrf": token, **fields},
+        files={"file": ("lines.csv", text.encode())},
     )
 
 
@@ -45,9 +48,14 @@ def test_a_sheet_is_imported_by_one_event_or_refused_with_every_wrong_row(
     rows = [f"{number};;Puesto {number};\n" for number in range(3000, 3400)]
     with following(database_url):
         client = sign_in(site)
-        preview = send(client, head + "101;;Ana;\n3999;Recepción;;2026-11-01\n" + "".join(rows))
+        decomposed = normalize("NFD", "recepción")
+        text = head + f"101;;Ana;\n3999; {decomposed} ;;2026-11-01\n" + "".join(rows)
+        refused = send(client, text)
+        assert refused.status_code == 422
+        assert "This extension belongs to Recepción." in refused.text
+        preview = send(client, text, move="yes")
         assert preview.status_code == 200, preview.text
-        assert "Changes account" in preview.text
+        assert "Moves from Recepción" in preview.text
         token = re.findall(r'action="/imports/([^"]+)"', preview.text)[0]
         before = len(store.load("device:clinica-pbx"))
         assert post(client, f"/imports/{token}").status_code == 303

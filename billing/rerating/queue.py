@@ -138,7 +138,7 @@ update corrections set looked_at = %(looked_at)s, place = %(place)s::jsonb,
 where correction_id = %(correction_id)s and state = 'running' returning 1"""
 END = """
 update corrections set state = %s, problem = %s, ended_at = now()
-where correction_id = %s and state = 'running'"""
+where correction_id = %s and state in ('waiting', 'running')"""
 
 
 async def find(connection: AsyncConnection[Any], correction_id: str) -> Correction | None:

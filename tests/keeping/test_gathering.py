@@ -40,7 +40,7 @@ from tests.keeping.working import ready
 from tests.projections.sample import SAID, ZONE, received
 
 KILLS = int(os.environ.get("DRILLS", "1"))
-LONGEST = 0.3  # seconds until a kill
+LONGEST = 1.0  # seconds until a kill; a move waits for senders
 NOW = datetime(2026, 11, 27, 0, 30, tzinfo=UTC)  # before the work of the night
 KEPT = 6  # months, unless somebody sets another number
 YEARS = range(2011, 2041) if "DRILLS" in os.environ else range(2190, 2191)

@@ -10,7 +10,7 @@ from billing.aggregates import account, company, sub_account
 from billing.aggregates.account import Account, Limits
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.statement import StatementClosed, StatementRounded
-from billing.commands.deciding import Overtaken, Step, decide, decide_many, require
+from billing.commands.deciding import ADDING, ATTEMPTS, Step, decide, decide_many, require
 from billing.log.store import Recorded, Store
 from billing.values import Money, Refused
 
@@ -39,6 +39,24 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     version: int  # in the account's stream; ReverseRecharge needs it
     position: int
     made: bool  # whether this request made it; False for a repeat
+
+
+class ReferenceUsed(Refused):
+    """The reference of a recharge was used, and no recharge with this amount has effect."""
+
+
+class UsedOtherwise(ReferenceUsed):
+    """It was used for another amount."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("The reference %(ref)s was used for another amount.", ref=reference)
+
+
+class ReversedSince(ReferenceUsed):
+    """Its recharge was reversed."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("The recharge with the reference %(ref)s was reversed.", ref=reference)
 
 
 class RechargeAccounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,45 +128,58 @@ def _decide(
     account_id: str,
     decision: Callable[[Account], Sequence[Event]],
     envelope: Envelope,
+    attempts: int = ATTEMPTS,
 ) -> int:
-    return decide(store, account_id, evolve_of(account_id), decision, envelope)
+    evolve = evolve_of(account_id)
+    return decide(store, account_id, evolve, decision, envelope, attempts=attempts)
 
 
 def recharge(store: Store, command: RechargeAccount, envelope: Envelope) -> int:
     """Recharge an account; return the position of the event."""
-    return _decide(store, command.account, lambda state: _recharged(state, command), envelope)
+    return _decide(
+        store, command.account, lambda state: _recharged(state, command), envelope, ADDING
+    )
 
 
 def recharge_once(store: Store, command: RechargeAccount, envelope: Envelope) -> Receipt:
     """Recharge an account idempotently: `reference` identifies the recharge.
 
-    Raises Overtaken if the reference was used for another amount.
+    Raises UsedOtherwise if the reference was used for another amount, and ReversedSince if its
+    recharge was reversed.
     """
     if not command.reference:
         raise Refused("A recharge by a program needs a reference.")
+    position = 0
     try:
-        recharge(store, command, envelope)
+        position = recharge(store, command, envelope)
     except Refused:
-        made, found = False, _with_reference(store, command)
+        found = _with_reference(store, command)
         if not found:
             raise
     else:
-        made, found = True, _with_reference(store, command)
-    recorded, event = found[0]
+        found = _with_reference(store, command)
+    (recorded, event), *reversals = found
+    made = recorded.position == position
     if Money(event.amount_micros, event.currency) != command.amount:
-        raise Overtaken([recorded])
+        raise UsedOtherwise(command.reference)
+    if reversals and not made:
+        raise ReversedSince(command.reference)
     return Receipt(version=recorded.version, position=recorded.position, made=made)
 
 
 def _with_reference(
     store: Store, command: RechargeAccount
-) -> list[tuple[Recorded, account.AccountRecharged]]:
-    return [
-        (recorded, recorded.event)
-        for recorded in store.load(command.account)
-        if isinstance(recorded.event, account.AccountRecharged)
-        and recorded.event.reference == command.reference
-    ]
+) -> list[tuple[Recorded, account.AccountRecharged | account.RechargeReversed]]:
+    """Return the recharge with the reference, then its reversal; less if there is less."""
+    found = list[tuple[Recorded, account.AccountRecharged | account.RechargeReversed]]()
+    for recorded in store.load(command.account):
+        match recorded.event:
+            case account.AccountRecharged(reference=command.reference) as event:
+                found.append((recorded, event))
+            case account.RechargeReversed(recharge_version=version) as event:
+                if found and version == found[0][0].version:
+                    found.append((recorded, event))
+    return found
 
 
 def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -> int:
@@ -160,7 +191,7 @@ def recharge_many(store: Store, command: RechargeAccounts, envelope: Envelope) -
         Step(each.account, evolve_of(each.account), _recharging(each), place)
         for place, each in enumerate(command.recharges)
     ]
-    return decide_many(store, steps, envelope)
+    return decide_many(store, steps, envelope, attempts=ADDING)
 
 
 def _recharging(command: RechargeAccount) -> Callable[[Account | None], list[Event]]:

@@ -1,5 +1,7 @@
 """How each command runs: load the stream, decide, append; after a conflict, decide again."""
 
+import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +13,8 @@ from billing.values import Refused
 
 S = TypeVar("S")
 ATTEMPTS = 3
+ADDING = 40  # attempts of a command that only adds: others add to the same stream all the time
+LONGEST_PAUSE = 0.1  # seconds between two attempts; 40 attempts then pause for two seconds
 
 
 class Overtaken(Refused):
@@ -78,29 +82,34 @@ def decide(
     *,
     seen: int | None = None,
     ignored: tuple[type[Event], ...] = (),
+    attempts: int = ATTEMPTS,
 ) -> int:
     """Decide on a stream that must exist; return the position of the last event, or 0.
 
     `seen` is the version that the decision is based on; raises Overtaken if later events exist,
-    except `ignored` ones.
+    except `ignored` ones. `attempts` as in `decide_many`.
     """
     if seen is not None:
         since = [each for each in store.load(stream)[seen:] if not isinstance(each.event, ignored)]
         if since:
             raise Overtaken(since)
-    return decide_many(
-        store, [Step(stream, evolve, lambda state: decision(require(state, stream)))], envelope
-    )
+    step = Step(stream, evolve, lambda state: decision(require(state, stream)))
+    return decide_many(store, [step], envelope, attempts=attempts)
 
 
-def decide_many(store: Store, steps: Sequence[Step], envelope: Envelope) -> int:
+def decide_many(
+    store: Store, steps: Sequence[Step], envelope: Envelope, *, attempts: int = ATTEMPTS
+) -> int:
     """Append the events of all decisions, or of none; return the position of the last event, or 0.
 
     Several steps may have the same stream. A single step's refusal is raised unchanged; refusals of
-    several steps as RowsRefused.
+    several steps as RowsRefused. After `attempts` that others were faster than it is Refused too;
+    commands that only add pass ADDING.
     """
     streams = list({step.stream for step in steps})
-    for _ in range(ATTEMPTS):
+    for attempt in range(attempts):
+        if attempt:
+            _pause(attempt)
         recorded = store.load_many(streams)
         pending = _decide_all(steps, recorded, envelope)
         try:
@@ -108,6 +117,12 @@ def decide_many(store: Store, steps: Sequence[Step], envelope: Envelope) -> int:
         except Conflict:
             continue
     raise Refused("Somebody else changed this at the same moment. Try again.")
+
+
+def _pause(attempt: int) -> None:
+    """Wait before the next attempt, longer each time, so that writers don't meet again."""
+    longest: float = min(LONGEST_PAUSE, 0.002 * 2**attempt)
+    time.sleep(random.uniform(0, longest))  # noqa: S311 -- keeps no secret
 
 
 def _decide_all(

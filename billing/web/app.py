@@ -35,9 +35,9 @@ from billing.web.calls import export as call_export
 from billing.web.devices import device, devices, extensions, route_prefixes, submissions
 from billing.web.files import exports, importing
 from billing.web.kit import assets
-from billing.web.kit.access import ANYONE, admits
+from billing.web.kit.access import ANYONE, admits, language_of
 from billing.web.kit.errors import install_error_pages
-from billing.web.kit.i18n import choose_language, set_language
+from billing.web.kit.i18n import set_language
 from billing.web.kit.reach import PARTS
 from billing.web.people import administrators, limits, logs, security
 from billing.web.rates import (
@@ -189,9 +189,7 @@ def create_app(config: Config, database: Database) -> Sanic[Any, Any]:
 
 
 async def _prepare(request: Request[Any, Any]) -> None:
-    set_language(
-        choose_language(request.cookies.get("language"), request.headers.get("accept-language", ""))
-    )
+    set_language(language_of(request))
     if request.method == "GET" and not request.path.startswith(UNREAD):
         await request.app.ctx.site.freshness.refresh()
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -249,3 +250,18 @@ def test_a_writer_that_always_conflicts_is_asked_to_try_again(store: Store) -> N
         decide(store, "company:acme", company.evolve, late, ENVELOPE)
     assert len(tries) == ATTEMPTS
     assert AccountFrozen(reason="unpaid") not in events(store, "company:acme")
+
+
+def test_twenty_recharges_at_the_same_moment_are_all_made(store: Store) -> None:
+    companies.open_company(store, ACME, ENVELOPE)
+    with ThreadPoolExecutor(20) as pool:
+        positions = list(
+            pool.map(
+                lambda number: accounts.recharge(store, recharge(f"transfer {number}"), ENVELOPE),
+                range(20),
+            )
+        )
+    made = [each for each in events(store, "company:acme") if isinstance(each, AccountRecharged)]
+    assert len(set(positions)) == 20
+    assert {each.reference for each in made} == {f"transfer {number}" for number in range(20)}
+    assert len(made) == 20

@@ -12,8 +12,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
 from billing.aggregates.event import Envelope
-from billing.commands.accounts import Receipt, RechargeAccount, recharge_once
-from billing.commands.deciding import Overtaken
+from billing.commands.accounts import Receipt, RechargeAccount, ReferenceUsed, recharge_once
 from billing.log.store import Store
 from billing.queries import accounts, calls, money
 from billing.queries.paging import Page
@@ -110,15 +109,14 @@ async def recharge(request: Request[Any, Any], account: str) -> HTTPResponse:
     try:
         sent = msgspec.json.decode(request.body, type=Recharge)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return problem(400, gettext("This is not a recharge"), str(error))
+        said = gettext("Send JSON with the texts amount, currency, reference and reason.")
+        return problem(400, gettext("This is not a recharge"), said, error=str(error))
     try:
         receipt, shown = await _recharge(request, account, sent)
-    except Overtaken:
-        said = gettext("The reference %(ref)s was used for another amount.", ref=sent.reference)
-        return problem(409, gettext("This was not done"), said)
     except Refused as refusal:
         said = gettext(refusal.message, **refusal.values)
-        return problem(422, gettext("This was not done"), said)
+        status = 409 if isinstance(refusal, ReferenceUsed) else 422
+        return problem(status, gettext("This was not done"), said)
     balance = (await view_of(request, account)).balance_micros if shown else None
     told = {
         "account": account,

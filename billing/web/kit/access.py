@@ -21,6 +21,7 @@ from billing.credentials.tokens import hash_token
 from billing.doors.addresses import ip_address_of
 from billing.queries.sessions import Session
 from billing.web.kit.bodies import FORM, LIST, SHEETS, Takes, taken_in
+from billing.web.kit.i18n import DEFAULT, FOR_PROGRAMS, choose_language
 from billing.web.kit.reach import refuse_beyond
 from billing.web.kit.sessions import find_by_token, find_session
 from billing.web.kit.sign_in_log import note_wrong_token
@@ -139,6 +140,18 @@ def bearer(request: Request[Any, Any]) -> str:
 def is_program(request: Request[Any, Any]) -> bool:
     """Return whether a program asks, so that errors are sent as JSON."""
     return bool(bearer(request)) or request.path.startswith("/api/")
+
+
+def language_of(request: Request[Any, Any], *, of_error: bool = False) -> str:
+    """Return the language of a response: the requested one, else Spanish, for programs English.
+
+    Files stay in Spanish for programs too, as they were before: separators depend on it.
+    """
+    api = request.path.startswith("/api/") or (of_error and is_program(request))
+    accepted = request.headers.get("accept-language", "")
+    return choose_language(
+        request.cookies.get("language"), accepted, FOR_PROGRAMS if api else DEFAULT
+    )
 
 
 def cookie_name(request: Request[Any, Any]) -> str:

@@ -18,8 +18,9 @@ from billing.web.kit.access import (
     current_session,
     is_fragment,
     is_program,
+    language_of,
 )
-from billing.web.kit.i18n import N_, gettext
+from billing.web.kit.i18n import N_, gettext, set_language
 from billing.web.kit.pages import page
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def install_error_pages(app: Sanic[Any, Any]) -> None:
 
 async def show_error(request: Request[Any, Any], error: Exception) -> HTTPResponse:
     """Return the page or fragment for an error; internal errors are logged with their reference."""
+    set_language(language_of(request, of_error=True))
     status, explanation = _meaning(error)
     title = gettext(TITLES[status])
     if status == 503 and request.method not in ("GET", "HEAD"):  # noqa: PLR2004

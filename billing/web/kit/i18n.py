@@ -12,6 +12,7 @@ from babel.support import NullTranslations, Translations
 
 LANGUAGES = {"es": "Español", "en": "English"}
 DEFAULT = "es"
+FOR_PROGRAMS = "en"
 TRANSLATIONS = Path(__file__).parents[1] / "translations"
 _LOCALES = {"es": Locale("es", "ES"), "en": Locale("en", "GB")}
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
@@ -46,8 +47,8 @@ def locale() -> Locale:
     return _LOCALES[_language.get()]
 
 
-def choose_language(cookie: str | None, accepted: str) -> str:
-    """Return the cookie's language, else the first accepted one that exists, else Spanish."""
+def choose_language(cookie: str | None, accepted: str, default: str = DEFAULT) -> str:
+    """Return the cookie's language, else the first accepted one that exists, else `default`."""
     if cookie in LANGUAGES:
         return str(cookie)
     weighed = []
@@ -58,7 +59,7 @@ def choose_language(cookie: str | None, accepted: str) -> str:
         except ValueError:
             weight = 0.0
         weighed.append((-weight, place, name.strip().lower()[:2]))
-    return next((name for _, _, name in sorted(weighed) if name in LANGUAGES), DEFAULT)
+    return next((name for _, _, name in sorted(weighed) if name in LANGUAGES), default)
 
 
 def N_(message: str) -> str:  # noqa: N802 -- gettext's own name for deferred translation

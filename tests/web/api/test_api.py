@@ -7,6 +7,9 @@ import httpx
 import psycopg
 import pytest
 
+from billing.cli.setup import said_here
+from billing.commands.accounts import ReverseRecharge, reverse_recharge
+from billing.log.store import Store
 from tests.trust import TRUST
 from tests.web.kit.test_access import csrf_of
 from tests.web.serving import SignIn, add_administrator, add_to_log, add_token, following
@@ -87,6 +90,39 @@ def test_a_recharge_is_made_once_however_often_it_is_sent(
         operations = sign_in(site).get("/operations?kind=company").text
     assert "API token Portal" in operations
     assert "transfer 4411" in operations
+
+
+def test_a_reference_whose_recharge_was_reversed_says_so(database_url: str, site: str) -> None:
+    with following(database_url), program(site, add_token(database_url, "recharge")) as client:
+        sent = {**SENT, "reference": "transfer 4412"}
+        made = client.post(f"{CLINIC}/recharges", json=sent).json()
+        store = Store(database_url)
+        undone = ReverseRecharge(account="company:clinica", version=made["recharge"], reason="-")
+        reverse_recharge(store, undone, said_here())
+        store.close()
+        again = client.post(f"{CLINIC}/recharges", json=sent)
+        assert again.status_code == 409
+        said = "The recharge with the reference transfer 4412 was reversed."
+        assert again.json()["detail"] == said
+
+
+def test_errors_are_in_the_language_requested_and_english_otherwise(
+    database_url: str, site: str
+) -> None:
+    with program(site, add_token(database_url, "recharge")) as client:
+        for path, body in (
+            (f"{CLINIC}/recharges", {**SENT, "amount": "-1"}),
+            (f"{CLINIC}/recharges", {**SENT, "extra": 1}),
+            ("/api/v1/accounts/company:nobody/recharges", SENT),
+            ("/movements/export.csv", {}),
+        ):
+            said = {}
+            for language in ("", "en", "es"):
+                client.headers["accept-language"] = language
+                answer = client.post(path, json=body).json()
+                said[language] = (answer["title"], answer["detail"])
+            assert said[""] == said["en"], path
+            assert not set(said["en"]) & set(said["es"]), path
 
 
 @pytest.mark.parametrize(

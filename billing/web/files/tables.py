@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,6 +21,7 @@ EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BYTE_ORDER_MARK = "\ufeff"  # Excel recognises UTF-8 by it
 ROWS_AT_ONCE = 2_000  # rows of a file that are read and written in one batch
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+SIGNED_NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
 Cells = Sequence[Any]  # of one row
 Facts = Sequence[tuple[str, str]]  # what a file states about itself: names and values
 
@@ -80,8 +82,12 @@ class CsvTable:
 
 
 def unformula(text: str) -> str:
-    """Return the text in a form that spreadsheet programs don't read as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """Return the text in a form that spreadsheet programs don't read as a formula.
+
+    A number with a sign, such as +34600123456, is no formula and stays unchanged.
+    """
+    is_formula = text.startswith(FORMULA_STARTS) and not SIGNED_NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 class CsvFile:

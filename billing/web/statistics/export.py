@@ -100,6 +100,7 @@ async def _facts(
 def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
     classes, currencies = views.classes_of(found.total), sorted(found.total.total.amounts)
     columns = _columns(classes, currencies)
+    without_classes = _columns([], currencies)
 
     def row(split: Split) -> list[Any]:
         return _row(split, [code for code, _ in classes], currencies)
@@ -107,6 +108,13 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
     def table(title: str, heads: Sequence[Column], rows: Iterable[Cells]) -> Sheet:
         total = [gettext("Total"), *[None] * (len(heads) - 1), *row(found.total)]
         return Sheet(title, [*heads, *columns], list(rows), total)
+
+    def by_destination() -> Sheet:
+        """The sums of destinations are stored without the class of call."""
+        heads = [Column(gettext("Destination"), width=30), *without_classes]
+        areas = [[area, *_row(Split(figures), [], currencies)] for area, figures in found.areas]
+        total = [gettext("Total"), *_row(found.total, [], currencies)]
+        return Sheet(gettext("Destinations"), heads, areas, total)
 
     label = Column(gettext("Account"), width=30)
     sheets = {}
@@ -121,9 +129,7 @@ def _sheets(view: views.View, found: Found) -> dict[str, Sheet]:
     zone = view.wanted.zone.key
     period = Column(gettext("Period (%(zone)s)", zone=zone), width=26)
     sheets["periods"] = table(words.word(views.GRAINS, view.grain), [period], periods)
-    areas = [[area, *row(Split(figures))] for area, figures in found.areas]
-    heads = [Column(gettext("Destination"), width=30)]
-    sheets["destinations"] = table(gettext("Destinations"), heads, areas)
+    sheets["destinations"] = by_destination()
     hours = [
         [words.word(words.WEEKDAYS, str(weekday)), hour, *row(split)]
         for (weekday, hour), split in sorted(found.weekdays.items())

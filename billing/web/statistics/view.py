@@ -107,7 +107,7 @@ def _add(total: Split, call_class: str, figures: Figures) -> None:
 
 
 def rest_of(total: Split, ranking: Ranking) -> Split:
-    """Return the total without the accounts of a ranking."""
+    """Return the total without the accounts of a ranking; without currencies that come to zero."""
     rest = total_of({"": total})
     for row in ranking.rows:
         for call_class, figures in row.split.classes.items():
@@ -119,6 +119,8 @@ def rest_of(total: Split, ranking: Ranking) -> Split:
                 amounts={key: -micros for key, micros in figures.amounts.items()},
             )
             _add(rest, call_class, negative)
+    for part in (rest.total, *rest.classes.values()):
+        part.amounts = {key: micros for key, micros in part.amounts.items() if micros}
     return rest
 
 

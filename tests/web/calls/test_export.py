@@ -129,10 +129,33 @@ def test_an_address_that_makes_no_sense_exports_nothing(site: str, sign_in: Sign
     assert client.get("/calls/export.xlsx?from=x").status_code == 400
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+34", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1+1",
+        "-1-1",
+        "+34 600",
+        "+34,600,1",
+        "+cmd|x",
+        "-2+3+cmd",
+        "+",
+        "-",
+        "+1\n",
+        "+\N{ARABIC-INDIC DIGIT ONE}",
+        "@x",
+        "\t=1",
+        "\r=1",
+    ],
+)
 def test_what_looks_like_a_formula_is_text(text: str) -> None:
     assert unformula(text) == f"'{text}"
     assert unformula("a" + text) == "a" + text
+
+
+@pytest.mark.parametrize("text", ["+34600123456", "-1", "-5,20", "+1.5", "0012", "34"])
+def test_a_number_is_no_formula(text: str) -> None:
+    assert unformula(text) == text
 
 
 def test_csv_escapes_every_text() -> None:
@@ -141,7 +164,8 @@ def test_csv_escapes_every_text() -> None:
     CallCsv(file, ZoneInfo(ZONE)).add([ROW])
     _, line = csv.reader(io.StringIO(file.getvalue().decode()))
     assert line[0] == "2026-07-02 00:30:00"
-    assert [cell for cell in line if cell.startswith(tables.FORMULA_STARTS)] == []
+    begun = [cell for cell in line if cell.startswith(tables.FORMULA_STARTS)]
+    assert begun == [ROW.number]
     assert line[16:19] == ["90.5", "91", "0.1234"]
 
 

@@ -8,12 +8,15 @@ import psycopg
 import pytest
 from openpyxl.reader.excel import load_workbook
 
+from billing.web.kit import words
+from billing.web.kit.i18n import set_language
 from tests.web.serving import SignIn
 
 
 def test_the_workbook_has_every_table_and_each_adds_up(
     database_url: str, site: str, sign_in: SignIn
 ) -> None:
+    set_language("en")
     answer = sign_in(site).get("/statistics/export.xlsx?grain=day")
     assert answer.status_code == 200, answer.text
     book = load_workbook(io.BytesIO(answer.content))  # type: ignore[no-untyped-call]
@@ -24,6 +27,12 @@ def test_the_workbook_has_every_table_and_each_adds_up(
             "select count(*), sum(talk_ms), sum(amount_micros) filter (where currency = 'EUR')"
             " from call_list where status = 'rated'"
         ).fetchall()
+        by_class = {
+            words.word(words.CLASSES, each) or "Without class": calls
+            for each, calls in connection.execute(
+                "select class, count(*) from call_list where status = 'rated' group by class"
+            )
+        }
     for name in names[:4]:
         sheet = book[name]
         assert sheet.freeze_panes == "A2"
@@ -39,6 +48,11 @@ def test_the_workbook_has_every_table_and_each_adds_up(
         assert sum(row["Amount in EUR"] for row in rows) == pytest.approx(total["Amount in EUR"])
         assert isinstance(total["Talk time"], timedelta)
         assert total["Talk time"] == timedelta(seconds=int(talk_ms) // 1000)
+        assert by_class == {
+            head.partition(":")[0]: sum(row[head] for row in rows)
+            for head in heads
+            if str(head).endswith(": Calls")
+        } or (name == "Destinations" and not any(":" in str(head) for head in heads))
     about = {row[0].value: row[1].value for row in book["About"].iter_rows()}
     assert about["Time zone"] == "Europe/Madrid"
     assert int(about["Log position"]) > 180

@@ -77,3 +77,19 @@ def test_destinations_beyond_the_first_are_added_up(
     assert "Other destinations" in table
     assert len(rows) == 3
     assert sum(rows) == total_ == 172
+
+
+def test_a_company_shows_amounts_in_its_own_currency_only(site: str, sign_in: SignIn) -> None:
+    text = sign_in(site).get("/statistics?currency=EUR").text
+    row = text[text.index(">Editorial Miraflores S.A.C.<", text.index('id="c4"')) :]
+    row = row[: row.index("</tr>")]
+    assert "PEN" in row
+    assert "€" not in row
+
+
+def test_a_grain_that_is_too_fine_says_what_is_shown_instead(site: str, sign_in: SignIn) -> None:
+    client = sign_in(site)
+    said = "Hours are shown for at most 16 days; this period is shown in: Days."
+    many, few = ("from=2026-02-01&to=2026-02-20", "from=2026-02-01&to=2026-02-16")
+    assert said in " ".join(client.get(f"/statistics?{many}&grain=hour").text.split())
+    assert "shown for at most" not in client.get(f"/statistics?{few}&grain=hour").text

@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from billing.aggregates.event import Event
+from billing.aggregates.reason import needed, trimmed
 from billing.aggregates.statement import StatementClosed
 from billing.values import Money, Refused, is_email, refuse_finer
 
@@ -196,7 +197,7 @@ def recharge(account: Account, amount: Money, reason: str, reference: str = "") 
         AccountRecharged(
             amount_micros=amount.micros,
             currency=amount.currency,
-            reason=reason,
+            reason=trimmed(reason),
             reference=reference,
         )
     ]
@@ -210,14 +211,12 @@ def reverse_recharge(account: Account, version: int, reason: str) -> list[Event]
     _refuse_without_wallet(account)
     if version not in account.recharges:
         raise Refused("This recharge was already reversed, or never made.")
-    if not reason.strip():
-        raise Refused("A reversal needs a reason.")
     return [
         RechargeReversed(
             recharge_version=version,
             amount_micros=account.recharges[version],
             currency=account.currency,
-            reason=reason.strip(),
+            reason=needed(reason),
         )
     ]
 
@@ -233,15 +232,13 @@ def adjust(account: Account, amount: Money, reason: str, reference: str = "") ->
             "An adjustment is an amount in %(currency)s, not zero.", currency=account.currency
         )
     refuse_finer(amount)
-    if not reason.strip():
-        raise Refused("An adjustment needs a reason.")
     if reference and reference in account.references:
         raise Refused("A recharge with the reference %(ref)s was already made.", ref=reference)
     return [
         AccountAdjusted(
             amount_micros=amount.micros,
             currency=amount.currency,
-            reason=reason.strip(),
+            reason=needed(reason),
             reference=reference,
         )
     ]
@@ -269,9 +266,7 @@ def freeze(account: Account, reason: str) -> list[Event]:
     _refuse_closed(account)
     if account.frozen and not account.frozen_by_policy:
         raise Refused("This account is already frozen.")
-    if not reason.strip():
-        raise Refused("A freeze needs a reason.")
-    return [AccountFrozen(reason=reason)]
+    return [AccountFrozen(reason=needed(reason))]
 
 
 def unfreeze(account: Account, reason: str) -> list[Event]:
@@ -279,7 +274,7 @@ def unfreeze(account: Account, reason: str) -> list[Event]:
     _refuse_closed(account)
     if not account.frozen:
         raise Refused("This account is not frozen.")
-    return [AccountUnfrozen(reason=reason)]
+    return [AccountUnfrozen(reason=trimmed(reason))]
 
 
 def apply_limits(account: Account, balance_micros: int) -> list[Event]:
@@ -314,10 +309,9 @@ def close(account: Account, reason: str, settlement: Money | None = None) -> lis
     written off.
     """
     _refuse_closed(account)
-    if not reason.strip():
-        raise Refused("Closing an account needs a reason.")
+    closed = AccountClosed(reason=needed(reason))
     settled = adjust(account, settlement, reason) if settlement else []
-    return [*settled, AccountClosed(reason=reason.strip())]
+    return [*settled, closed]
 
 
 def _refuse_closed(account: Account) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from billing.aggregates.event import Event
+from billing.aggregates.reason import needed
 from billing.rating.cdr import Cdr
 from billing.rating.context import NO_STEPS, Rating
 from billing.rating.shortening import SHORTENED, Cut
@@ -321,7 +322,7 @@ def void(call: Call, reason: str, note: str = "") -> list[Event]:
         CallVoided(
             device_id=call.device_id,
             filed_at=call.filed_at,
-            reason=reason,
+            reason=needed(reason),
             cdr=call.cdr,
             rating=call.rating,
             note=note,

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from billing.aggregates.event import Event
+from billing.aggregates.reason import needed
 from billing.values import Refused, is_digits
 
 FORMATS = ("auto", "native", "freeswitch", "asterisk", "kamailio", "csv")
@@ -180,9 +181,7 @@ def disable_device(device: Device, reason: str) -> list[Event]:
     """Refuse the device's submissions from now on."""
     if not device.enabled:
         raise Refused("This device is already disabled.")
-    if not reason.strip():
-        raise Refused("Enter why the device is disabled.")
-    return [DeviceDisabled(reason=reason.strip())]
+    return [DeviceDisabled(reason=needed(reason))]
 
 
 def enable_device(device: Device) -> list[Event]:

@@ -59,7 +59,7 @@ def test_a_recharge_is_reversed_once() -> None:
         "already reversed"
     )
     given(company, OPENED, RECHARGED).when(reverse_recharge, 1, "wrong").then_refused("never made")
-    given(company, OPENED, RECHARGED).when(reverse_recharge, 2, " ").then_refused("needs a reason")
+    given(company, OPENED, RECHARGED).when(reverse_recharge, 2, " ").then_refused("Enter a reason")
 
 
 def test_a_reference_is_used_once_even_after_a_reversal() -> None:
@@ -72,7 +72,7 @@ def test_an_adjustment_is_positive_or_negative_and_needs_a_reason() -> None:
     given(company, OPENED).when(adjust, down, "billed twice").then(
         AccountAdjusted(amount_micros=-3_000_000, currency="EUR", reason="billed twice")
     )
-    given(company, OPENED).when(adjust, down, "").then_refused("needs a reason")
+    given(company, OPENED).when(adjust, down, "").then_refused("Enter a reason")
     given(company, OPENED).when(adjust, Money(0, "EUR"), "x").then_refused("not zero")
     given(company, OPENED).when(adjust, Money(1, "PEN"), "x").then_refused("in EUR")
 

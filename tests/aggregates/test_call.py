@@ -80,6 +80,7 @@ def test_a_completed_record_remembers_its_conflicts() -> None:
 
 def test_a_record_is_voided_once_and_not_completed_afterwards() -> None:
     given(call, received(RATED)).when(call.void, "merged").then(VOIDED)
+    given(call, received(RATED)).when(call.void, " ").then_refused("Enter a reason")
     given(call, received(RATED), VOIDED).when(call.void, "merged").then_refused("already voided")
     suspended = (received(NO_RATE), VOIDED)
     given(call, *suspended).when(call.complete, CDR, RATED).then_refused("not suspended")

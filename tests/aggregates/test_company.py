@@ -81,7 +81,7 @@ def test_a_frozen_account_can_still_be_recharged() -> None:
 def test_an_account_is_frozen_with_a_reason_and_unfrozen() -> None:
     frozen = AccountFrozen(reason="unpaid")
     given(company, ACME).when(freeze, "unpaid").then(frozen)
-    given(company, ACME).when(freeze, " ").then_refused("needs a reason")
+    given(company, ACME).when(freeze, " ").then_refused("Enter a reason")
     given(company, ACME, frozen).when(freeze, "again").then_refused("already frozen")
     given(company, ACME, frozen).when(unfreeze, "paid").then(AccountUnfrozen(reason="paid"))
     given(company, ACME).when(unfreeze, "paid").then_refused("not frozen")

@@ -39,9 +39,9 @@ class ActionRequest(msgspec.Struct, frozen=True):
     view: AccountView
     form: Form
 
-    def reason(self) -> str:
+    def reason(self, *, required: bool = True) -> str:
         """The reason given in the form."""
-        return self.form.text("reason")
+        return self.form.text("reason", required=required)
 
     def seen(self) -> int:
         """The version of the account that the form showed."""
@@ -64,7 +64,7 @@ def _recharge(sent: ActionRequest) -> accounts.RechargeAccount:
     return accounts.RechargeAccount(
         account=sent.view.account,
         amount=sent.form.money("amount", sent.view.currency),
-        reason=sent.reason(),
+        reason=sent.reason(required=False),
         reference=sent.form.text("reference", required=False),
     )
 
@@ -213,9 +213,12 @@ async def _settlements(asked: ActionRequest) -> dict[str, Any]:
     return {"settlements": [("now", now), ("later", gettext("It stays, to be settled later"))]}
 
 
-def _said(kind: type[Any]) -> Callable[[ActionRequest], Any]:
-    """Return a function that makes a command which needs only a reason."""
-    return lambda sent: kind(account=sent.view.account, reason=sent.reason())
+def _freeze(sent: ActionRequest) -> accounts.FreezeAccount:
+    return accounts.FreezeAccount(account=sent.view.account, reason=sent.reason())
+
+
+def _unfreeze(sent: ActionRequest) -> accounts.UnfreezeAccount:
+    return accounts.UnfreezeAccount(account=sent.view.account, reason=sent.reason(required=False))
 
 
 ACTIONS = {
@@ -233,11 +236,11 @@ ACTIONS = {
     ),
     "freeze": Action(
         N_("Freeze the account"), N_("Freeze"), N_("The account is frozen."),
-        accounts.freeze, _said(accounts.FreezeAccount), danger=True,
+        accounts.freeze, _freeze, danger=True,
     ),
     "unfreeze": Action(
         N_("Unfreeze the account"), N_("Unfreeze"), N_("The account is open again."),
-        accounts.unfreeze, _said(accounts.UnfreezeAccount),
+        accounts.unfreeze, _unfreeze,
     ),
     "close": Action(
         N_("Close the account"), N_("Close for good"), N_("The account is closed."),

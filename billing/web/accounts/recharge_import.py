@@ -39,8 +39,6 @@ async def plan_recharges(request: Request[Any, Any], form: Form, lines: list[She
         account = _account(checked, line, found.get(line.get("account"), []))
         micros = _amount(checked, line, account.currency if account else "")
         why = line.get("reason") or reason
-        if not why:
-            checked.wrong(line, "reason", N_("A recharge needs a reason."))
         if account is None:
             continue
         currency = line.get("currency").upper() or account.currency

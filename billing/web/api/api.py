@@ -43,7 +43,7 @@ class Recharge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: str  # a plain decimal: "25.00"
     currency: str
     reference: str  # requests with the same reference make one recharge
-    reason: str
+    reason: str = ""
 
 
 @blueprint.get("/calls")
@@ -109,7 +109,7 @@ async def recharge(request: Request[Any, Any], account: str) -> HTTPResponse:
     try:
         sent = msgspec.json.decode(request.body, type=Recharge)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        said = gettext("Send JSON with the texts amount, currency, reference and reason.")
+        said = gettext("A recharge is a JSON object of texts; docs/api.md describes its fields.")
         return problem(400, gettext("This is not a recharge"), said, error=str(error))
     try:
         receipt, shown = await _recharge(request, account, sent)
@@ -134,7 +134,7 @@ async def _recharge(
     request: Request[Any, Any], account: str, sent: Recharge
 ) -> tuple[Receipt, bool]:
     texts = (sent.reference.strip(), sent.reason.strip())
-    if not all(texts) or max(map(len, texts)) > LONGEST or "\x00" in "".join(texts):
+    if max(map(len, texts)) > LONGEST or "\x00" in "".join(texts):
         raise Refused("Reference and reason are texts of at most %(n)s characters.", n=LONGEST)
     command = RechargeAccount(
         account=account,

@@ -19,7 +19,7 @@ def tell(event: Event, currency: str) -> str:
 def _tell_money(event: Event) -> str:
     match event:
         case account.AccountRecharged() as e:
-            said = gettext("Recharged: %(amount)s. %(reason)s", **_amount(e))
+            said = gettext("Recharged: %(amount)s. %(reason)s", **_amount(e)).strip()
         case account.RechargeReversed() as e:
             said = gettext("Recharge of %(amount)s reversed. %(reason)s", **_amount(e))
         case account.AccountAdjusted() as e:
@@ -56,7 +56,9 @@ def _tell_state(event: Event, currency: str) -> str:
         case account.AccountFrozen(reason=reason):
             said = gettext("Frozen: %(reason)s", reason=reason)
         case account.AccountUnfrozen(reason=reason):
-            said = gettext("Unfrozen: %(reason)s", reason=reason)
+            said = (
+                gettext("Unfrozen: %(reason)s", reason=reason) if reason else gettext("Unfrozen.")
+            )
         case account.AccountFrozenByPolicy(balance_micros=balance, limit_micros=limit):
             said = gettext(
                 "Frozen automatically: %(balance)s is below the limit of %(limit)s.",

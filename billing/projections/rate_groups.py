@@ -6,10 +6,13 @@ from typing import Any
 from psycopg import Cursor
 
 from billing.aggregates.rate_group import (
+    DeckImported,
+    DeckImportUndone,
     RateGroupCreated,
     RateGroupDeleted,
     RateGroupRenamed,
     RatesChanged,
+    RatesWithdrawn,
 )
 from billing.log.store import Recorded
 
@@ -30,7 +33,7 @@ def apply(cursor: Cursor[Any], batch: Sequence[Recorded]) -> None:
         match recorded.event:
             case RateGroupCreated(name=name, currency=currency):
                 cursor.execute(CREATE, (group_id, name, currency, at))
-            case RatesChanged():
+            case RatesChanged() | RatesWithdrawn() | DeckImported() | DeckImportUndone():
                 cursor.execute(CHANGE, (at, group_id))
             case RateGroupRenamed(name=name):
                 cursor.execute(RENAME, (name, at, group_id))

@@ -107,3 +107,17 @@ def test_no_line_of_a_template_is_too_long() -> None:
         if len(line) > WIDTH
     ]
     assert long == []
+
+
+AFTER_TEXT = re.compile(r'.{0,30}(?:%}|}}|</a>) <span class="state[^>]*>')
+
+
+def test_a_badge_after_a_text_does_not_cover_it() -> None:
+    """A badge is moved to the left, so that it stands below the head of its column."""
+    covering = [
+        f"{path.relative_to(TEMPLATES)}: {found[0]}"
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        for found in AFTER_TEXT.finditer(path.read_text())
+        if "beside" not in found[0] and "</span>{%" not in found[0]
+    ]
+    assert covering == []

@@ -1,22 +1,31 @@
 """Names of what ids stand for, and choices for the fields of forms."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 
 from billing.queries.reach import Reach
 
 MOST = 1_000  # choices in a field without a search
 
 ACCOUNTS = "select account, name from accounts where account = any(%(accounts)s) and {within}"
-ACTORS = """
-select 'device:' || device_id, name from devices where 'device:' || device_id = any(%(actors)s)
+EVERY_ACTOR = """
+select 'device:' || device_id, name from devices
+union all select 'administrator:' || administrator_id, name from administrators"""
+STREAMS = """
+select account, name from accounts where account = any(%(streams)s)
+union all
+select 'device:' || device_id, name from devices where device_id = any(%(device)s)
 union all
 select 'administrator:' || administrator_id, name from administrators
-where 'administrator:' || administrator_id = any(%(actors)s)"""
+where administrator_id = any(%(administrator)s)
+union all
+select 'rate-group:' || group_id, name from rate_groups where group_id = any(%(rate-group)s)
+union all
+select 'token:' || token_id, name from api_tokens where token_id = any(%(token)s)"""
+KINDS = ("device", "administrator", "rate-group", "token")
 DEVICE = "select name from devices where device_id = %s"
-GROUPS = "select group_id, name from rate_groups where group_id = any(%s)"
 COMPANY_CHOICES = """
 select company_id, name from accounts where kind = 'company' and {within}
 order by company_id = %(chosen)s desc, lower(name), company_id limit %(most)s"""
@@ -47,10 +56,34 @@ async def account_names(
     return dict(await cursor.fetchall())
 
 
-async def actor_names(connection: AsyncConnection[Any], actors: list[str]) -> dict[str, str]:
-    """Return the names of devices and administrators, by the actor that events carry."""
-    cursor = await connection.execute(ACTORS, {"actors": actors})
+async def stream_names(
+    connection: AsyncConnection[Any], streams: Collection[str]
+) -> dict[str, str]:
+    """Return the names of what events name: accounts, devices, administrators, rate groups.
+
+    Streams without a name are left out. API tokens are `token:…`.
+    """
+    cursor = await connection.execute(STREAMS, _by_kind(streams))
     return dict(await cursor.fetchall())
+
+
+def read_stream_names(connection: Connection[Any], streams: Collection[str]) -> dict[str, str]:
+    """Return the same, for work in a thread. Blocks."""
+    return dict(connection.execute(STREAMS, _by_kind(streams)).fetchall())
+
+
+def _by_kind(streams: Collection[str]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {"streams": list(streams), **{kind: [] for kind in KINDS}}
+    for stream in streams:
+        kind, _, own_id = stream.partition(":")
+        if kind in KINDS:
+            ids[kind].append(own_id)
+    return ids
+
+
+async def every_actor(connection: AsyncConnection[Any]) -> dict[str, str]:
+    """Return the names of all devices and administrators, for a list that is read page by page."""
+    return dict(await (await connection.execute(EVERY_ACTOR)).fetchall())
 
 
 async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
@@ -58,12 +91,6 @@ async def device_name(connection: AsyncConnection[Any], device_id: str) -> str:
     cursor = await connection.execute(DEVICE, (device_id,))
     row = await cursor.fetchone()
     return str(row[0]) if row else device_id
-
-
-async def group_names(connection: AsyncConnection[Any], group_ids: Sequence[str]) -> dict[str, str]:
-    """Return the names of rate groups, also of deleted ones."""
-    cursor = await connection.execute(GROUPS, (list(group_ids),))
-    return dict(await cursor.fetchall())
 
 
 async def company_choices(

@@ -1,5 +1,6 @@
 """The log of operations: each operation with the values before it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,10 +10,10 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from billing.periods import Period
-from billing.queries.names import account_names, group_names
+from billing.queries.names import stream_names
 from billing.queries.paging import Order, Page, Place, like
 from billing.queries.price_changes import PriceChange, changes_of
-from billing.queries.reach import EVERYTHING, Reach
+from billing.queries.reach import Reach
 
 KEY_TYPE = tuple[int]
 
@@ -48,14 +49,26 @@ LIST = """
 select o.position, o.recorded_at, o.actor, o.address, o.stream, o.kind, o.topic, o.fields,
  (select p.fields from operations p where o.family <> '' and p.stream = o.stream
    and p.family = o.family and p.position < o.position order by p.position desc limit 1) as before,
- coalesce(a.name, d.name, g.name, split_part(o.stream, ':', 2)) as name,
+ coalesce(a.name, d.name, g.name, w.name, split_part(o.stream, ':', 2)) as name,
  coalesce(a.currency, g.currency, '') as currency, coalesce(t.name, o.token_id) as token
 from operations o
  left join accounts a on a.account = o.stream
  left join devices d on o.kind = 'device' and d.device_id = split_part(o.stream, ':', 2)
  left join rate_groups g on o.kind = 'rate-group' and g.group_id = split_part(o.stream, ':', 2)
+ left join administrators w
+  on o.kind = 'administrator' and w.administrator_id = split_part(o.stream, ':', 2)
  left join api_tokens t on t.token_id = o.token_id"""
 OF_PRICES = {"RatesChanged", "RatesWithdrawn", "DeckImported", "DeckImportUndone"}
+# Fields that hold an id, and what stands before it in the name of its stream.
+NAMED = {
+    "account": "",
+    "companies": "company:",
+    "company_id": "company:",
+    "device_id": "device:",
+    "group_id": "rate-group:",
+    "token_id": "token:",
+    "upper": "device:",
+}
 # Limited to operations on the accounts and devices of some companies.
 WITHIN = """o.stream in (
   select account from accounts where company_id = any(%(companies)s)
@@ -81,7 +94,7 @@ def _where(wanted: OperationFilter) -> tuple[str, dict[str, Any]]:
             values[field] = value
     if wanted.text:
         where += (
-            " and (lower(coalesce(a.name, d.name, g.name, '')) like lower(%(part)s)"
+            " and (lower(coalesce(a.name, d.name, g.name, w.name, '')) like lower(%(part)s)"
             " or o.stream like %(part)s or lower(o.fields::text) like lower(%(part)s))"
         )
     return where, values
@@ -95,33 +108,37 @@ async def list_operations(
     cut = NEWEST_FIRST.cut(place, size)
     statement = f"{LIST} {where} {cut.beyond} {cut.sort} {cut.limit}"
     found = await cut.fetch(connection, OperationRow, statement, values)
-    await _name_companies(connection, found.rows)
+    await _name_values(connection, found.rows)
     return replace(found, rows=await _tell_prices(connection, found.rows))
 
 
-async def _name_companies(connection: AsyncConnection[Any], rows: list[OperationRow]) -> None:
-    """Replace the company ids of limits by names."""
+async def _name_values(connection: AsyncConnection[Any], rows: list[OperationRow]) -> None:
+    """Replace the ids in the fields by names."""
     told = [said for row in rows for said in (row.fields, row.before) if said]
-    streams = {f"company:{each}" for said in told for each in said.get("companies", ())}
-    names = await account_names(connection, EVERYTHING, sorted(streams)) if streams else {}
+    streams = {stream for said in told for stream in _streams_in(said)}
+    names = await stream_names(connection, streams) if streams else {}
     for said in told:
-        if "companies" in said:
-            ids = said["companies"]
-            said["companies"] = [names.get(f"company:{each}", each) for each in ids]
+        for field in said.keys() & NAMED:
+            value, kind = said[field], NAMED[field]
+            if isinstance(value, list):
+                said[field] = [names.get(f"{kind}{each}", each) for each in value]
+            elif value:
+                said[field] = names.get(f"{kind}{value}", value)
+
+
+def _streams_in(said: dict[str, Any]) -> Iterator[str]:
+    for field in said.keys() & NAMED:
+        value = said[field]
+        for each in value if isinstance(value, list) else [value]:
+            yield f"{NAMED[field]}{each}"
 
 
 async def _tell_prices(
     connection: AsyncConnection[Any], rows: list[OperationRow]
 ) -> list[OperationRow]:
-    """Add the changed prices to the operations on prices, and replace group ids by names."""
+    """Add the changed prices to the operations on prices."""
     positions = [row.position for row in rows if row.topic in OF_PRICES]
     changes = await changes_of(connection, positions) if positions else {}
-    told = [said for row in rows for said in (row.fields, row.before) if said]
-    ids = {said["group_id"] for said in told if "group_id" in said}
-    names = await group_names(connection, sorted(ids)) if ids else {}
-    for said in told:
-        if "group_id" in said:
-            said["group_id"] = names.get(said["group_id"], said["group_id"])
     return [replace(row, prices=changes.get(row.position, [])) for row in rows]
 
 

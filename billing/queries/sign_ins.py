@@ -32,13 +32,13 @@ class SignInRow(msgspec.Struct, frozen=True, kw_only=True):
     administrator_id: str
     address: str
     browser: str
-    ended_by: str  # name or actor that ended the session; "" if nobody did
+    ended_by: str  # actor that ended the session; "" if nobody did
 
 
 LIST = """
 select s.id, s.at, s.kind, s.reason, s.sign_in_name, s.administrator_id, s.address, s.browser,
- coalesce(b.sign_in_name, s.ended_by) as ended_by
-from sign_ins s left join administrators b on s.ended_by = 'administrator:' || b.administrator_id"""
+ s.ended_by
+from sign_ins s"""
 NEWEST_FIRST = Order({"s.id": "id"}, newest_first=True)
 
 

@@ -9,6 +9,7 @@ from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
 from billing.queries import money, sub_accounts
+from billing.queries.names import stream_names
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
@@ -55,6 +56,8 @@ async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse
         bound = await money.bindings_of(connection, view.own_id) if view.kind == "company" else []
         lines = await sub_accounts.lines_of(connection, account)
         pins = await sub_accounts.pins_of(connection, account)
+        actors = {row.actor for row in moved.rows} | {each.actor for each in bound}
+        names = await stream_names(connection, actors)
     return page(
         request,
         "accounts/account.html",
@@ -67,6 +70,7 @@ async def show_account(request: Request[Any, Any], account: str) -> HTTPResponse
         bound=bound,
         lines=lines,
         pins=pins,
+        names=names,
     )
 
 

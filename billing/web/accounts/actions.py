@@ -16,7 +16,7 @@ from billing.commands import accounts, companies, sub_accounts
 from billing.commands.deciding import Overtaken
 from billing.log.store import Recorded, Store
 from billing.queries.money import AccountView
-from billing.queries.names import devices_of, rate_groups_in
+from billing.queries.names import devices_of, rate_groups_in, stream_names
 from billing.values import Money, Refused, decimal_string, to_minor_unit
 from billing.web.accounts.account import PAGE_OF, view_of
 from billing.web.acting import carry_out, go_on
@@ -26,6 +26,7 @@ from billing.web.kit.forms import Form, options
 from billing.web.kit.i18n import N_, gettext
 from billing.web.kit.pages import page
 from billing.web.kit.reach import reach_of
+from billing.web.kit.telling import mentioned
 from billing.web.site import site_of
 
 SETTLEMENTS = ("now", "later")  # what becomes of the money of an account that is closed
@@ -326,6 +327,8 @@ async def _show(
 ) -> HTTPResponse:
     request, view = sent.request, sent.view
     choices = await action.choices(sent) if action.choices else {}
+    async with site_of(request).pool.connection() as connection:
+        names = await stream_names(connection, mentioned(since))
     today = datetime.now(UTC).astimezone(site_of(request).zone).date()
     return page(
         request,
@@ -337,6 +340,7 @@ async def _show(
         view=view,
         form=sent.form,
         since=list[Recorded](since),
+        names=names,
         today=today,
         **choices,
     )

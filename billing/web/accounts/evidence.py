@@ -14,6 +14,7 @@ from billing.keeping.shortened_ranges import read_shortenings
 from billing.log.positions import head
 from billing.log.store import Recorded, Store
 from billing.queries.history import moved_on
+from billing.queries.names import read_stream_names
 from billing.queries.seals import Seal, seals_over
 from billing.web.accounts.account import view_of
 from billing.web.files.delivery import Answer, deliver
@@ -23,7 +24,7 @@ from billing.web.files.xlsx import Book
 from billing.web.kit import words
 from billing.web.kit.access import EVERY_ROLE, admits
 from billing.web.kit.i18n import gettext, language, set_language
-from billing.web.kit.telling import tell
+from billing.web.kit.telling import mentioned, tell
 from billing.web.services.export_jobs import Job, in_thread
 from billing.web.site import Site, site_of
 
@@ -120,12 +121,14 @@ async def send_excel(request: Request[Any, Any], account: str) -> Answer:
 def _write(job: Job, site: Site, account: str, currency: str) -> None:
     """Write a sheet with the events and one with their seals, one batch of events at a time."""
     book = Book(job.file, site.zone)
-    fields, seal_fields = _event_fields(currency), _seal_fields()
+    names = dict[str, str]()
+    fields, seal_fields = _event_fields(currency, names), _seal_fields()
     book.sheet(gettext("Events"), columns_of(fields))
     balance, span = 0, [0, 0]
     with site.connect_background() as connection:
         for events in events_of(connection, site.store, account):
             rows = []
+            names.update(read_stream_names(connection, mentioned(events) - names.keys()))
             for each in events:
                 moved = moved_on(account, each)
                 balance += moved
@@ -148,12 +151,12 @@ class _HistoryRow(NamedTuple):
     balance: int
 
 
-def _event_fields(currency: str) -> list[Field[_HistoryRow]]:
+def _event_fields(currency: str, names: dict[str, str]) -> list[Field[_HistoryRow]]:
     def envelope(row: _HistoryRow) -> Envelope:
         return row.recorded.envelope
 
     def what(row: _HistoryRow) -> str:
-        return tell(row.recorded.event, currency)
+        return tell(row.recorded.event, currency, names)
 
     return [
         Field(gettext("Position"), lambda row: row.recorded.position, "count", 12),
@@ -162,8 +165,8 @@ def _event_fields(currency: str) -> list[Field[_HistoryRow]]:
         Field(gettext("What happened"), what, width=60),
         Field(gettext("Amount"), lambda row: row.moved or None, "exact"),
         Field(gettext("Balance"), lambda row: row.balance, "exact"),
-        Field(gettext("By"), lambda row: words.actor(envelope(row).actor), width=20),
-        Field(gettext("IP address"), lambda row: envelope(row).address, width=16),
+        Field(gettext("By"), lambda row: words.actor(envelope(row).actor, names), width=20),
+        Field(gettext("IP address"), lambda row: words.address(envelope(row).address), width=16),
         Field(gettext("Stream"), lambda row: row.recorded.stream, width=40, own=True),
     ]
 

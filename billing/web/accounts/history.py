@@ -13,6 +13,7 @@ from billing.commands.accounts import evolve_of
 from billing.commands.deciding import fold
 from billing.queries import history, money
 from billing.queries.history import Moment, Start
+from billing.queries.names import stream_names
 from billing.queries.paging import encode_key
 from billing.values import Refused
 from billing.web.accounts.account import PAGE_OF, view_of
@@ -22,6 +23,7 @@ from billing.web.kit.filters import choice, read_listing
 from billing.web.kit.forms import Form
 from billing.web.kit.lists import PAGE_SIZE
 from billing.web.kit.pages import page_or_part
+from billing.web.kit.telling import mentioned
 from billing.web.site import Site, site_of
 
 KEY_TYPE = tuple[int, int]  # log position, balance before it
@@ -38,6 +40,9 @@ async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse
     start = Start(*listing.place.key) if listing.place else None
     found = await asyncio.to_thread(_read, site, account, kind, start)
     older = encode_key(msgspec.structs.astuple(found.older)) if found.older else ""
+    async with site.pool.connection() as connection:
+        recorded = [entry.recorded for entry in found.entries]
+        names = await stream_names(connection, mentioned(recorded))
     today = datetime.now(UTC).astimezone(site.zone).date()
     opened = view.opened_at.astimezone(site.zone).date()
     return page_or_part(
@@ -50,6 +55,7 @@ async def show_history(request: Request[Any, Any], account: str) -> HTTPResponse
         given=listing.given,
         entries=found.entries,
         older=older,
+        names=names,
         newest=start is None,
         days=(today - opened).days,
         moment_shown=None,

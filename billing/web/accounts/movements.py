@@ -7,7 +7,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from billing.queries import money
-from billing.queries.names import account_names, company_choices
+from billing.queries.names import account_names, company_choices, every_actor, stream_names
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
@@ -51,6 +51,7 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
         totals = await money.total_movements(connection, wanted)
         companies = await company_choices(connection, wanted.reach, wanted.company_id)
         names = await account_names(connection, wanted.reach, [wanted.account])
+        names |= await stream_names(connection, {row.actor for row in found.rows})
     return list_page(
         request,
         "accounts/movements.html",
@@ -61,6 +62,7 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
         totals=totals,
         companies=companies,
         account_name=names.get(wanted.account, wanted.account),
+        names=names,
         **days_to_choose(site.zone),
     )
 
@@ -71,9 +73,11 @@ async def list_movements(request: Request[Any, Any]) -> HTTPResponse:
 async def export_movements(request: Request[Any, Any]) -> Answer:
     """Send the movements of the filter as a file."""
     wanted, listing = read_filter(request)
+    async with site_of(request).pool.connection() as connection:
+        names = await every_actor(connection)
     file = ListFile(
         title=gettext("Recharges"),
-        fields=_fields(),
+        fields=_fields(names),
         rows=all_pages(site_of(request), money.list_movements, wanted, money.KEY_TYPE),
         given=listing.given,
         period=wanted.period,
@@ -81,7 +85,7 @@ async def export_movements(request: Request[Any, Any]) -> Answer:
     return await send_list(request, file)
 
 
-def _fields() -> list[Field[money.MovementRow]]:
+def _fields(names: dict[str, str]) -> list[Field[money.MovementRow]]:
     return [
         Field(gettext("Date and time"), lambda row: row.recorded_at, "time", 24),
         Field(gettext("Account"), lambda row: row.name, width=28),
@@ -95,8 +99,8 @@ def _fields() -> list[Field[money.MovementRow]]:
         Field(gettext("Reason"), lambda row: row.reason, width=36),
         Field(gettext("Reference"), lambda row: row.reference, width=20),
         Field(gettext("Reversed"), lambda row: gettext("yes") if row.reversed else "", width=10),
-        Field(gettext("By"), lambda row: words.actor(row.actor), width=18),
-        Field(gettext("IP address"), lambda row: row.address, width=16),
+        Field(gettext("By"), lambda row: words.actor(row.actor, names), width=18),
+        Field(gettext("IP address"), lambda row: words.address(row.address), width=16),
     ]
 
 

@@ -17,10 +17,10 @@ from billing.queries.cascades import pairs_of
 from billing.queries.keeping import archived_between
 from billing.queries.names import (
     account_names,
-    actor_names,
     company_choices,
     device_choices,
     device_name,
+    stream_names,
     sub_account_choices,
 )
 from billing.web.calls.column_choice import shown_columns
@@ -109,7 +109,7 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
         names = await account_names(connection, reach_of(request), [*streams, rating.payer])
         device = await device_name(connection, story.device_id)
         pairs = [] if reach_of(request).limited else await pairs_of(connection, call_id)
-        named_actors = await actor_names(connection, sorted(actors))
+        names |= await stream_names(connection, actors)
     return page(
         request,
         "calls/call.html",
@@ -118,7 +118,6 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
         pairs=pairs,
         names=names,
         device=device,
-        actors=named_actors,
         steps=explain(rating.steps, rating.currency, names),
         flags=[words.word(words.FLAGS, flag) for flag in rating.flags],
     )

@@ -7,7 +7,7 @@ from sanic import Request
 
 from billing.log.positions import shown_async
 from billing.periods import Period
-from billing.queries.names import account_names, device_name
+from billing.queries.names import account_names, device_name, stream_names
 from billing.web.kit import words
 from billing.web.kit.formats import day
 from billing.web.kit.i18n import N_, gettext
@@ -49,6 +49,8 @@ async def facts_of(
         named = {"company": names.get(streams[0], company), "account": names.get(streams[1], "")}
         if device:
             named["device"] = await device_name(connection, device)
+        if actor := given.get("actor", ""):
+            named["actor"] = words.actor(actor, await stream_names(connection, [actor]))
     found = []
     if period:
         found = [(gettext("From"), day(period.first)), (gettext("To"), day(period.last))]
@@ -60,6 +62,4 @@ async def facts_of(
 
 
 def _said(name: str, value: str) -> str:
-    if name == "actor":
-        return words.actor(value)
     return words.word(KNOWN.get(name, {}), value) or value

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sanic import Request, html
 from sanic.response import HTTPResponse
 
+from billing.aggregates.event import Event
 from billing.web.kit import formats, telling, words
 from billing.web.kit.access import is_fragment
 from billing.web.kit.assets import asset_url, load_assets
@@ -59,6 +60,14 @@ def templates_for(zone: ZoneInfo) -> jinja2.Environment:
     def local_day(value: datetime) -> str:
         return value.astimezone(zone).date().isoformat()
 
+    @jinja2.pass_context
+    def actor(context: jinja2.runtime.Context, code: str) -> str:
+        return words.actor(code, context["names"])
+
+    @jinja2.pass_context
+    def tell(context: jinja2.runtime.Context, event: Event, currency: str) -> str:
+        return telling.tell(event, currency, context["names"])
+
     environment.globals.update(
         local_day=local_day,
         asset=asset,
@@ -80,8 +89,9 @@ def templates_for(zone: ZoneInfo) -> jinja2.Environment:
         hm=formats.hm,
         day=formats.day,
         month=formats.month,
-        tell=telling.tell,
-        actor=words.actor,
+        tell=tell,
+        actor=actor,
+        address=words.address,
         query=formats.query,
         segment=formats.segment,
         word=words.word,

@@ -1,19 +1,38 @@
 """Describe events in words, for histories and the log of operations."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from billing.aggregates import account, company, statement, sub_account
 from billing.aggregates import call as calls
 from billing.aggregates.event import Event
 from billing.aggregates.sub_account import UserAccountOpened
+from billing.log.store import Recorded
 from billing.values import Money
 from billing.web.kit import formats, words
 from billing.web.kit.i18n import gettext
 
 
-def tell(event: Event, currency: str) -> str:
-    """Describe what an event did in a sentence; empty for a kind without words."""
-    return _tell_money(event) or _tell_state(event, currency) or _tell_call(event)
+def mentioned(events: Iterable[Recorded]) -> set[str]:
+    """Return the streams that `tell` and the column of who did it need the names of."""
+    found = set[str]()
+    for recorded in events:
+        found.add(recorded.envelope.actor)
+        match recorded.event:
+            case company.PinGiven(account=whose):
+                found.add(whose)
+            case company.RateGroupBound(group_id=group):
+                found.add(f"rate-group:{group}")
+    return found
+
+
+def tell(event: Event, currency: str, names: Mapping[str, str]) -> str:
+    """Describe what an event did in a sentence; empty for a kind without words.
+
+    `names` has those of the streams that it mentions.
+    """
+    said = _tell_money(event) or _tell_state(event, currency)
+    return said or _tell_opening(event, names) or _tell_call(event)
 
 
 def _tell_money(event: Event) -> str:
@@ -79,7 +98,7 @@ def _tell_state(event: Event, currency: str) -> str:
             said = _tell_limits(event, amount)
         case account.AccountClosed(reason=reason):
             said = gettext("Closed: %(reason)s", reason=reason)
-    return said or _tell_opening(event)
+    return said
 
 
 def _tell_limits(event: account.LimitsSet, amount: Any) -> str:
@@ -99,7 +118,7 @@ def _tell_limits(event: account.LimitsSet, amount: Any) -> str:
     return " ".join(said)
 
 
-def _tell_opening(event: Event) -> str:
+def _tell_opening(event: Event, names: Mapping[str, str]) -> str:
     said = ""
     match event:
         case company.CompanyOpened(name=name, currency=currency):
@@ -115,12 +134,14 @@ def _tell_opening(event: Event) -> str:
             )
         case company.PinGiven(account=whose):
             said = (
-                gettext("A PIN was added to %(account)s.", account=whose)
+                gettext("A PIN was added to %(account)s.", account=names.get(whose, whose))
                 if whose
                 else gettext("A PIN was removed.")
             )
         case company.RateGroupBound(group_id=group):
-            said = gettext("Rate group assigned: %(group)s.", group=group)
+            said = gettext(
+                "Rate group assigned: %(group)s.", group=names.get(f"rate-group:{group}", group)
+            )
         case UserAccountOpened(name=name) | sub_account.GatewayAccountOpened(name=name):
             said = gettext("Account opened: %(name)s.", name=name)
         case sub_account.SubAccountRenamed(name=name):

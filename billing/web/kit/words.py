@@ -5,6 +5,7 @@ from typing import Any
 
 from billing.web.kit.i18n import N_, gettext
 
+COMMAND_LINE = "command line"  # as envelopes carry it
 CLASSES = {
     "local": N_("Local"),
     "national": N_("National"),
@@ -313,10 +314,15 @@ def enabled(*, on: bool) -> str:
     return word(DEVICE_STATES, "enabled" if on else "disabled")
 
 
-def actor(code: str) -> str:
-    """Return the name of the actor of an envelope."""
+def actor(code: str, names: Mapping[str, str]) -> str:
+    """Return the name of the actor of an envelope; its id if nobody of `names` has it."""
     kind, _, own_id = code.partition(":")
-    return gettext("The system") if kind == "system" else own_id or code
+    return names.get(code) or (gettext("The system") if kind == "system" else own_id or code)
+
+
+def address(text: str) -> str:
+    """Return where an event came from: an IP address, or the command line in words."""
+    return gettext("Command line") if text == COMMAND_LINE else text
 
 
 TASKS = {

@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse
 
 from billing.commands.sessions import end_expired
 from billing.queries import operations, sign_ins
+from billing.queries.names import every_actor, stream_names
 from billing.web.files.delivery import Answer
 from billing.web.files.lists import Field, ListFile, all_pages, send_list
 from billing.web.kit import words
@@ -48,6 +49,7 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
     async with site.pool.connection() as connection:
         found = await operations.list_operations(connection, wanted, listing.place, PAGE_SIZE)
         actors, kinds = await operations.operation_choices(connection, wanted.reach)
+        names = await stream_names(connection, {*actors, *(row.actor for row in found.rows)})
     return list_page(
         request,
         "people/operations.html",
@@ -55,7 +57,10 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
         listing,
         found,
         wanted=wanted,
-        actors=[(code, words.actor(code)) for code in actors],
+        names=names,
+        actors=sorted(
+            ((code, words.actor(code, names)) for code in actors), key=lambda pair: pair[1].lower()
+        ),
         kinds=[(code, words.word(words.OBJECTS, code)) for code in kinds],
         **days_to_choose(site.zone),
         said=said,
@@ -71,9 +76,11 @@ async def list_operations(request: Request[Any, Any]) -> HTTPResponse:
 async def export_operations(request: Request[Any, Any]) -> Answer:
     """Send the operations of the filter as a file."""
     wanted, listing = _operation_filter(request)
+    async with site_of(request).pool.connection() as connection:
+        names = await every_actor(connection)
     file = ListFile(
         title=gettext("Operations"),
-        fields=_operation_fields(wanted.zone),
+        fields=_operation_fields(wanted.zone, names),
         rows=all_pages(site_of(request), operations.list_operations, wanted, operations.KEY_TYPE),
         given=listing.given,
         period=wanted.period,
@@ -81,14 +88,16 @@ async def export_operations(request: Request[Any, Any]) -> Answer:
     return await send_list(request, file)
 
 
-def _operation_fields(zone: ZoneInfo) -> list[Field[operations.OperationRow]]:
+def _operation_fields(
+    zone: ZoneInfo, names: dict[str, str]
+) -> list[Field[operations.OperationRow]]:
     def changed(row: operations.OperationRow) -> str:
         return "; ".join(changes(row, zone))
 
     return [
         Field(gettext("Date and time"), lambda row: row.recorded_at, "time", 24),
-        Field(gettext("By"), lambda row: words.actor(row.actor), width=20),
-        Field(gettext("IP address"), lambda row: row.address, width=16),
+        Field(gettext("By"), lambda row: words.actor(row.actor, names), width=20),
+        Field(gettext("IP address"), lambda row: words.address(row.address), width=16),
         Field(gettext("Object"), _object, width=30),
         Field(gettext("What happened"), said, width=34),
         Field(gettext("Details"), changed, width=80),
@@ -123,6 +132,7 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
         # Sessions that ran out are recorded here if nobody signed in since.
         await end_expired(connection, datetime.now(UTC))
         found = await sign_ins.list_sign_ins(connection, wanted, listing.place, PAGE_SIZE)
+        names = await stream_names(connection, {row.ended_by for row in found.rows})
     return list_page(
         request,
         "people/sign_ins.html",
@@ -130,6 +140,7 @@ async def list_sign_ins(request: Request[Any, Any]) -> HTTPResponse:
         listing,
         found,
         wanted=wanted,
+        names=names,
         **days_to_choose(site.zone),
     )
 
@@ -142,9 +153,10 @@ async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     wanted, listing = _sign_in_filter(request)
     async with site_of(request).pool.connection() as connection:
         await end_expired(connection, datetime.now(UTC))
+        names = await every_actor(connection)
     file = ListFile(
         title=gettext("Sign-ins"),
-        fields=_sign_in_fields(),
+        fields=_sign_in_fields(names),
         rows=all_pages(site_of(request), sign_ins.list_sign_ins, wanted, sign_ins.KEY_TYPE),
         given=listing.given,
         period=wanted.period,
@@ -152,21 +164,20 @@ async def export_sign_ins(request: Request[Any, Any]) -> Answer:
     return await send_list(request, file)
 
 
-def _sign_in_fields() -> list[Field[sign_ins.SignInRow]]:
+def _sign_in_fields(names: dict[str, str]) -> list[Field[sign_ins.SignInRow]]:
+    def ended_by(row: sign_ins.SignInRow) -> str:
+        return words.actor(row.ended_by, names) if row.ended_by else ""
+
     return [
         Field(gettext("Date and time"), lambda row: row.at, "time", 24),
         Field(gettext("What happened"), lambda row: words.word(words.SIGN_INS, row.kind), width=20),
         Field(gettext("Reason"), _reason, width=28),
         Field(gettext("Name"), lambda row: row.sign_in_name, width=20),
-        Field(gettext("IP address"), lambda row: row.address, width=16),
+        Field(gettext("IP address"), lambda row: words.address(row.address), width=16),
         Field(gettext("Browser"), lambda row: row.browser, width=60),
-        Field(gettext("Ended by"), _ended_by, width=20),
+        Field(gettext("Ended by"), ended_by, width=20),
     ]
 
 
 def _reason(row: sign_ins.SignInRow) -> str:
     return words.word(words.SIGN_IN_REASONS, row.reason)
-
-
-def _ended_by(row: sign_ins.SignInRow) -> str:
-    return words.actor(row.ended_by) if row.ended_by else ""

@@ -16,7 +16,7 @@ from billing.commands.rate_groups import (
 )
 from billing.periods import UNDATED
 from billing.queries import prices
-from billing.queries.names import actor_names
+from billing.queries.names import stream_names
 from billing.rating.rates import Rate, Tier, key_of_target, target_of
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
@@ -138,7 +138,7 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
     group, target = await find_group(request, group_id), listing.given.get("target", "")
     async with site_of(request).pool.connection() as connection:
         versions = await prices.history_of(connection, group_id, target)
-        actors = await actor_names(connection, [each.actor for each in versions])
+        names = await stream_names(connection, [each.actor for each in versions])
     at = requested_moment(request, listing)
     return page(
         request,
@@ -151,7 +151,7 @@ async def show_history(request: Request[Any, Any], group_id: str) -> HTTPRespons
         versions=versions,
         valid=prices.in_force(versions, at),
         moment_of=prices.moment_of,
-        actors=actors,
+        names=names,
     )
 
 
@@ -164,17 +164,17 @@ async def export_history(request: Request[Any, Any], group_id: str) -> Answer:
     group, target = await find_group(request, group_id), given.get("target", "")
     async with site_of(request).pool.connection() as connection:
         versions = await prices.history_of(connection, group_id, target)
-        actors = await actor_names(connection, [each.actor for each in versions])
+        names = await stream_names(connection, [each.actor for each in versions])
     file = ListFile(
         title=gettext("History"),
-        fields=_version_fields(actors),
+        fields=_version_fields(names),
         rows=versions,
         facts=[(gettext("Rate group"), group.name), (gettext("Prefix"), target_words(target))],
     )
     return await send_list(request, file)
 
 
-def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
+def _version_fields(names: dict[str, str]) -> list[Field[prices.VersionRow]]:
     def unit(row: prices.VersionRow) -> int | None:
         return row.unit_s if row.price is not None else None
 
@@ -185,7 +185,7 @@ def _version_fields(actors: dict[str, str]) -> list[Field[prices.VersionRow]]:
         Field(gettext("Seconds of the price"), unit, "count"),
         Field(gettext("In force"), lambda row: words.yes_or_no(yes=row.standing), width=10),
         Field(gettext("Recorded"), lambda row: row.recorded_at, "time", 24),
-        Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
+        Field(gettext("By"), lambda row: words.actor(row.actor, names), width=24),
         Field(gettext("Source"), lambda row: row.source, width=24),
     ]
 

@@ -19,6 +19,7 @@ from billing.commands.rate_groups import (
 )
 from billing.offload.tasks import Copy
 from billing.queries import prices, rate_groups
+from billing.queries.names import stream_names
 from billing.queries.suspended import all_groups
 from billing.values import Refused, new_id
 from billing.web.acting import carry_out, envelope_of, go_on, until_shown
@@ -141,6 +142,7 @@ async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
         planned = await prices.planned_prices(connection, group_id, now, MOST_PLANNED)
         bound = await rate_groups.bound_to(connection, group_id)
         imports = await rate_groups.imports_of(connection, group_id)
+        names = await stream_names(connection, {each.actor for each in imports})
     return page_or_part(
         request,
         "rates/rate_group.html",
@@ -152,6 +154,7 @@ async def show_group(request: Request[Any, Any], group_id: str) -> HTTPResponse:
         planned=planned,
         bound=bound,
         imports=imports,
+        names=names,
     )
 
 

@@ -13,10 +13,10 @@ from billing.log.sealing import CALLS
 from billing.queries import suspended
 from billing.queries.names import (
     account_names,
-    actor_names,
     company_choices,
     device_choices,
     device_name,
+    stream_names,
 )
 from billing.queries.reach import EVERYTHING, Reach
 from billing.rerating import queue, steps
@@ -110,16 +110,17 @@ async def show_correction(request: Request[Any, Any], correction_id: str) -> HTT
         correction = await queue.find(connection, correction_id)
         if correction is None:
             raise NotFound
-        found = await _names(connection, reach_of(request), correction)
-        actors = await actor_names(connection, [each.actor for each in correction.history])
+        names = await _names(connection, reach_of(request), correction)
+        names |= await stream_names(
+            connection, [correction.actor, *(each.actor for each in correction.history)]
+        )
     return page_or_part(
         request,
         "rerating/rerating.html",
         "rerating/_rerating.html",
         page="suspended" if correction.kind in steps.WITHOUT_PREVIEW else "corrections",
         correction=correction,
-        names=found,
-        actors=actors,
+        names=names,
         totals=totals_of(correction),
     )
 
@@ -173,7 +174,7 @@ async def _show_list(request: Request[Any, Any], form: Form, status: int = 200) 
             page="corrections",
             form=form,
             found=found,
-            actors=await actor_names(connection, [each.actor for each in found]),
+            names=await stream_names(connection, [each.actor for each in found]),
             companies=await company_choices(connection, EVERYTHING, form.given.get("company", "")),
             devices=await device_choices(connection, EVERYTHING, form.given.get("device", "")),
             groups=[
@@ -219,17 +220,17 @@ async def export_corrections(request: Request[Any, Any]) -> Answer:
     """Send the requested re-ratings and recyclings as a file, newest first."""
     async with site_of(request).pool.connection() as connection:
         found = await queue.newest(connection, MOST_LISTED)
-        actors = await actor_names(connection, [each.actor for each in found])
-    file = ListFile(title=gettext("Re-rating"), fields=_correction_fields(actors), rows=found)
+        names = await stream_names(connection, [each.actor for each in found])
+    file = ListFile(title=gettext("Re-rating"), fields=_correction_fields(names), rows=found)
     return await send_list(request, file)
 
 
-def _correction_fields(actors: dict[str, str]) -> list[Field[Correction]]:
+def _correction_fields(names: dict[str, str]) -> list[Field[Correction]]:
     return [
         Field(gettext("Requested"), lambda row: row.asked_at, "time", 24),
         Field(gettext("What"), lambda row: words.word(words.CORRECTIONS, row.kind), width=28),
         Field(gettext("State"), _state_of, width=18),
-        Field(gettext("By"), lambda row: actors.get(row.actor, row.actor), width=24),
+        Field(gettext("By"), lambda row: words.actor(row.actor, names), width=24),
         Field(gettext("From"), lambda row: row.filter.begin, "time", 24),
         Field(gettext("Until (exclusive)"), lambda row: row.filter.end, "time", 24),
         Field(gettext("Calls checked"), lambda row: row.looked_at, "count", sum=True),

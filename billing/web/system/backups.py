@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse
 
 from billing.keeping.backup import CALLS
 from billing.queries import keeping as reading
-from billing.queries.names import actor_names
+from billing.queries.names import stream_names
 from billing.web.acting import go_on
 from billing.web.files.delivery import Answer, send_file
 from billing.web.files.lists import Field, ListFile, send_list
@@ -41,7 +41,7 @@ async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResp
         backups = await reading.list_backups(connection)
         tasks = await reading.list_tasks(connection, TASKS)
         who = {task.actor for task in tasks} | {backup.made_by for backup in backups}
-        actors = await actor_names(connection, sorted(who))
+        names = await stream_names(connection, (who))
     return page_or_part(
         request,
         "system/backups.html",
@@ -52,7 +52,7 @@ async def _show(request: Request[Any, Any], form: Form, status: int) -> HTTPResp
         settings=settings,
         backups=backups,
         tasks=tasks,
-        actors=actors,
+        names=names,
         running=any(task.ended_at is None for task in tasks),
         folder=site_of(request).config.backups,
         path="/backups",
@@ -120,14 +120,14 @@ async def export_backups(request: Request[Any, Any]) -> Answer:
     """Send the list of backups as a file, newest first."""
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_backups(connection)
-        actors = await actor_names(connection, sorted({each.made_by for each in found}))
-    file = ListFile(title=gettext("Backups"), fields=_fields(actors), rows=found)
+        names = await stream_names(connection, ({each.made_by for each in found}))
+    file = ListFile(title=gettext("Backups"), fields=_fields(names), rows=found)
     return await send_list(request, file)
 
 
-def _fields(actors: dict[str, str]) -> list[Field[reading.BackupRow]]:
+def _fields(names: dict[str, str]) -> list[Field[reading.BackupRow]]:
     def maker(row: reading.BackupRow) -> str:
-        return actors.get(row.made_by) or words.actor(row.made_by)
+        return words.actor(row.made_by, names)
 
     return [
         Field(gettext("File"), lambda row: row.file, width=44),

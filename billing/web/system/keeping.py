@@ -13,7 +13,7 @@ from billing.keeping import queue
 from billing.keeping.months import is_over
 from billing.periods import months_before, read_month
 from billing.queries import keeping as reading
-from billing.queries.names import actor_names
+from billing.queries.names import stream_names
 from billing.values import Refused
 from billing.web.acting import carry_out, envelope_of, go_on
 from billing.web.files.delivery import Answer, send_file
@@ -40,7 +40,7 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
         settings = await reading.read_settings(connection)
         months = await reading.all_months(connection)
         tasks = await reading.list_tasks(connection, MONTH_TASKS)
-        actors = await actor_names(connection, sorted({task.actor for task in tasks}))
+        names = await stream_names(connection, ({task.actor for task in tasks}))
     falls_out = months_before(now.astimezone(site.zone), settings.months)
     return page_or_part(
         request,
@@ -50,7 +50,7 @@ async def show_keeping(request: Request[Any, Any]) -> HTTPResponse:
         settings=settings,
         months=months,
         tasks=tasks,
-        actors=actors,
+        names=names,
         running=any(task.ended_at is None for task in tasks),
         due={each.month for each in months if each.month < falls_out},
         over={each.month for each in months if is_over(each.month, now)},

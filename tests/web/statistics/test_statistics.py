@@ -40,6 +40,18 @@ def test_every_number_of_calls_leads_to_exactly_these_calls(site: str, sign_in: 
     assert followed > 60
 
 
+def test_the_number_of_calls_ever_charged_leads_to_no_list_of_the_last_days(
+    site: str, sign_in: SignIn
+) -> None:
+    client = sign_in(site)
+    assert links(client, "/companies") == []
+    assert links(client, "/accounts/company:clinica") == []
+    text = client.get("/accounts/company:clinica").text
+    assert re.search(r'href="/calls\?company=clinica">Last 30 days<', text)
+    with_filter = client.get("/accounts/user:clinica-front").text
+    assert "/calls?company=clinica" not in with_filter
+
+
 def test_the_page_says_as_of_which_position_and_compares(site: str, sign_in: SignIn) -> None:
     text = sign_in(site).get("/statistics?from=2026-02-01&to=2026-03-31").text
     assert re.search(r"As of log position [\d,]+\.", text)

@@ -307,11 +307,10 @@ def write_off(call: Call, note: str) -> list[Event]:
 
     `note` says why. Refused if it is blank.
     """
-    if not note.strip():
-        raise Refused("A write-off needs a reason.")
+    why = needed(note)
     if call.voided or call.rating.status != "suspended":
         return []
-    return void(call, WRITTEN_OFF, note.strip())
+    return void(call, WRITTEN_OFF, why)
 
 
 def void(call: Call, reason: str, note: str = "") -> list[Event]:

@@ -19,6 +19,7 @@ from billing.aggregates.call import (
     void,
 )
 from billing.aggregates.event import Event
+from billing.aggregates.reason import needed
 from billing.values import Refused
 
 Closeness = tuple[int, int, str, str]  # microseconds, milliseconds, the two streams
@@ -79,11 +80,10 @@ def part(one: Record, two: Record, reason: str) -> dict[str, list[Event]]:
 
     The voided record is charged again. Refused without a reason, and if the two are not linked.
     """
-    if not reason.strip():
-        raise Refused("Enter why the pair is separated.")
+    why = needed(reason)
     if one.call.partner != two.stream or two.call.partner != one.stream:
         raise Refused("This call is not paired with another one.")
-    return {each.stream: _part(each.call, reason=reason.strip()) for each in (one, two)}
+    return {each.stream: _part(each.call, reason=why) for each in (one, two)}
 
 
 def _may_pair(record: Record) -> bool:

@@ -8,6 +8,7 @@ from billing.aggregates import call, pairs
 from billing.aggregates.device import PairParted
 from billing.aggregates.event import Envelope, Event
 from billing.aggregates.pairs import Record
+from billing.aggregates.reason import trimmed
 from billing.commands.deciding import ATTEMPTS, fold, require
 from billing.log.sealing import CALLS
 from billing.log.store import Conflict, Pending, Recorded, Store
@@ -87,7 +88,7 @@ def part_calls(store: Store, command: PartCalls, envelope: Envelope) -> int:
             PairParted(
                 charged_again=again.stream[len(CALLS) :],
                 partner=charged.stream[len(CALLS) :],
-                reason=command.reason.strip(),
+                reason=trimmed(command.reason),
             )
         ]
         try:

@@ -11,6 +11,7 @@ from psycopg import Cursor
 
 from billing.aggregates import rerating
 from billing.aggregates.event import Envelope, Event
+from billing.aggregates.reason import needed
 from billing.commands.deciding import ATTEMPTS
 from billing.log.store import Conflict, Pending, Store
 from billing.rerating.queue import CHANNEL, CallSelection, Step
@@ -68,8 +69,8 @@ def request(store: Store, command: RequestCorrection, envelope: Envelope) -> int
     A recycling and a write-off need no preview.
     """
     selection = command.selection
-    if command.kind == "write_off" and not selection.note.strip():
-        raise Refused("A write-off needs a reason.")
+    if command.kind == "write_off":
+        needed(selection.note)
     event = rerating.CorrectionRequested(
         kind=command.kind, with_group=selection.with_group, **selection_of(selection)
     )

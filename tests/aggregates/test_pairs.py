@@ -127,7 +127,7 @@ def test_a_voided_record_that_gets_a_closer_partner_stays_voided() -> None:
 def test_a_person_parts_a_pair_once_and_for_good() -> None:
     log = Log(low=0, up=4)
     log.link("low", "up")
-    with pytest.raises(Refused, match="Enter why"):
+    with pytest.raises(Refused, match="Enter a reason"):
         log.part("low", "up", "  ")
     found = log.part("low", "up", " two calls ")
     assert found

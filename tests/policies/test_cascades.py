@@ -175,7 +175,7 @@ def test_a_person_parts_a_pair_and_it_stays_parted(cascaded: Store, database_url
     send(cascaded, "gw", "own", 1, billed_ms=61_000)
     assert look(cascaded, database_url, cascades)["2026-11:gw:own"] == "voided"
     part = PartCalls(stream="call:2026-11:gw:own", reason=" Sold directly ")
-    with pytest.raises(Refused, match="Enter why"):
+    with pytest.raises(Refused, match="Enter a reason"):
         part_calls(cascaded, PartCalls(stream=part.stream, reason=" "), SAID)
     part_calls(cascaded, part, SAID)
     with pytest.raises(Refused, match="not paired"):

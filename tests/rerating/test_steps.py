@@ -74,7 +74,7 @@ def test_suspended_calls_are_written_off_with_a_reason_as_they_were_shown(
     installed: Store, work: Work, database_url: str
 ) -> None:
     chosen = {"reason": "no_rate", "in_month": "2026-11"}
-    with pytest.raises(Refused, match="needs a reason"):
+    with pytest.raises(Refused, match="Enter a reason"):
         ask(database_url, "write_off", note="  ", **chosen)
     shown = installed.after(0, 10_000)[-1].position
     deliver(installed, "f-later", called=FRANCE)  # nobody saw it

@@ -34,7 +34,7 @@ def test_every_cell_has_its_reference_and_is_read_from_it(rows: list[list[str]],
     if len(rows) <= most:
         written.append(["Total", *[""] * (WIDTH - 1)])
     cells = (
-        load_workbook(file)
+        load_workbook(file)  # type: ignore[no-untyped-call]
         .worksheets[0]
         .iter_rows(max_row=len(written), max_col=WIDTH, values_only=True)
     )

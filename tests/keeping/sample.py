@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 
 from billing.aggregates.event import Envelope
+from billing.commands.catalogue import Catalogue
 from billing.commands.keeping import load_keeping
+from billing.commands.rerating import CorrectCalls, ReratingTotals, correct_calls
 from billing.keeping.archive_format import check, event_rows
 from billing.keeping.archived_events import Past
 from billing.keeping.keeper import Keeper
@@ -83,6 +86,21 @@ def close_books_until(keeper: Keeper, now: datetime) -> None:
     with psycopg.connect(keeper.url, autocommit=True) as connection:
         while close_books(connection, keeper.store, now):
             catch_up(keeper)
+
+
+def write_off_suspended(keeper: Keeper, month: str, envelope: Envelope) -> None:
+    """Write off the suspended calls of a month, which keep it from being archived."""
+    suspended = "select call_id from call_list where status = 'suspended'"
+    with psycopg.connect(keeper.url) as connection:
+        streams = [f"call:{call_id}" for (call_id,) in connection.execute(suspended).fetchall()]
+    command = CorrectCalls(
+        kind="write_off",
+        streams=[each for each in streams if each.startswith(f"call:{month}")],
+        envelope=msgspec.structs.replace(envelope, request_id="off"),
+        note="Nobody pays them",
+    )
+    correct_calls(keeper.store, Catalogue(), command, ReratingTotals.of())
+    catch_up(keeper)
 
 
 def catch_up(keeper: Keeper) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -32,12 +32,14 @@ from tests.keeping.sample import (
     LATER,
     MONTH,
     catch_up,
+    close_books_until,
     install,
     keeper_of,
     listed,
     no_room,
     rows,
     sums,
+    write_off_suspended,
 )
 from tests.projections.sample import ZONE, append, received, stream
 
@@ -141,7 +143,6 @@ def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
     crowded = Keeper(keeper.url, keeper.store, small_disk / "archives", small_disk / "backups")
     for work in (
         lambda: backup.back_up(crowded, LATER),
-        lambda: archive(crowded, "2026-11", LATER),
         lambda: restore(other_url, full, small_disk / "archives", ZONE),
     ):
         with pytest.raises(Refused, match="could not be written: No space left on device"):
@@ -155,6 +156,11 @@ def test_on_a_disk_that_is_really_full_nothing_is_lost_and_the_reason_is_told(
         migrate(other_url)
     restore(other_url, full, tmp_path / "elsewhere", ZONE)  # with space it completes
     assert sums(other_url) == sums(keeper.url)
+    write_off_suspended(keeper, "2026-11", LATER)
+    close_books_until(keeper, datetime(2027, 4, 3, tzinfo=UTC))
+    with pytest.raises(Refused, match="could not be written: No space left on device"):
+        archive(crowded, "2026-11", LATER)
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["filling"]
 
 
 KILLED_BACKUP = """

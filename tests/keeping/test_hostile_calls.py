@@ -17,6 +17,7 @@ from tests.keeping.sample import (
     listed,
     rebuild,
     sums,
+    write_off_suspended,
 )
 from tests.projections.sample import SAID, START
 from tests.projections.test_hostile_events import hostile_events, is_fit
@@ -42,6 +43,7 @@ def test_a_month_of_hostile_calls_is_kept_like_any_other(keeper: Keeper) -> None
     shorten(keeper, MONTH, LATER)
     catch_up(keeper)
     march = msgspec.structs.replace(LATER, recorded_at=LATER.recorded_at.replace(month=3))
+    write_off_suspended(keeper, MONTH, march)
     close_books_until(keeper, march.recorded_at)
     before, calls = sums(keeper.url), listed(keeper.url)
     archive(keeper, MONTH, march)

@@ -91,9 +91,10 @@ def test_a_policy_that_fails_as_a_whole_stops_no_other_and_goes_on_when_mended(
 def test_a_month_is_closed_only_when_every_account_has_its_statement_of_the_one_before(
     running: Running, store: Store
 ) -> None:
-    append(store, [(ACME, adjusted(-MOST_NUMBER)) for _ in range(2)])
+    low = [(ACME, adjusted(-MOST_NUMBER)) for _ in range(2)]
+    append(store, [*low, (ANA, adjusted(-1))])
     running.runner.catch_up()
-    running.connection.execute("update books set open_month = '2026-09'")
+    running.connection.execute("update books set open_month = '2026-09', completed = '2026-08'")
     running.connection.execute("update account_months set month = '2026-09'")
     running.connection.execute("update accounts set opened_at = '2026-09-01'")
     running.run(times=6)

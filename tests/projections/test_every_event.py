@@ -57,18 +57,35 @@ NOUNS: dict[str, dict[str, dict[str, str]]] = {
         "statement": {},
         "call": {
             "CallLinked.1": "what it reverses is an event of its own",
+            "CallParted.1": "what is charged again is an event of its own",
             "CallSuspended.1": "it has no price yet",
             "ConflictKept.1": "the first record stays charged",
         },
     },
-    "calls": {"call": {"CallLinked.1": "its partner is shown from the log"}},
-    "cascades": {"device": dict.fromkeys(NOT_BEHIND, "it does not say what is behind what")},
+    "calls": {
+        "call": dict.fromkeys(("CallLinked.1", "CallParted.1"), "its partner is shown from the log")
+    },
+    "cascades": {
+        "device": {
+            **dict.fromkeys(NOT_BEHIND, "it does not say what is behind what"),
+            "PairParted.1": "the events of the two calls say it",
+        }
+    },
     "devices": {
         "call": dict.fromkeys(
-            ("CallLinked.1", "CallRerated.1", "CallVoided.1", "ConflictKept.1"), CALLS
+            (
+                "CallLinked.1",
+                "CallParted.1",
+                "CallReinstated.1",
+                "CallRerated.1",
+                "CallVoided.1",
+                "ConflictKept.1",
+            ),
+            CALLS,
         ),
         "device": dict.fromkeys(
-            ("CascadeSet.1", "TenantNamed.1", "TrunkAssigned.1"), "shown from the log"
+            ("CascadeSet.1", "PairParted.1", "TenantNamed.1", "TrunkAssigned.1"),
+            "shown from the log",
         ),
         "extension": {},
     },
@@ -84,6 +101,7 @@ NOUNS: dict[str, dict[str, dict[str, str]]] = {
     "usage": {
         "call": {
             "CallLinked.1": "what it reverses is an event of its own",
+            "CallParted.1": "what is charged again is an event of its own",
             "CallSuspended.1": "it has no price yet",
             "ConflictKept.1": "the first record stays charged",
         },

@@ -36,8 +36,8 @@ NOW = datetime.now(ZoneInfo(ZONE))
 PERIOD: dict[str, Any] = {"period": last_days(NOW.date(), 30), "zone": ZoneInfo(ZONE)}
 # More rows of what the installation has few of; repeated names, so that the id decides.
 MORE = """
-insert into rate_groups (group_id, name, currency, rates, changed_at)
- select 'g' || n, 'Group ' || n / 3, 'EUR', 0, now() from generate_series(1, 8) n;
+insert into rate_groups (group_id, name, currency, changed_at)
+ select 'g' || n, 'Group ' || n / 3, 'EUR', now() from generate_series(1, 8) n;
 insert into accounts
  select 'user:' || n, 'user', 'clinica', 'Name ' || n / 3, 'EUR', true, 'open', 'UTC', '',
   'prepaid', now() from generate_series(1, 8) n;

@@ -691,6 +691,7 @@ def one_of_each() -> Iterator[Rating]:
     yield rate_cdr(cdr(), given=context(rate("34", free_below_s=90)))
     yield rate_cdr(cdr(), given=context(rate("34", min_cost="5")))
     yield rate_cdr(cdr(), given=context(rate("34", tiers=(), bands=(night,))))
+    yield rate_cdr(cdr(), given=context(rate("34", connect_fee="1" + "0" * 15)))
 
 
 def test_every_step_and_every_reason_occurs() -> None:

@@ -109,7 +109,7 @@ async def show_call(request: Request[Any, Any], quoted_id: str) -> HTTPResponse:
         names = await account_names(connection, reach_of(request), [*streams, rating.payer])
         device = await device_name(connection, story.device_id)
         pairs = [] if reach_of(request).limited else await pairs_of(connection, call_id)
-        names |= await stream_names(connection, actors)
+        names |= await stream_names(connection, actors | {each.parted_by for each in pairs})
     return page(
         request,
         "calls/call.html",

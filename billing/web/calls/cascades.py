@@ -8,6 +8,7 @@ from sanic.response import HTTPResponse
 from billing.commands.cascades import PartCalls, part_calls
 from billing.log.sealing import CALLS
 from billing.queries import cascades as reading
+from billing.queries.names import stream_names
 from billing.values import Refused
 from billing.web.acting import carry_out, go_on
 from billing.web.kit import words
@@ -30,8 +31,15 @@ async def list_pairs(request: Request[Any, Any]) -> HTTPResponse:
     state = choice(listing.given, "state", words.PAIR_STATES)
     async with site_of(request).pool.connection() as connection:
         found = await reading.list_pairs(connection, state, listing.place, PAGE_SIZE)
+        names = await stream_names(connection, {each.parted_by for each in found.rows})
     return list_page(
-        request, "calls/pairs.html", "calls/_pair_results.html", listing, found, state=state
+        request,
+        "calls/pairs.html",
+        "calls/_pair_results.html",
+        listing,
+        found,
+        state=state,
+        names=names,
     )
 
 

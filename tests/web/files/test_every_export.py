@@ -131,7 +131,7 @@ def test_what_looks_like_a_formula_is_text_in_every_file(
         text = client.get(f"{path}.csv").content.decode("utf-8-sig")
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         found = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
-        assert [each for each in found if not re.fullmatch(r"-?[\d.]+", each)] == [], path
+        assert [each for each in found if not re.fullmatch(r"[-+]?[\d.]+", each)] == [], path
     companies = [row[0] for row in opened(client.get("/companies/export.xlsx"), "/companies")]
     assert set(names) <= {str(each) for each in companies}, "as they are, and no formula"
 

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
 FILE = "results.jsonl"
+TIMES = "next record | page | read models"
 
 
 class Struck(msgspec.Struct, frozen=True, kw_only=True, tag="struck", omit_defaults=True):
@@ -68,24 +70,17 @@ def table(results: Sequence[Result]) -> str:
     struck = _compared(results)
     checked = [each for each in results if isinstance(each, Checked)]
     lines = [
-        "| strike | times | hands needed | next record | page | read models |",
+        f"| strike | times | hands needed | {TIMES} |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for what in sorted({(each.drill, each.what) for each in struck}):
         some = [each for each in struck if (each.drill, each.what) == what]
-        cells = [
-            what[1],
-            f"{len(some):,}",
-            f"{sum(each.hands for each in some)}",
-            _middle_and_most(each.acknowledged for each in some),
-            _middle_and_most(each.page for each in some),
-            _middle_and_most(each.shown for each in some),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        counts = [len(some), sum(each.hands for each in some)]
+        lines.append(_line(what[1], counts, some))
     lines += [
         "",
-        "| drill | strikes | records acknowledged | lost | doubled | other faults | hands needed |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        f"| drill | strikes | records | lost | doubled | other faults | hands needed | {TIMES} |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     drills = sorted({each.drill for each in results})
     for drill in [*drills, ""]:
@@ -99,8 +94,7 @@ def table(results: Sequence[Result]) -> str:
             sum(len(each.faults) for each in checks),
             sum(each.hands for each in strikes),
         ]
-        told = " | ".join(f"{each:,}" for each in counts)
-        lines.append(f"| {drill or 'all'} | {told} |")
+        lines.append(_line(drill or "all", counts, strikes))
     return "\n".join(lines)
 
 
@@ -116,6 +110,15 @@ def _compared(results: Sequence[Result]) -> list[Struck]:
     return compared
 
 
+def _line(name: str, counts: Sequence[int], struck: Sequence[Struck]) -> str:
+    """A row: figures, and the middle and the longest of the times until all was well."""
+    cells = [name, *(f"{each:,}" for each in counts)]
+    cells.append(_middle_and_most(each.acknowledged for each in struck))
+    cells.append(_middle_and_most(each.page for each in struck))
+    cells.append(_middle_and_most(each.shown for each in struck))
+    return f"| {' | '.join(cells)} |"
+
+
 def _middle_and_most(values: Iterable[float | None]) -> str:
-    known = sorted(value for value in values if value is not None)
-    return f"{known[len(known) // 2]:.1f}, {known[-1]:.1f}" if known else ""
+    known = [value for value in values if value is not None]
+    return f"{median(known):.1f}, {max(known):.1f}" if known else ""

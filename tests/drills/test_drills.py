@@ -46,6 +46,6 @@ def test_the_table_adds_up_what_was_found() -> None:
             Checked(drill="kills", records=34, lost=0, doubled=0, faults=()),
         ]
     )
-    assert "| kill web | 3 | 1 | 0.3, 0.3 | 2.0, 2.0 | 1.5, 1.5 |" in told
-    assert "| kills | 3 | 1,234 | 1 | 2 | 1 | 1 |" in told
-    assert "| all | 3 | 1,234 | 1 | 2 | 1 | 1 |" in told
+    assert "| kill web | 3 | 1 | 0.2, 0.3 | 1.5, 2.0 | 1.2, 1.5 |" in told
+    assert "| kills | 3 | 1,234 | 1 | 2 | 1 | 1 | 0.2, 0.3 | 1.5, 2.0 | 1.2, 1.5 |" in told
+    assert "| all | 3 | 1,234 | 1 | 2 | 1 | 1 | 0.2, 0.3 | 1.5, 2.0 | 1.2, 1.5 |" in told

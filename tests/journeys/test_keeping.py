@@ -18,6 +18,7 @@ from billing.keeping.worker import Worker
 from billing.periods import months_before
 from billing.policies.closing import close_books
 from tests.journeys.conftest import IN_BROWSER, Opened
+from tests.keeping.sample import write_off_suspended
 from tests.web.serving import add_administrator, catch_up, following, install, served
 
 pytestmark = IN_BROWSER
@@ -31,6 +32,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[str]:
     add_administrator(database_url)
     store = open_store(database_url, tmp_path / "archives")
     keeper = Keeper(database_url, store, tmp_path / "archives", tmp_path / "backups")
+    write_off_suspended(keeper, "", Envelope(recorded_at=datetime.now(UTC), actor="system"))
     # Calls received today are posted to this month, whenever they were made: close it too.
     later = datetime.now(UTC) + timedelta(days=62)
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -89,7 +89,7 @@ def close_books_until(keeper: Keeper, now: datetime) -> None:
 
 
 def write_off_suspended(keeper: Keeper, month: str, envelope: Envelope) -> None:
-    """Write off the suspended calls of a month, which keep it from being archived."""
+    """Write off the suspended calls of a month ("": of all), which keep it from being archived."""
     suspended = "select call_id from call_list where status = 'suspended'"
     with psycopg.connect(keeper.url) as connection:
         streams = [f"call:{call_id}" for (call_id,) in connection.execute(suspended).fetchall()]

@@ -58,7 +58,7 @@ def test_what_was_done_is_found_by_person_and_object_taken_along_and_followed(
     page.get_by_role("textbox", name="Credit limit").fill("250")
     page.locator("main").get_by_role("button", name="Save").click()
     page.goto("/operations")
-    page.locator("select[name=actor]").select_option(label="marta")
+    page.locator("select[name=actor]").select_option(label="Marta Ruiz")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.locator("select[name=kind]").select_option(label="Company")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -71,7 +71,7 @@ def test_what_was_done_is_found_by_person_and_object_taken_along_and_followed(
     assert line["What happened"] == "Limits set"
     assert "credit limit: " in line["Details"]
     assert "€250.00" in line["Details"]
-    assert (line["By"], line["IP address"]) == ("marta", "127.0.0.1")
+    assert (line["By"], line["IP address"]) == ("Marta Ruiz", "127.0.0.1")
     row.get_by_role("link", name="Clínica Santa Águeda").click()
     expect(page.locator("h1")).to_have_text("Clínica Santa Águeda")
     page.goto("/operations?kind=keeping")

@@ -250,7 +250,7 @@ def test_a_call_that_two_devices_tell_is_linked_and_charged_once(
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     submitted(database_url, "clinica-pbx", "low", called="934567890", at=now)
     later = now + timedelta(seconds=4)
-    submitted(database_url, "hoteles-pbx", "up", called="934567890", at=later)
+    submitted(database_url, "hoteles-pbx", "up", called="934567890", at=later, caller="205")
     page.goto("/calls")
     watch(database_url)
     page.goto(f"/calls/{now:%Y-%m}:clinica-pbx:low")

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run test check coverage messages lock bench bench-scale drills drills-table clean
+.PHONY: help demo run test check coverage messages lock fuzz bench bench-scale drills drills-table clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -59,6 +59,7 @@ bench-scale: .venv/ready ## measure pages with 10,000,000 calls (BENCH_CALLS say
 	$(BIN)/python -m tests.bench.scale
 
 drills: .venv/ready ## break everything and count what is lost (DRILLS=1000 says how many kills; docs/drills.md)
+	$(BIN)/pytest -q -n 0 -m drill
 	$(BIN)/python -m tests.drills
 
 drills-table: .venv/ready ## the sum of all drills done in DRILLS_FOLDER

@@ -3,6 +3,7 @@
 import threading
 
 import msgspec
+import pytest
 
 from billing.database.embedded import EmbeddedServer
 from tests.drills.checking import check
@@ -13,6 +14,7 @@ from tests.drills.strikes import KILLS, SERVER_DEATHS
 from tests.embedded import open_folder
 
 
+@pytest.mark.drill
 def test_no_kill_loses_a_call_or_needs_a_person() -> None:
     strikes = KILLS | SERVER_DEATHS
     with open_folder() as folder:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import psycopg
+import pytest
 
 from billing.database import migrate
 from billing.jobs.jobs import JOBS, PORTS
@@ -14,6 +15,7 @@ from tests.standby import open_network, open_primary
 CONNECTED = "select count(*) from pg_stat_activity where application_name = 'contarifa'"
 
 
+@pytest.mark.drill
 def test_jobs_end_when_their_connections_are_half_open() -> None:
     with open_primary() as server, open_network(server) as network:
         migrate(server.url)

@@ -229,6 +229,7 @@ def drill() -> Iterator[Drill]:
             drill.service.end()
 
 
+@pytest.mark.drill
 def test_a_service_started_before_its_database_answers_503_and_waits(drill: Drill) -> None:
     until(lambda: drill.service.status(drill.service.web, "/healthz") == 200)
     until(lambda: drill.service.status(drill.service.cdr, "/healthz") == 200)
@@ -243,6 +244,7 @@ def test_every_state_of_the_table_is_drilled() -> None:
     assert STATES.keys() == ENTER.keys()
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("name", STATES)
 def test_the_ports_answer_as_the_table_says_and_recover(drill: Drill, name: str) -> None:
     """After the test above has started the database."""
@@ -253,6 +255,7 @@ def test_the_ports_answer_as_the_table_says_and_recover(drill: Drill, name: str)
     assert drill.service.process.poll() is None
 
 
+@pytest.mark.drill
 def test_whatever_was_acknowledged_in_between_is_in_the_log_once(drill: Drill) -> None:
     """After all of them."""
     found = drill.server.ask(

@@ -169,6 +169,7 @@ def what_if(store: Store, url: str, deck: str, *, complete: bool) -> ReratingTot
         rate_groups.remove_rate(store, rate_groups.RemoveRate(group_id="b", key=gone), SAID)
     catch_up(url, store)
     correction = ask(url, "what_if", with_group="b", begin=OCTOBER[0], end=OCTOBER[1])
+    catch_up(url, store)
     worker = Worker(url, store, threading.Event())
     assert worker.work()
     worker.close()

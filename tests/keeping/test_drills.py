@@ -6,6 +6,7 @@
 import os
 import random
 import time
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from billing.aggregates.keeping import BackupMade
@@ -17,7 +18,16 @@ from billing.keeping.keeper import Keeper
 from billing.keeping.new_files import sweep, unfinished_in
 from billing.keeping.verifying import verify
 from billing.values import Refused
-from tests.keeping.sample import LATER, MONTH, catch_up, keys_of, listed, sums
+from tests.keeping.sample import (
+    LATER,
+    MONTH,
+    catch_up,
+    close_books_until,
+    keys_of,
+    listed,
+    sums,
+    write_off_suspended,
+)
 from tests.keeping.working import OPERATIONS, PERIOD, ready
 from tests.projections.sample import ZONE
 
@@ -45,6 +55,8 @@ def test_operations_that_are_killed_lose_nothing_and_can_be_ended(keeper: Keeper
     seed = int(time.time())
     choose = random.Random(seed)  # noqa: S311 -- not secret
     print(f"seed {seed}")  # noqa: T201 -- shown when it fails
+    write_off_suspended(keeper, "", LATER)
+    close_books_until(keeper, datetime(2027, 3, 3, tzinfo=UTC))
     before, calls, events = sums(keeper.url), len(listed(keeper.url)), keys_of(keeper)
     file = backup.back_up_calls(keeper, PERIOD, ZoneInfo(ZONE), LATER).file
     for number in range(KILLS):

@@ -45,10 +45,10 @@ def test_a_session_that_somebody_else_ends_is_no_sign_out(
     assert nuria.get("/calls").headers["location"].startswith("/sign-in")
     assert ended(database_url) == [("ended", reason, "nuria", "administrator:marta")]
     shown = marta.get("/sign-ins?kind=ended").text
-    assert "by marta" in " ".join(shown.split())
+    assert "by Marta Ruiz" in " ".join(shown.split())
     book = read_back(marta, f"/sign-ins/export.xlsx?reason={reason}")
     rows = list(book.worksheets[0].iter_rows(min_row=2, values_only=True))
-    assert any(row[3] == "nuria" and row[6] == "marta" for row in rows)
+    assert any(row[3] == "nuria" and row[6] == "Marta Ruiz" for row in rows)
 
 
 def test_ones_own_other_sessions_are_ended_one_by_one_or_all(

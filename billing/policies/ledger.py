@@ -20,6 +20,7 @@ EVERY = timedelta(days=1)
 DUE = """
 select completed from books where not exists (
   select from ledger_checks c where c.completed = books.completed and c.checked_at > %s)"""
+LOCK = "select pg_try_advisory_xact_lock(1818584167)"  # one check at a time
 SNAPSHOT = "set transaction isolation level repeatable read"
 DIFFERENCES = """
 with months as (
@@ -52,13 +53,16 @@ logger = logging.getLogger("billing.policies")
 def check_ledger(connection: Connection[Any], now: datetime) -> bool:
     """Check all wallets if a month was completed or a day has passed; return whether it was done.
 
-    It is put off while the two read models have read different parts of the log.
+    It is put off while another service checks, and while the two read models have read different
+    parts of the log.
     """
     due = connection.execute(DUE, (now - EVERY,)).fetchone()
     if not due:
         return False
     with connection.transaction():
         connection.execute(SNAPSHOT)
+        if connection.execute(LOCK).fetchone() != (True,):
+            return False
         read_to = {position for position, _ in positions(connection, ("balances", "books"))}
         if len(read_to) > 1:
             return False

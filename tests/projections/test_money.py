@@ -17,7 +17,7 @@ from billing.commands import accounts, companies, sub_accounts
 from billing.log.store import Pending, Store
 from billing.periods import month_before, month_end
 from billing.policies.closing import close_books
-from billing.policies.ledger import check_ledger
+from billing.policies.ledger import LOCK, check_ledger
 from billing.policies.limits import watch_limits
 from billing.projections import projections
 from billing.projections import runner as running
@@ -309,6 +309,15 @@ def test_a_wallet_that_does_not_add_up_is_named(life: Life) -> None:
         ("company:acme", "2026-10", 50_000_000, 50_000_001),
     ]
     assert life.ask("select wallets from ledger_checks") == [(2,)]
+
+
+def test_two_services_do_not_check_the_ledger_at_once(life: Life) -> None:
+    life.do(("recharge", 1), 50_000_000)
+    life.settle()
+    with psycopg.connect(life.connection.info.dsn) as other:
+        other.execute(LOCK)
+        assert not check_ledger(life.connection, life.now)
+    assert check_ledger(life.connection, life.now)
 
 
 def test_a_closed_account_stays_closed_in_the_read_model(life: Life) -> None:
